@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any, ClassVar
 
 import torch
@@ -37,12 +39,15 @@ class Loss(BaseEstimator, nn.Module):
         How many layers of each side one call compares: 0 for outputs, 1 for features, 2 between layers.
     needs_y : bool
         Whether ``compare`` needs the labels.
+    needs_spread : bool
+        Whether ``target`` needs ``outputs.spread``, the disagreement of an ensemble's members.
     """
 
     knowledge: ClassVar[str] = "response"
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
     n_layers: ClassVar[int] = 0
     needs_y: ClassVar[bool] = False
+    needs_spread: bool = False
 
     def __init__(self, *, weight: float = 1.0):
         nn.Module.__init__(self)
@@ -50,6 +55,7 @@ class Loss(BaseEstimator, nn.Module):
 
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range; called at fit and by ``forward``."""
+        check_number("weight", self.weight, 0)
 
     def build(self, student_shape: Any, teacher_shape: Any) -> None:
         """Make the learnt parts, from the shapes of one row of each side (a tuple of shapes between layers)."""
@@ -67,9 +73,13 @@ class Loss(BaseEstimator, nn.Module):
         raise NotImplementedError
 
     def forward(self, student: Any, teacher: Any, y: Tensor | None = None, sample_weight: Tensor | None = None) -> Tensor:
-        """The loss between a student's and a teacher's tensors; no gradient reaches the teacher."""
+        """The loss between a student's and a teacher's tensors.
+
+        No gradient reaches the teacher, and the loss is computed in the student's dtype.
+        """
         self.check()
-        return self.compare(student, self.prepare(_detached(teacher)), y, sample_weight)
+        dtype = student.dtype if isinstance(student, Tensor) else student[0].dtype
+        return self.compare(student, self.prepare(_detached(teacher, dtype)), y, sample_weight)
 
 
 def weighted_mean(rows: Tensor, sample_weight: Tensor | None) -> Tensor:
@@ -80,7 +90,27 @@ def weighted_mean(rows: Tensor, sample_weight: Tensor | None) -> Tensor:
     return (rows * sample_weight).sum() / torch.where(total > 0, total, torch.ones_like(total))
 
 
-def _detached(teacher: Any) -> Any:
+def check_number(name: str, value: Any, low: float, *, strict: bool = False, finite: bool = True) -> None:
+    """Raise unless ``value`` is a real number >= ``low`` (> ``low`` if strict), and finite."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {name}={value!r}.")
+    if not (value > low if strict else value >= low):
+        raise ValueError(f"{name} must be {'>' if strict else '>='} {low}, got {name}={value}.")
+    if finite and not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {name}={value}.")
+
+
+def check_outputs(student: Tensor, teacher: Tensor) -> None:
+    """Raise unless both sides are (n_rows, n_outputs) of the same size; unequal shapes would broadcast silently."""
+    if student.ndim != 2 or student.shape != teacher.shape:
+        raise ValueError(
+            "The student's and the teacher's outputs must both have shape (n_rows, n_outputs), "
+            f"got {tuple(student.shape)} and {tuple(teacher.shape)}."
+        )
+
+
+def _detached(teacher: Any, dtype: torch.dtype) -> Any:
     if isinstance(teacher, Tensor):
-        return teacher.detach()
-    return tuple(_detached(part) for part in teacher)
+        teacher = teacher.detach()
+        return teacher.to(dtype) if teacher.is_floating_point() else teacher
+    return tuple(_detached(part, dtype) for part in teacher)
