@@ -60,6 +60,21 @@ class Loss(BaseEstimator, nn.Module):
     def build(self, student_shape: Any, teacher_shape: Any) -> None:
         """Make the learnt parts, from the shapes of one row of each side (a tuple of shapes between layers)."""
 
+    def fit_teacher(self, teacher: Any) -> None:
+        """Learn what needs the teacher's training rows as a whole (scales, margins, a paraphraser).
+
+        Called once per fit with the features of the training rows (a tuple of them between layers), after ``build``
+        and before ``prepare``; without it ``prepare`` takes the features as they are.
+        """
+
+    def ramp(self, epoch: int) -> float:
+        """What multiplies ``weight`` in an epoch (counted from 0): below 1 in a warm-up, 0 after a hint stage."""
+        return 1.0
+
+    def alone(self, epoch: int) -> bool:
+        """Whether the epoch belongs to a stage that trains only the losses that answer true, and no labels."""
+        return False
+
     def prepare(self, teacher: Any) -> Any:
         """What of the teacher's side does not change from batch to batch: a tensor or a tuple of tensors, row by row."""
         return teacher
