@@ -47,11 +47,14 @@ class Loss(BaseEstimator, nn.Module):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
     n_layers: ClassVar[int] = 0
     needs_y: ClassVar[bool] = False
-    needs_spread: bool = False
 
     def __init__(self, *, weight: float = 1.0):
         nn.Module.__init__(self)
         self.weight = weight
+
+    @property
+    def needs_spread(self) -> bool:
+        return False
 
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range; called at fit and by ``forward``."""
@@ -76,18 +79,22 @@ class Loss(BaseEstimator, nn.Module):
         return False
 
     def prepare(self, teacher: Any) -> Any:
-        """What of the teacher's side does not change from batch to batch: a tensor or a tuple of tensors, row by row."""
+        """What of the teacher's side does not change over batches: a tensor or a tuple of tensors, row by row."""
         return teacher
 
     def target(self, outputs: Any) -> Any:
         """The prepared target for the rows of a teacher's :class:`~sklkd.teachers.Outputs` (response losses)."""
         raise TypeError(f"{type(self).__name__} compares {self.knowledge} knowledge, not the teacher's outputs.")
 
-    def compare(self, student: Any, target: Any, y: Tensor | None = None, sample_weight: Tensor | None = None) -> Tensor:
+    def compare(
+        self, student: Any, target: Any, y: Tensor | None = None, sample_weight: Tensor | None = None
+    ) -> Tensor:
         """The loss of one batch against a prepared target: the weighted mean over its rows."""
         raise NotImplementedError
 
-    def forward(self, student: Any, teacher: Any, y: Tensor | None = None, sample_weight: Tensor | None = None) -> Tensor:
+    def forward(
+        self, student: Any, teacher: Any, y: Tensor | None = None, sample_weight: Tensor | None = None
+    ) -> Tensor:
         """The loss between a student's and a teacher's tensors.
 
         No gradient reaches the teacher, and the loss is computed in the student's dtype.
