@@ -1,0 +1,76 @@
+# Each target sets up what it needs, in virtual environments of its own; .ci/run runs nothing but these targets.
+PYTHON ?= python3
+WORKERS ?= 2
+CORE := .venv/core.stamp
+DEV := .venv/dev.stamp
+OLDEST := .venv-oldest/dev.stamp
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Pictures go to files, on a screen or without one.
+export MPLBACKEND := Agg
+
+.PHONY: compress test slow lint format types layers examples docs wheel oldest clean
+
+compress: $(CORE)  ## the main job: a forest compressed into a small network
+	.venv/bin/python examples/plot_compress_forest.py
+
+# One thread for each of the parallel workers: more would only make them wait for each other.
+test slow oldest: export OMP_NUM_THREADS := 1
+
+test: $(DEV)  ## the fast tests
+	.venv/bin/python -m pytest -n $(WORKERS) -m "not slow"
+
+slow: $(DEV)  ## the slow tests; they read the data sets in SKLKD_DATA, by default ../shared/data
+	.venv/bin/python -m pytest -n $(WORKERS) -m slow
+
+lint: $(DEV)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: $(DEV)  ## not in CI: mends what lint complains of, where it can
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+types: $(DEV)
+	.venv/bin/mypy
+
+layers: $(DEV)  ## imports go in one direction
+	.venv/bin/lint-imports
+
+examples: $(DEV)  ## each gallery script by itself, as a user runs it
+	set -e; for script in examples/plot_*.py; do echo "== $$script"; .venv/bin/python $$script; done
+
+docs: $(DEV)  ## docs/_build/html, with warnings as errors
+	.venv/bin/sphinx-build -W --keep-going -q docs docs/_build/html
+
+wheel:  ## a wheel in an empty environment, without the extras and away from the sources, runs the README's example
+	rm -rf build dist
+	$(PYTHON) -m venv --clear .venv-wheel
+	.venv-wheel/bin/pip install -q $$(grep '^torch==' constraints.txt)
+	.venv-wheel/bin/pip wheel -q --no-deps --wheel-dir dist .
+	.venv-wheel/bin/pip install -q -c constraints.txt dist/*.whl
+	awk '/^```python$$/ {on = 1; next} /^```$$/ {if (on) exit} on' README.md > dist/readme_example.py
+	cd dist && ../.venv-wheel/bin/python -W error readme_example.py
+
+oldest: $(OLDEST)  ## the fast tests on the oldest versions that pyproject.toml admits
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) -m "not slow"
+
+clean:
+	rm -rf .venv .venv-oldest .venv-wheel build dist *.egg-info docs/_build docs/generated docs/auto_examples
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# torch comes first and by itself: asked for in a range, pip may prefer a newer build that is several GB larger.
+$(CORE): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q $$(grep '^torch==' constraints.txt)
+	.venv/bin/pip install -q -c constraints.txt -e '.[plot]'
+	touch $@
+
+$(DEV): $(CORE)
+	.venv/bin/pip install -q -c constraints.txt -e '.[test,docs,lint]'
+	touch $@
+
+$(OLDEST): pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install -q $$(grep '^torch==' constraints-oldest.txt)
+	.venv-oldest/bin/pip install -q -c constraints-oldest.txt -e '.[test]'
+	touch $@

@@ -1,0 +1,31 @@
+"""What all tests share: threads, hypothesis and the folder of data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+# One thread: results do not depend on the number of cores, and pytest-xdist's workers do not fight over them.
+torch.set_num_threads(1)
+
+# The same examples in every run, and no example fails for being slow on a busy machine.
+# Another search: pytest --hypothesis-profile=explore.
+settings.register_profile(
+    "default", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the data sets that slow tests read: SKLKD_DATA, by default ../shared/data beside the repository."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKLKD_DATA", default))
+    if not folder.is_dir():
+        pytest.fail(f"The data sets are not in {folder}: set SKLKD_DATA to their folder.")
+    return folder
