@@ -1,0 +1,86 @@
+"""From a fitted teacher to its adapter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sklkd.teachers._base import Teacher
+from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._precomputed import PrecomputedTeacher
+from sklkd.teachers._torch import ModuleTeacher, NetTeacher
+
+ADAPTERS: tuple[type[Teacher], ...] = (PrecomputedTeacher, NetTeacher, ModuleTeacher, EstimatorTeacher)
+"""From special to general: the first that accepts a teacher adapts it."""
+
+
+def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str = "error") -> Teacher:
+    """The adapter of a fitted teacher.
+
+    Parameters
+    ----------
+    teacher : object
+        Any fitted teacher; a :class:`Teacher` is returned as it is.
+    classes, seen, missing
+        As in :class:`Teacher`.
+
+    Returns
+    -------
+    Teacher
+
+    Raises
+    ------
+    TypeError
+        If it has no method with which a teacher could answer, or is a regressor where classes are wanted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklkd.teachers import adapt
+    >>> X, y = load_iris(return_X_y=True)
+    >>> teacher = adapt(RandomForestClassifier(10, random_state=0).fit(X, y), classes=[0, 1, 2])
+    >>> teacher.outputs(X).proba.shape
+    (150, 3)
+    """
+    if isinstance(teacher, Teacher):
+        return teacher
+    adapter = next(adapter for adapter in ADAPTERS if adapter.accepts(teacher))
+    return adapter(teacher, classes, seen=seen, missing=missing)
+
+
+def is_fitted(teacher: Any) -> bool:
+    """Whether a teacher can be asked as it is.
+
+    A torch module, or an object without ``get_params``, comes through ``clone`` as it is and counts as fitted. A list
+    of ``(name, teacher)`` is fitted if all its members are.
+    """
+    if isinstance(teacher, (list, tuple)):
+        return all(is_fitted(member) for _, member in teacher)
+    if isinstance(teacher, (Teacher, nn.Module)) or not hasattr(teacher, "get_params"):
+        return True
+    if hasattr(teacher, "initialize") and hasattr(teacher, "module"):
+        return bool(getattr(teacher, "initialized_", False))
+    if isinstance(teacher, Pipeline):
+        return is_fitted(teacher.steps[-1][1])
+    if callable(getattr(teacher, "is_fitted", None)):
+        return bool(teacher.is_fitted())
+    try:
+        check_is_fitted(teacher)
+    except NotFittedError:
+        return False
+    return True
+
+
+def takes_codes(teacher: Any) -> bool:
+    """Whether a teacher, fitted or not, must be given codes 0..K-1 for classes: XGBoost and skorch."""
+    if isinstance(teacher, Pipeline):
+        return takes_codes(teacher.steps[-1][1])
+    if hasattr(teacher, "estimator") and hasattr(teacher, "cv"):
+        return takes_codes(teacher.estimator)
+    library = {parent.__module__.partition(".")[0] for parent in type(teacher).__mro__}
+    return bool(library & {"xgboost", "skorch"})

@@ -1,0 +1,236 @@
+"""What every teacher adapter is, and what it owes to those who ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import softmax
+
+from sklkd._sklearn import _num_samples
+from sklkd.teachers._classes import class_columns
+from sklkd.teachers._outputs import FLOOR, Outputs
+from sklkd.teachers._rows import chunks, sample
+
+CHECKED = 256
+"""On how many of the rows at hand the margins are compared with the probabilities."""
+
+
+class Teacher:
+    """A fitted teacher, asked in one way whatever it is.
+
+    To teach the library a new kind of teacher, subclass it, say in ``accepts`` which estimators it is for, and
+    override what differs; give :class:`sklkd.DistilledClassifier` an instance as its teacher.
+
+    ==================  ==============================================================================================
+    ``labels``          the teacher's own classes, None if it has none
+    ``predict_proba``   (n, n_labels) probabilities in the order of ``labels``
+    ``margins``         (n, n_labels) or, for two classes, (n,) raw margins, or None
+    ``predict``         (n,) or (n, n_targets) values of a regressor
+    ``spread``          (n,) or (n, n_targets) standard deviation over the members of an ensemble of regressors, or None
+    ==================  ==============================================================================================
+
+    Parameters
+    ----------
+    estimator : object
+        The fitted teacher. It is never changed.
+    classes : array-like of shape (n_classes,), optional
+        The student's classes, sorted; columns of what comes out follow them. None for regression.
+    seen : array-like, optional
+        The classes that the codes 0..K-1 stand for, in teachers that take codes only (XGBoost, skorch, torch) and were
+        trained on rows that lack some of ``classes``.
+    missing : {"error", "floor", "zero"}, default="error"
+        What a class that the teacher has never seen is: an error, or a column of 1e-4 (as in a fold of a cross-fit)
+        or of zeros, after which rows are renormalised.
+    """
+
+    takes_codes: ClassVar[bool] = False
+    """Whether this kind is trained on codes 0..K-1 and not on the classes themselves."""
+    answers_new_rows: ClassVar[bool] = True
+    """Whether rows other than those it was fitted on can be asked."""
+
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        self.estimator = estimator
+        self.classes = None if classes is None else np.asarray(classes)
+        self.seen = seen
+        self.missing = missing
+        self.name = type(estimator).__name__
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        """Whether this adapter is the one for ``estimator``."""
+        raise NotImplementedError
+
+    # What an adapter defines.
+
+    @property
+    def labels(self) -> Any:
+        return getattr(self.estimator, "classes_", None)
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.estimator.predict_proba(X)
+
+    def margins(self, X: Any) -> np.ndarray | None:
+        return None
+
+    def predict(self, X: Any) -> Any:
+        return self.estimator.predict(X)
+
+    def spread(self, X: Any) -> np.ndarray | None:
+        return None
+
+    # What others call.
+
+    def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
+        """The teacher's answer for the rows of ``X``, checked.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix of n rows
+            What the teacher itself takes; asked in pieces of 20,000 rows.
+        spread : bool, default=False
+            Whether the standard deviation over an ensemble's members is wanted (regression).
+
+        Returns
+        -------
+        Outputs
+            In float64. Margins are there only if their softmax is what the teacher says its probabilities are (to
+            1e-4 on up to 256 of these rows).
+
+        Raises
+        ------
+        ValueError
+            NaN, negative or not normalised probabilities, a wrong number of rows or columns, values that are not
+            finite, or a class of the student that the teacher has never seen.
+        """
+        if self.classes is None:
+            return Outputs.concatenate([self._regression(part, spread) for part in chunks(X)])
+        raw = self._margins_reproduce_proba(sample(X, CHECKED))
+        return Outputs.concatenate([self._classification(part, raw) for part in chunks(X)])
+
+    def answer(self, X: Any) -> np.ndarray:
+        """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""
+        if self.classes is None:
+            return np.concatenate([self._regression(part, False).values for part in chunks(X)])  # type: ignore[misc]
+        return np.concatenate([self._classification(part, False).proba for part in chunks(X)])  # type: ignore[misc]
+
+    def _classification(self, X: Any, raw: bool) -> Outputs:
+        if not raw:
+            return Outputs(proba=self.aligned(self.probabilities(X)))
+        margins = self._two_sided(X)
+        columns = self.columns(margins.shape[1])
+        if (columns < 0).any():
+            return Outputs(proba=self.aligned(softmax(margins, axis=1)))
+        margins = margins[:, columns]
+        return Outputs(proba=softmax(margins, axis=1), margins=margins)
+
+    def _regression(self, X: Any, spread: bool) -> Outputs:
+        values = self._target_columns(self.predict(X), X, "predict")
+        deviation = self.spread(X) if spread else None
+        if deviation is not None:
+            deviation = self._target_columns(deviation, X, "spread")
+        return Outputs(values=values, spread=deviation)
+
+    # Checks.
+
+    def probabilities(self, X: Any) -> np.ndarray:
+        """The teacher's own probabilities, in its own order of classes, checked and normalised."""
+        answer = self.predict_proba(X)
+        if isinstance(answer, list):
+            raise ValueError(f"{self.name} is a multi-output classifier; a teacher must have one column of labels.")
+        proba = self._numbers(answer, X, "predict_proba")
+        if proba.ndim != 2:
+            raise ValueError(
+                f"predict_proba of {self.name} must return shape (n_rows, n_classes), got shape {proba.shape}."
+            )
+        return _normalised(proba, f"predict_proba of {self.name}")
+
+    def aligned(self, proba: np.ndarray) -> np.ndarray:
+        """Probabilities in the teacher's order of classes -> in the student's; rows sum to one."""
+        columns = self.columns(proba.shape[1])
+        if np.array_equal(columns, np.arange(proba.shape[1])):
+            return proba
+        absent = columns < 0
+        picked = proba[:, columns]
+        picked[:, absent] = FLOOR if self.missing == "floor" else 0.0
+        mass = picked.sum(axis=1, keepdims=True)
+        return np.divide(picked, mass, out=np.full_like(picked, 1 / len(columns)), where=mass > 0)
+
+    def columns(self, n_columns: int) -> np.ndarray:
+        """For every class of the student the column of the teacher's answer, -1 where there is none."""
+        assert self.classes is not None
+        return class_columns(
+            self.labels,
+            n_columns,
+            self.classes,
+            seen=self.seen,
+            takes_codes=self.takes_codes,
+            missing=self.missing,
+            teacher=self.name,
+        )
+
+    def _margins_reproduce_proba(self, X: Any) -> bool:
+        """Whether softmax(margins) is predict_proba on these rows, also far from 1/2, where a wrong scale hides."""
+        margins = self._two_sided(X)
+        if margins is None:
+            return False
+        proba, expected = self.probabilities(X), softmax(margins, axis=1)
+        if proba.shape != expected.shape or not np.allclose(proba, expected, rtol=0, atol=1e-4):
+            return False
+        return bool(np.all(np.abs(np.log((proba + 1e-6) / (expected + 1e-6))) < 0.1))
+
+    def _two_sided(self, X: Any) -> Any:
+        """Margins with one column per class: a single margin m of two classes is -m/2 and m/2."""
+        margins = self.margins(X)
+        if margins is None:
+            return None
+        margins = self._numbers(margins, X, "the margin")
+        if not np.isfinite(margins).all():
+            return None
+        if margins.ndim == 2 and margins.shape[1] == 1:
+            margins = margins[:, 0]
+        return np.stack([-margins / 2, margins / 2], axis=1) if margins.ndim == 1 else margins
+
+    def _target_columns(self, values: Any, X: Any, method: str) -> np.ndarray:
+        values = self._numbers(values, X, method)
+        if values.ndim not in (1, 2):
+            raise ValueError(
+                f"{method} of {self.name} must return shape (n_rows,) or (n_rows, n_targets), got shape {values.shape}."
+            )
+        if not np.isfinite(values).all():
+            row = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise ValueError(f"{method} of {self.name} returned a value that is not finite (first in row {row}).")
+        return values.reshape(len(values), -1)
+
+    def _numbers(self, answer: Any, X: Any, method: str) -> np.ndarray:
+        """An answer as float64, one row per row asked."""
+        try:
+            numbers = np.asarray(answer, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{method} of {self.name} must return numbers: {error}") from error
+        n = _num_samples(X)
+        if numbers.ndim == 0 or len(numbers) != n:
+            got = "a single number" if numbers.ndim == 0 else f"{len(numbers)} rows"
+            raise ValueError(f"{method} of {self.name} must return one row per row of X ({n}), got {got}.")
+        return numbers
+
+
+def _normalised(proba: np.ndarray, source: str) -> np.ndarray:
+    """Checked probabilities whose rows sum to one exactly; a sum off by up to 1e-3 is rounding, of float16 say."""
+    problems: tuple[tuple[str, Callable[[], np.ndarray]], ...] = (
+        ("NaN or infinity", lambda: ~np.isfinite(proba).all(axis=1)),
+        ("a negative probability", lambda: (proba < -1e-6).any(axis=1)),
+        ("probabilities that do not sum to one", lambda: np.abs(proba.sum(axis=1) - 1) > 1e-3),
+    )
+    for problem, find in problems:
+        bad = find()
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ValueError(
+                f"{source} returned {problem} in {int(bad.sum())} of {len(proba)} rows (first in row {row}: "
+                f"{np.array2string(proba[row], precision=4, threshold=6)}); a teacher must answer with probabilities "
+                ">= 0 that sum to one."
+            )
+    proba = np.maximum(proba, 0.0)
+    return proba / proba.sum(axis=1, keepdims=True)

@@ -1,0 +1,80 @@
+"""Anything with scikit-learn's methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from sklkd.teachers._base import Teacher
+
+
+class EstimatorTeacher(Teacher):
+    """A classifier or regressor with scikit-learn's methods, of scikit-learn, of another library or of the user.
+
+    A classifier is asked for ``predict_proba``. Without it, probabilities are the softmax of ``decision_function``
+    (the logistic function, where that is one margin for two classes); without either, the labels of ``predict`` as 0
+    and 1.
+    """
+
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        super().__init__(estimator, classes, seen=seen, missing=missing)
+        methods = ("predict_proba", "decision_function", "predict") if self.classes is not None else ("predict",)
+        if not any(hasattr(estimator, method) for method in methods):
+            raise TypeError(f"teacher must have {' or '.join(methods)}, got {estimator!r}, which has not.")
+        kind = _kind(estimator)
+        wanted = "regressor" if self.classes is None else "classifier"
+        if kind not in (None, wanted):
+            raise TypeError(f"teacher must be a {wanted} here, got {self.name}, which is a {kind}.")
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return True
+
+    def predict_proba(self, X: Any) -> Any:
+        if hasattr(self.estimator, "predict_proba"):
+            return self.estimator.predict_proba(X)
+        margins = self._two_sided(X)
+        return self._one_hot(X) if margins is None else softmax(margins, axis=1)
+
+    def margins(self, X: Any) -> np.ndarray | None:
+        if not hasattr(self.estimator, "decision_function"):
+            return None
+        margins = np.asarray(self.estimator.decision_function(X))
+        n_classes = margins.shape[1] if margins.ndim == 2 else 2
+        one_against_one = getattr(self.estimator, "decision_function_shape", None) == "ovo" and margins.ndim == 2
+        if one_against_one or (self.labels is not None and len(self.labels) != n_classes):
+            return None
+        return margins
+
+    def _one_hot(self, X: Any) -> np.ndarray:
+        """The labels of predict, in the order of the teacher's classes, or of the student's where it has none."""
+        own = self.labels is not None
+        labels = np.asarray(self.labels if own else self.classes)
+        predicted = self._rows_of_labels(X)
+        position = {label: column for column, label in enumerate(labels.tolist())}
+        columns = np.array([position.get(label, -1) for label in predicted.tolist()])
+        if (columns < 0).any():
+            raise ValueError(
+                f"predict of {self.name} returned {predicted[np.argmax(columns < 0)]!r}, which is none of its classes"
+                f"{'_' if own else ''} {labels.tolist()}."
+            )
+        return np.eye(len(labels))[columns]
+
+    def _rows_of_labels(self, X: Any) -> np.ndarray:
+        predicted = np.asarray(self.estimator.predict(X))
+        if predicted.ndim == 2 and predicted.shape[1] == 1:
+            predicted = predicted[:, 0]
+        self._numbers(np.zeros(predicted.shape), X, "predict")
+        if predicted.ndim != 1:
+            raise ValueError(f"predict of {self.name} must return one label per row, got shape {predicted.shape}.")
+        return predicted
+
+
+def _kind(estimator: Any) -> str | None:
+    """What the estimator says that it is; None where it says nothing."""
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return None
+    kind = estimator.__sklearn_tags__().estimator_type
+    return kind if kind in ("classifier", "regressor") else None

@@ -1,0 +1,78 @@
+"""What a teacher answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+FLOOR = 1e-4
+"""The smallest probability of which a logarithm is taken, and what a class that a fold never saw is given.
+
+Trees and small forests answer 0 and 1; log 0 is no target. 1e-4 is far below what such a teacher can tell apart (one
+vote of a thousand trees is 1e-3) and keeps logits within about nine units.
+"""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A teacher's answer for n rows, in float64.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n, n_classes), optional
+        Classification: probabilities. Rows sum to one, columns follow the student's ``classes_``.
+    margins : ndarray of shape (n, n_classes), optional
+        Classification: raw margins, for teachers that have them, with ``softmax(margins) == proba``.
+    values : ndarray of shape (n, n_targets), optional
+        Regression: predicted values.
+    spread : ndarray of shape (n, n_targets), optional
+        Regression: standard deviation over an ensemble's members. Computed only when it is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklkd.teachers import Outputs
+    >>> outputs = Outputs(proba=np.array([[0.0, 1.0], [0.5, 0.5]]))
+    >>> len(outputs)
+    2
+    >>> outputs.logits.round(2)
+    array([[-9.21, -0.  ],
+           [-0.69, -0.69]])
+    """
+
+    proba: np.ndarray | None = None
+    margins: np.ndarray | None = None
+    values: np.ndarray | None = None
+    spread: np.ndarray | None = None
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Margins where the teacher has them, else the logarithm of its probabilities, floored at ``FLOOR``."""
+        if self.margins is not None:
+            return self.margins
+        if self.proba is None:
+            raise ValueError("a regression teacher's outputs have no logits; use values.")
+        floored = np.maximum(self.proba, FLOOR)
+        return np.log(floored / floored.sum(axis=1, keepdims=True))
+
+    def __len__(self) -> int:
+        return len(self.proba if self.proba is not None else self.values)  # type: ignore[arg-type]
+
+    def take(self, index: Any) -> Outputs:
+        """The outputs of the rows in ``index`` (a slice, a mask or integers)."""
+        return Outputs(**{name: part[index] for name, part in self._parts()})
+
+    @staticmethod
+    def concatenate(outputs: Sequence[Outputs]) -> Outputs:
+        """Outputs one after the other; all must hold the same parts."""
+        if len(outputs) == 1:
+            return outputs[0]
+        parts = {name: np.concatenate([getattr(one, name) for one in outputs]) for name, _ in outputs[0]._parts()}
+        return Outputs(**parts)
+
+    def _parts(self) -> list[tuple[str, np.ndarray]]:
+        held = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [(name, part) for name, part in held if part is not None]
