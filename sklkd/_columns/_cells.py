@@ -1,0 +1,141 @@
+"""Single cells: what is a number, a category, or missing, and back."""
+
+from __future__ import annotations
+
+import datetime
+import numbers
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNSEEN = -1.0
+"""Code of a category that fit did not see."""
+
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
+class Coded(NamedTuple):
+    """A column that its container already stores as codes into a list of values; -1 is missing."""
+
+    codes: NDArray[np.integer[Any]]
+    values: list[Any]
+
+
+class Lookup(dict):
+    """Category -> code; a cell that is not there is missing (NaN) or unseen (-1)."""
+
+    def __init__(self, categories: Iterable[Any]):
+        super().__init__((category, float(code)) for code, category in enumerate(categories))
+
+    def __missing__(self, cell: Any) -> float:
+        return np.nan if is_missing(cell) else UNSEEN
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Lookup, (list(self),)
+
+    def codes(self, cells: list[Any], name: str) -> NDArray[np.float64]:
+        try:
+            return np.fromiter(map(self.__getitem__, cells), np.float64, len(cells))
+        except TypeError:  # a cell that cannot be hashed
+            cell_types(cells, name)
+            raise
+
+
+def is_missing(cell: Any) -> bool:
+    # pandas' NA is neither equal to itself nor different from itself, so it is known by its name.
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or bool(cell != cell)
+
+
+def cell_types(cells: list[Any], name: str) -> tuple[set[type], Any]:
+    """Types of the cells that are not missing, all of them strings or numbers, and the first missing cell."""
+    types = set(map(type, cells))
+    gaps = {kind for kind in types if kind is type(None) or kind.__name__ in ("NAType", "NaTType")}
+    types -= gaps
+    for kind in types:
+        if issubclass(kind, _DATES):
+            raise ValueError(f"Column {name} holds dates or durations ({kind.__name__}); convert it to numbers first.")
+        if issubclass(kind, numbers.Complex) and not issubclass(kind, numbers.Real):
+            raise ValueError(f"Complex data not supported: column {name} holds {kind.__name__}.")
+        if not issubclass(kind, (str, numbers.Number, np.bool_)):
+            raise TypeError(f"Column {name}: argument must be a string or a number, not {kind.__name__!r}.")
+    gap = next((cell for cell in cells if is_missing(cell)), None) if gaps or any(map(_may_be_nan, types)) else None
+    if gap is not None:
+        types = {type(cell) for cell in cells if not is_missing(cell)}
+    return types, gap
+
+
+def _may_be_nan(kind: type) -> bool:
+    return issubclass(kind, numbers.Number) and not issubclass(kind, numbers.Integral)
+
+
+def common_type(types: set[type]) -> type:
+    """bool, int or float, the narrowest that holds cells of these types; NoneType where there are none."""
+    if not types:
+        return type(None)
+    for kind, accepted in ((bool, (bool, np.bool_)), (int, numbers.Integral)):
+        if all(issubclass(t, accepted) for t in types):
+            return kind
+    return float
+
+
+def to_numbers(cells: list[Any]) -> NDArray[np.float64]:
+    return np.array([np.nan if is_missing(cell) else cell for cell in cells], dtype=np.float64)
+
+
+def sorted_categories(cells: list[Any]) -> list[Any]:
+    """The distinct cells that are not missing: numbers first, then strings, then others by the name of their type."""
+    values = [cell for cell in set(cells) if not is_missing(cell)]
+    mixed = len({_rank(value) for value in values}) > 1
+    return sorted(values, key=lambda value: (_rank(value), value)) if mixed else sorted(values)
+
+
+def _rank(value: Any) -> str:
+    if isinstance(value, (numbers.Number, np.bool_)):
+        return ""
+    return "str" if isinstance(value, str) else type(value).__name__
+
+
+def as_array(values: list[Any]) -> NDArray[Any]:
+    if values and all(isinstance(value, (numbers.Number, np.bool_)) for value in values):
+        return np.array(values)
+    array = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):  # slice assignment would unpack tuples and intervals
+        array[i] = value
+    return array
+
+
+def first_rows(codes: NDArray[np.float64], n_categories: int) -> NDArray[np.intp]:
+    """Row in which every category comes first, and at the end the first row that misses it (-1 where none does)."""
+    first = np.full(n_categories + 1, -1, dtype=np.intp)
+    first[slots(codes, n_categories)[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return first
+
+
+def slots(codes: NDArray[np.float64], n_categories: int) -> NDArray[np.intp]:
+    return np.where(np.isnan(codes), n_categories, codes).astype(np.intp)
+
+
+def cast(values: NDArray[np.float64], dtype: np.dtype[Any], what: str) -> NDArray[Any]:
+    """Numbers in a NumPy dtype, rounded and clipped to what it can hold."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    if np.isnan(values).any():
+        raise ValueError(f"{what} has dtype {dtype}, which cannot hold a missing value, got NaN.")
+    if dtype.kind == "b":
+        return values > 0.5
+    low, high = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    if int(high) > np.iinfo(dtype).max:  # 2**63 - 1 rounds up to 2**63
+        high = float(np.nextafter(high, 0.0))
+    return np.clip(np.rint(values), low, high).astype(dtype)
+
+
+def objects_from(values: NDArray[np.float64], kind: type, gap: Any) -> NDArray[Any]:
+    """Numbers as Python objects of one type, with the user's own object where they are missing."""
+    missing = np.isnan(values)
+    cells = values.astype(object)
+    if kind in (bool, int):
+        cells = np.array([kind(value) for value in np.rint(np.where(missing, 0.0, values))], dtype=object)
+    cells[missing] = gap
+    return cells

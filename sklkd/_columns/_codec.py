@@ -1,0 +1,229 @@
+"""The estimator that turns a user's table into a matrix and back."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklkd._columns._cells import (
+    Coded,
+    Lookup,
+    as_array,
+    cell_types,
+    common_type,
+    first_rows,
+    sorted_categories,
+    to_numbers,
+)
+from sklkd._columns._tables import Column, open_table
+from sklkd._sklearn import _fit_context
+
+
+class ColumnCodec(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Turn the user's table into one float64 matrix, and such a matrix back into the user's table.
+
+    Numeric columns go through as they are (booleans as 0 and 1), categories become the codes 0 to K - 1 of their
+    sorted values, a category that ``fit`` did not see becomes -1, and whatever says "missing" (NaN, None,
+    ``pandas.NA``, a polars null) becomes NaN. The strings ``"None"``, ``"nan"`` and ``"3.0"`` are categories like any
+    other.
+
+    The input may be a NumPy array (numeric, string, or object, which is read column by column: all cells numbers or
+    missing, or else categories), a pandas or polars frame, a SciPy sparse matrix, or a list of lists. ``transform``
+    accepts another kind of container than ``fit`` saw, as long as its columns are the same, in the same order. Neither
+    pandas nor polars is imported.
+
+    Parameters
+    ----------
+    invertible : bool, default=True
+        Whether to keep what ``inverse_transform`` needs: column names, dtypes and one sample of every category, in the
+        user's own container. With False the fitted object pickles without pandas and polars.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns, d.
+    feature_names_in_ : ndarray of str, shape (d,)
+        Column names; only where the container has them and all are strings.
+    categories_ : list of (ndarray or None), length d
+        None for a numeric column, else the sorted distinct values, missing ones left out.
+    integer_ : ndarray of bool, shape (d,)
+        Numeric columns in which every value that ``fit`` saw is a whole number, whatever the dtype.
+    missing_ : ndarray of bool, shape (d,)
+        Columns in which ``fit`` saw a missing value.
+
+    Notes
+    -----
+    Whole numbers beyond 2**53 lose their last digits. A column that is missing throughout is numeric, whatever its
+    dtype, and strings that turn up in it later count as missing: nothing has been learnt about it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklkd._columns import ColumnCodec
+    >>> X = np.array([[1.5, "red"], [2.5, None], [None, "blue"]], dtype=object)
+    >>> codec = ColumnCodec().fit(X)
+    >>> codec.transform(X)
+    array([[1.5, 1. ],
+           [2.5, nan],
+           [nan, 0. ]])
+    >>> codec.inverse_transform(codec.transform(X)).tolist()
+    [[1.5, 'red'], [2.5, None], [None, 'blue']]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"invertible": ["boolean"]}
+
+    def __init__(self, *, invertible: bool = True):
+        self.invertible = invertible
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.sparse = True
+        tags.input_tags.string = tags.input_tags.categorical = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> ColumnCodec:
+        """Learn kinds, categories and container of the columns of ``X`` (n, d); ``y`` is ignored.
+
+        Raises ``ValueError`` for dates (convert them first), infinity and complex numbers, and ``TypeError`` for cells
+        that are neither strings nor numbers.
+        """
+        self.fit_transform(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """Fit to ``X`` (n, d) and return its matrix: float64, shape (n, d)."""
+        table = open_table(X)
+        n, d = table.shape
+        for size, what in ((n, "sample"), (d, "feature")):
+            if size == 0:
+                raise ValueError(f"Found array with 0 {what}(s) (shape={(n, d)}) while a minimum of 1 is required.")
+        self._names = table.names
+        self.n_features_in_ = d
+        if _are_strings(self._names):
+            self.feature_names_in_ = np.asarray(self._names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self.categories_: list[NDArray[Any] | None] = [None] * d
+        self._lookups: dict[int, Lookup] = {}
+        self._objects: dict[int, tuple[type, Any]] = {}
+        Z = table.matrix()
+        if Z is None:
+            Z = np.empty((n, d))
+            for j in range(d):
+                Z[:, j] = self._learn_column(j, table.column(j))
+        self._check_finite(Z)
+        missing = np.isnan(Z)
+        numeric = np.array([categories is None for categories in self.categories_])
+        self._empty = missing.all(axis=0)
+        self.missing_ = missing.any(axis=0)
+        self.integer_ = ((Z == np.rint(Z)) | missing).all(axis=0) & ~self._empty & numeric
+        if self.invertible:
+            rows = {j: first_rows(Z[:, j], len(lookup)) for j, lookup in self._lookups.items()}
+            self._template = table.keep(rows, self._objects)
+        return Z
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """The matrix of ``X`` (n, d): float64, shape (n, d), a copy; n may be 0."""
+        check_is_fitted(self, "categories_")
+        table = open_table(X)
+        d = table.shape[1]
+        if d != self.n_features_in_:
+            expected = self.n_features_in_
+            raise ValueError(f"X has {d} features, but ColumnCodec is expecting {expected} features as input.")
+        if table.names != self._names and _are_strings(table.names) and _are_strings(self._names):
+            j = next(j for j in range(d) if table.names[j] != self._names[j])
+            raise ValueError(
+                "The feature names should match those that were passed during fit, in the same order: "
+                f"column {j} is {table.names[j]!r}, and was {self._names[j]!r}."
+            )
+        Z = table.matrix()
+        if Z is None:
+            Z = np.empty(table.shape)
+            for j in range(d):
+                Z[:, j] = self._code_column(j, table.column(j))
+        else:
+            for j in self._lookups:
+                Z[:, j] = self._code_column(j, Z[:, j])
+        self._check_finite(Z)
+        return Z
+
+    def inverse_transform(self, Z: NDArray[np.float64]) -> Any:
+        """The table of a matrix (n, d): the container, names and dtypes of ``fit``, with whole numbers rounded.
+
+        Raises ``ValueError`` where a code stands for no category, or a value is missing that the dtype cannot miss.
+        """
+        check_is_fitted(self, "categories_")
+        if not self.invertible:
+            raise ValueError("inverse_transform needs what fit saw: set invertible=True, got invertible=False.")
+        Z = np.asarray(Z, dtype=np.float64)
+        if Z.ndim != 2 or Z.shape[1] != self.n_features_in_:
+            raise ValueError(f"Z must have shape (n, {self.n_features_in_}), got {Z.shape}.")
+        for j, lookup in self._lookups.items():
+            codes = Z[:, j]
+            bad = ~(np.isnan(codes) | ((codes >= 0) & (codes < len(lookup)) & (codes == np.rint(codes))))
+            if bad.any():
+                raise ValueError(
+                    f"Column {self._name(j)} of Z must hold codes 0 to {len(lookup) - 1}, got {codes[bad][0]:g}; "
+                    "-1 stands for a category that fit did not see, which cannot be restored."
+                )
+        return self._template.fill(Z)
+
+    def _name(self, j: int) -> str:
+        return str(j) if self._names is None else repr(self._names[j])
+
+    def _learn_column(self, j: int, column: Column) -> NDArray[np.float64]:
+        """Decide on the kind of a column, remember it, and return its numbers or codes."""
+        if isinstance(column, np.ndarray):
+            return column
+        if isinstance(column, Coded):
+            seen = [column.values[code] for code in np.unique(column.codes[column.codes >= 0])]
+            if not seen:
+                self._objects[j] = (type(None), None)
+                return np.full(len(column.codes), np.nan)
+        else:
+            types, gap = cell_types(column, self._name(j))
+            if not any(issubclass(kind, str) for kind in types):
+                self._objects[j] = (common_type(types), gap)
+                return to_numbers(column)
+            seen = column
+        self._lookups[j] = Lookup(sorted_categories(seen))
+        self.categories_[j] = as_array(list(self._lookups[j]))
+        return self._code_column(j, column)
+
+    def _code_column(self, j: int, column: Column) -> NDArray[np.float64]:
+        """The numbers or codes of a column whose kind is known."""
+        if isinstance(column, Coded):  # the value at the end is what the code -1 reads
+            return self._code_column(j, [*column.values, None])[column.codes]
+        if j in self._lookups:
+            cells = column.tolist() if isinstance(column, np.ndarray) else column
+            return self._lookups[j].codes(cells, self._name(j))
+        if isinstance(column, np.ndarray):
+            return column
+        types, _ = cell_types(column, self._name(j))
+        if any(issubclass(kind, str) for kind in types):
+            example = next(cell for cell in column if isinstance(cell, str))
+            if not self._empty[j]:
+                raise ValueError(
+                    f"Column {self._name(j)} was numeric at fit and must be numeric, got the string {example!r}; "
+                    "convert it to numbers, or fit with the column as strings."
+                )
+            column = [None if isinstance(cell, str) else cell for cell in column]
+        return to_numbers(column)
+
+    def _check_finite(self, Z: NDArray[np.float64]) -> None:
+        if not np.isfinite(Z).all():
+            infinite = np.isinf(Z).any(axis=0)
+            if infinite.any():
+                raise ValueError(
+                    "Input X contains infinity or a value too large for dtype('float64') "
+                    f"(column {self._name(int(infinite.argmax()))}); replace it first."
+                )
+
+
+def _are_strings(names: list[Any] | None) -> bool:
+    return names is not None and all(isinstance(name, str) for name in names)

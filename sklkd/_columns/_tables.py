@@ -1,0 +1,278 @@
+"""The containers: read column by column, and filled again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from sklkd._columns._cells import Coded, cast, objects_from, slots
+
+Column = NDArray[np.float64] | list[Any] | Coded
+"""A column that is read: numbers with NaN where they are missing, the cells as they are, or codes."""
+
+
+class Table(ABC):
+    """A user's container: read column by column, then emptied and kept as the mould of others like it."""
+
+    shape: tuple[int, int]
+
+    @property
+    def names(self) -> list[Any] | None:
+        """Names of the columns, where the container has them."""
+        return None
+
+    @abstractmethod
+    def matrix(self) -> NDArray[np.float64] | None:
+        """All columns at once, as a new array, where all are numeric."""
+
+    @abstractmethod
+    def column(self, j: int) -> Column:
+        """One column."""
+
+    @abstractmethod
+    def take(self, j: int, rows: NDArray[np.intp]) -> Any:
+        """Some cells of a column, in the container's own array type; row -1 is a missing cell."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Drop all rows."""
+
+    @abstractmethod
+    def fill(self, Z: NDArray[np.float64]) -> Any:
+        """A container like this one that holds a matrix's rows."""
+
+    def keep(self, rows: dict[int, NDArray[np.intp]], objects: dict[int, tuple[type, Any]]) -> Table:
+        """Become a mould: forget all rows but one of every category of every column in ``rows``."""
+        self.pools = {j: self.take(j, index) for j, index in rows.items()}
+        self.objects = objects
+        self.clear()
+        return self
+
+
+class _Array(Table):
+    """A NumPy array, or what becomes one."""
+
+    def __init__(self, X: Any):
+        if isinstance(X, np.ma.MaskedArray):
+            raise TypeError("Masked arrays are not supported; pass X.astype(float).filled(numpy.nan).")
+        if isinstance(X, np.matrix):
+            raise TypeError("np.matrix is not supported; pass numpy.asarray(X).")
+        array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # NumPy turns the numbers in a list of mixed cells into strings
+        _check_dimensions(array)
+        _check_dtype(array.dtype, "X")
+        self.array = array
+        self.shape = array.shape
+
+    def matrix(self) -> NDArray[np.float64] | None:
+        return self.array.astype(np.float64, order="C") if self.array.dtype.kind in "fiub" else None
+
+    def column(self, j: int) -> Column:
+        return self.array[:, j].tolist()
+
+    def take(self, j: int, rows: NDArray[np.intp]) -> NDArray[Any]:
+        pool = self.array[rows, j]
+        if rows[-1] < 0 and self.array.dtype.kind == "O":
+            pool[-1] = None
+        return pool
+
+    def clear(self) -> None:
+        self.array = self.array[:0].copy()
+
+    def fill(self, Z: NDArray[np.float64]) -> NDArray[Any]:
+        dtype = self.array.dtype
+        if dtype.kind in "fiub":
+            return cast(Z, dtype, "X")
+        if dtype.kind == "U" and np.isnan(Z).any():
+            raise ValueError(f"X has dtype {dtype}, which cannot hold a missing value, got NaN.")
+        out = np.empty(Z.shape, dtype=dtype)
+        for j, values in enumerate(Z.T):
+            pool = self.pools.get(j)
+            out[:, j] = objects_from(values, *self.objects[j]) if pool is None else pool[slots(values, len(pool) - 1)]
+        return out
+
+
+class _Sparse(Table):
+    """A SciPy sparse matrix or array; what is not stored is 0."""
+
+    def __init__(self, X: Any):
+        _check_dimensions(X)
+        _check_dtype(X.dtype, "X")
+        self.data = X
+        self.shape = X.shape
+
+    def matrix(self) -> NDArray[np.float64]:
+        return self.data.toarray(order="C").astype(np.float64, copy=False)
+
+    def column(self, j: int) -> Column:
+        return self.matrix()[:, j]
+
+    def take(self, j: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        return self.matrix()[rows, j]
+
+    def clear(self) -> None:
+        csr = sparse.csr_array if isinstance(self.data, sparse.sparray) else sparse.csr_matrix
+        self.data = csr((0, self.shape[1]), dtype=self.data.dtype)
+
+    def fill(self, Z: NDArray[np.float64]) -> Any:
+        return type(self.data)(cast(Z, self.data.dtype, "X"))
+
+
+class _Pandas(Table):
+    """A pandas frame, or one that behaves like it."""
+
+    def __init__(self, X: Any):
+        self.frame = X
+        self.shape = X.shape
+        self._names = X.columns.tolist()
+        self.dtypes = X.dtypes.tolist()
+        for name, dtype in zip(self._names, self.dtypes, strict=True):
+            _check_dtype(dtype, f"Column {name!r}")
+
+    @property
+    def names(self) -> list[Any]:
+        return self._names
+
+    def matrix(self) -> NDArray[np.float64] | None:
+        if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in self.dtypes):
+            return np.array(self.frame.to_numpy(dtype=np.float64), order="C")
+        self._columns = [series for _, series in self.frame.items()]  # twice as fast as iloc[:, j] one by one
+        return None
+
+    def column(self, j: int) -> Column:
+        dtype, series = self.dtypes[j], self._columns[j]
+        if dtype.kind in "fiub":
+            return series.to_numpy(dtype=np.float64, **({} if isinstance(dtype, np.dtype) else {"na_value": np.nan}))
+        if hasattr(dtype, "categories"):
+            return Coded(series.array.codes, dtype.categories.tolist())
+        return series.tolist()
+
+    def take(self, j: int, rows: NDArray[np.intp]) -> Any:
+        return self.frame.iloc[:, j].array.take(rows, allow_fill=True)  # -1: missing
+
+    def clear(self) -> None:
+        self.frame = self.frame.iloc[:0].copy()
+        self._columns = []
+
+    def fill(self, Z: NDArray[np.float64]) -> Any:
+        frame = type(self.frame)({j: self._series(j, values) for j, values in enumerate(Z.T)})
+        frame.columns = self.frame.columns
+        return frame
+
+    def _series(self, j: int, values: NDArray[np.float64]) -> Any:
+        dtype, what = self.dtypes[j], f"Column {self._names[j]!r}"
+        if j in self.pools:
+            pool = self.pools[j]
+            return pool.take(slots(values, len(pool) - 1))
+        if j in self.objects:
+            cells = objects_from(values, *self.objects[j])
+        elif isinstance(dtype, np.dtype):
+            return cast(values, dtype, what)
+        else:  # nullable, Arrow and sparse dtypes: None is missing in all of them
+            missing = np.isnan(values)
+            cells = cast(np.where(missing, 0.0, values), np.dtype(dtype.kind), what).astype(object)
+            cells[missing] = None
+        return type(self.frame.iloc[:, j])(cells, dtype=dtype)
+
+
+_POLARS_DTYPES = {"Boolean": "bool", "Int128": "int64", "UInt128": "uint64"}
+"""NumPy dtypes through which numbers become a polars column, where the names differ."""
+
+
+def _kind(dtype: Any) -> str:
+    return dtype.base_type().__name__
+
+
+class _Polars(Table):
+    """A polars frame."""
+
+    def __init__(self, X: Any):
+        self.frame = X
+        self.shape = X.shape
+        self._names = list(X.columns)
+        self.dtypes = list(X.dtypes)
+        for name, dtype in zip(self._names, self.dtypes, strict=True):
+            if dtype.is_temporal():
+                raise ValueError(f"Column {name!r} holds dates or durations ({dtype}); convert it to numbers first.")
+        self.null = [series.null_count() > 0 for series in X.get_columns()]
+
+    @property
+    def names(self) -> list[Any]:
+        return self._names
+
+    def matrix(self) -> NDArray[np.float64] | None:
+        return None
+
+    def column(self, j: int) -> Column:
+        series = self.frame.to_series(j)
+        dtype = self.dtypes[j]
+        if dtype.is_numeric() or _kind(dtype) == "Boolean":
+            return series.cast(float).to_numpy()
+        return series.to_list()
+
+    def take(self, j: int, rows: NDArray[np.intp]) -> Any:
+        return self.frame.to_series(j).gather([None if row < 0 else int(row) for row in rows])
+
+    def clear(self) -> None:
+        self.frame = self.frame.clear()
+
+    def fill(self, Z: NDArray[np.float64]) -> Any:
+        return type(self.frame)([self._series(j, values) for j, values in enumerate(Z.T)])
+
+    def _series(self, j: int, values: NDArray[np.float64]) -> Any:
+        if j in self.pools:
+            pool = self.pools[j]
+            return pool.gather(slots(values, len(pool) - 1))
+        name, dtype, make = self._names[j], self.dtypes[j], type(self.frame.to_series(j))
+        if j in self.objects:
+            return make(name, objects_from(values, *self.objects[j]).tolist(), dtype=dtype)
+        missing = np.isnan(values)
+        if dtype.is_float() and not self.null[j]:
+            return make(name, values).cast(dtype)
+        values = np.where(missing, 0.0, values)
+        if not dtype.is_float() and not dtype.is_decimal():
+            values = cast(values, np.dtype(_POLARS_DTYPES.get(_kind(dtype), _kind(dtype).lower())), f"Column {name!r}")
+        return make(name, values).cast(dtype).scatter(np.flatnonzero(missing), None)
+
+
+def open_table(X: Any) -> Any:
+    """The reader of a container, recognised by its methods: pandas and polars are never imported."""
+    if isinstance(X, np.ndarray):
+        return _Array(X)
+    if sparse.issparse(X):
+        return _Sparse(X)
+    if hasattr(X, "iloc") and hasattr(X, "dtypes"):
+        if len(X.shape) != 2:
+            raise ValueError("Expected 2D array, got 1D array instead: a Series. Reshape your data: use X.to_frame().")
+        return _Pandas(X)
+    if hasattr(X, "get_columns") and hasattr(X, "schema"):
+        return _Polars(X)
+    if hasattr(X, "collect") and hasattr(X, "collect_schema"):
+        raise TypeError("X is a lazy frame; pass X.collect().")
+    return _Array(X)
+
+
+def _check_dimensions(X: Any) -> None:
+    if X.ndim < 2:
+        kind = "scalar" if X.ndim == 0 else "1D"
+        raise ValueError(
+            f"Expected 2D array, got {kind} array instead. Reshape your data: use X.reshape(-1, 1) if it is one "
+            "column, or X.reshape(1, -1) if it is one row."
+        )
+    if X.ndim > 2:
+        raise ValueError(f"Found array with dim {X.ndim}, while dim <= 2 is required.")
+
+
+def _check_dtype(dtype: Any, what: str) -> None:
+    if dtype.kind in "mM":
+        raise ValueError(f"{what} holds dates or durations ({dtype}); convert it to numbers first.")
+    if dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {what} has dtype {dtype}.")
+    if dtype.kind in "SV":
+        kind = dtype.type.__name__
+        raise TypeError(f"{what} has dtype {dtype}; argument must be a string or a number, not {kind!r}.")
