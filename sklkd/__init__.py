@@ -1,0 +1,7 @@
+"""Knowledge distillation for scikit-learn: compress a trained model into a small neural network."""
+
+from sklkd.estimators import DistilledClassifier, DistilledRegressor
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["DistilledClassifier", "DistilledRegressor"]

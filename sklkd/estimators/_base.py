@@ -1,0 +1,184 @@
+"""What all distilled estimators share: parameters, tags, checked input, all-or-nothing fits, float64 predictions."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklkd.losses import Loss
+
+PREDICT_ROWS = 512  # rows of a forward pass: small enough for the cache, measured 1.2 to 1.8 times faster than 10,000
+
+
+class NamedLosses:
+    """``get_params`` and ``set_params`` through a list of named objects, as scikit-learn's ensembles have them."""
+
+    _named = ("teacher", "loss")
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        params = super().get_params(deep=deep)
+        if deep:
+            for attribute in self._named:
+                for name, value in _pairs(getattr(self, attribute)):
+                    params[name] = value
+                    if hasattr(value, "get_params"):
+                        params |= {f"{name}__{key}": part for key, part in value.get_params(deep=True).items()}
+        return params
+
+    def set_params(self, **params: Any) -> Any:
+        for attribute in self._named:
+            if attribute in params:
+                setattr(self, attribute, params.pop(attribute))
+            names = [name for name, _ in _pairs(getattr(self, attribute))]
+            replaced = {name: params.pop(name) for name in names if name in params}
+            if replaced:
+                pairs = _pairs(getattr(self, attribute))
+                setattr(self, attribute, [(name, replaced.get(name, value)) for name, value in pairs])
+        return super().set_params(**params)
+
+
+def _pairs(value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)]
+
+
+class BaseDistilled(NamedLosses, BaseEstimator):
+    """Base of the distilled estimators."""
+
+    def _fresh(self) -> Any:
+        """A copy with the parameters and nothing that a fit has left, to be fitted in this one's place."""
+        work = object.__new__(type(self))
+        work.__dict__.update({k: v for k, v in self.__dict__.items() if not k.endswith("_") and k not in _PRIVATE})
+        return work
+
+    def _check_X(self, X: Any, *, reset: bool, allow_nan: bool) -> Any:
+        """X as the teacher gets it: frames and sparse matrices as they are, everything else as an array."""
+        if hasattr(X, "columns") and hasattr(X, "dtypes"):
+            if X.shape[0] < 1 or X.shape[1] < 1:
+                raise ValueError(
+                    f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a "
+                    f"minimum of 1 is required by {type(self).__name__}."
+                )
+            return validate_data(self, X, reset=reset, skip_check_array=True)
+        text = getattr(getattr(X, "dtype", None), "kind", None) in ("O", "U", "S", "T") or _has_text(X)
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse=["csr", "csc"] if get_tags(self).input_tags.sparse else False,
+            dtype=None if text else "numeric",
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            allow_nd=True,
+        )
+
+    def _encode(self, X: Any) -> NDArray[np.float32]:
+        return np.asarray(self.encoder_.transform(X), dtype=np.float32)
+
+    def _raw(self, X: Any) -> NDArray[np.float64]:
+        """The student's outputs in float64, logits or standardised targets, of shape (n, n_outputs)."""
+        check_is_fitted(self, "student_")
+        X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
+        encoded = self.encoder_.transform(X)
+        inputs = torch.from_numpy(np.asarray(encoded, dtype=np.float64))
+        device = next(self._module64.parameters(), inputs).device
+        with torch.inference_mode():
+            parts = [_first(self._module64(part.to(device))) for part in inputs.split(PREDICT_ROWS)]
+        return torch.cat(parts).cpu().numpy()
+
+    def _finish(self) -> None:
+        self._keep_module()
+
+    def _keep_module(self) -> None:
+        """A float64 copy of the trained module, for predictions that do not depend on how rows are batched."""
+        self._module64 = copy.deepcopy(self.student_.module_).double().eval()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_module64", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "student_"):
+            self._keep_module()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        teacher = teacher_tags(self)
+        tags.input_tags.allow_nan = teacher.input_tags.allow_nan
+        tags.input_tags.sparse = teacher.input_tags.sparse
+        tags.input_tags.positive_only = teacher.input_tags.positive_only
+        tags.non_deterministic = False
+        return tags
+
+
+_PRIVATE = {"_module64", "_allow_nan", "_kept_tags", "_y_shape"}
+
+
+def teacher_tags(estimator: Any) -> Any:
+    """The teacher's tags; scikit-learn's defaults where it has none; what was kept of them once it is dropped."""
+    kept = getattr(estimator, "_kept_tags", None)
+    if kept is not None:
+        return kept
+    teacher = estimator.teacher
+    members = [member for _, member in _pairs(teacher)] if isinstance(teacher, list) else [teacher]
+    all_tags = [_tags(member) for member in members] or [_tags(None)]
+    tags = all_tags[0]
+    for other in all_tags[1:]:
+        tags.input_tags.allow_nan &= other.input_tags.allow_nan
+        tags.input_tags.sparse &= other.input_tags.sparse
+        tags.input_tags.positive_only |= other.input_tags.positive_only
+        tags.target_tags.multi_output &= other.target_tags.multi_output
+    return tags
+
+
+def _tags(teacher: Any) -> Any:
+    return get_tags(teacher if hasattr(teacher, "__sklearn_tags__") else BaseEstimator())
+
+
+def _has_text(X: Any) -> bool:
+    if not isinstance(X, (list, tuple)) or not X or not isinstance(X[0], (list, tuple)):
+        return False
+    return any(isinstance(cell, str) or cell is None for cell in X[0])
+
+
+def _first(output: Any) -> torch.Tensor:
+    return output[0] if isinstance(output, tuple) else output
+
+
+def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> list[tuple[str, Loss]]:
+    """Fresh clones of the losses, named, their parameters checked.
+
+    Raises
+    ------
+    TypeError
+        Where something is not a :class:`~sklkd.losses.Loss`.
+    ValueError
+        Where a name repeats, contains "__" or is a parameter's, or a loss has no meaning for the task.
+    """
+    pairs = [("loss", default)] if loss is None else loss if isinstance(loss, list) else [("loss", loss)]
+    if not pairs:
+        raise ValueError("loss must be a Loss or a list of (name, Loss), got an empty list.")
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], Loss)):
+            raise TypeError(f"loss must be a Loss or a list of (name, Loss), got {pair!r}.")
+    names = [name for name, _ in pairs]
+    for name in names if isinstance(loss, list) else []:
+        if "__" in name or name in reserved or names.count(name) > 1:
+            raise ValueError(
+                f"names of losses must be unique, contain no '__' and differ from the estimator's parameters, "
+                f"got {name!r}: rename it."
+            )
+    for name, one in pairs:
+        if task not in one.tasks:
+            raise ValueError(f"loss {name!r} ({type(one).__name__}) has no meaning for {task}, only for {one.tasks}.")
+        one.check()
+    return [(name, clone(one)) for name, one in pairs]

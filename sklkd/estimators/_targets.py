@@ -1,0 +1,93 @@
+"""Checked labels, targets and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklkd._sklearn import _check_sample_weight
+
+
+def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray]:
+    """Labels of shape (n,), and the sorted classes.
+
+    Raises
+    ------
+    ValueError
+        If y is missing or continuous, has one class only, or has a class that ``classes`` lacks.
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None.")
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    check_classification_targets(y)
+    found = np.unique(y)
+    known = found if classes is None else np.unique(classes)
+    unknown = found[~np.isin(found, known)]
+    if len(unknown):
+        raise ValueError(f"y has classes that are not among classes={known.tolist()}: {unknown.tolist()}.")
+    if len(known) < 2:
+        raise ValueError(
+            f"y must have at least 2 classes, got 1 class: {known[0]!r}. There is nothing to distil; "
+            "sklearn.dummy.DummyClassifier answers a constant."
+        )
+    return y, known
+
+
+def check_targets(X: Any, y: Any, ndim: int | None = None) -> NDArray:
+    """Targets in float64 of shape (n,) or (n, n_targets).
+
+    Raises
+    ------
+    ValueError
+        If y is missing, not finite, or of another shape than before.
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None.")
+    y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+    y = np.asarray(y, dtype=np.float64)
+    check_consistent_length(X, y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if ndim is not None and y.ndim != ndim:
+        raise ValueError(f"y must have {ndim} dimension(s) as in the first call, got shape {y.shape}.")
+    return y
+
+
+def check_scale(y: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
+    """Weighted mean and standard deviation of each target, of shape (n_targets,).
+
+    Raises
+    ------
+    ValueError
+        If all targets are constant. One constant column of several is allowed; its scale is 1.
+    """
+    center = np.average(y, axis=0, weights=weight)
+    scale = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
+    constant = ~(scale > 1e-12 * np.maximum(1, np.abs(center)))
+    if constant.all():
+        raise ValueError(
+            f"y must vary, got {len(y)} rows that are all {center.tolist()}. There is nothing to distil; "
+            "sklearn.dummy.DummyRegressor answers a constant."
+        )
+    return center, np.where(constant, 1.0, scale)
+
+
+def check_weight(sample_weight: Any, X: Any) -> NDArray | None:
+    """Row weights in float64, or None.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight must have a weight > 0, got only zeros.")
+    return weight

@@ -1,0 +1,73 @@
+"""What a training minimises: labels and losses, weighted and summed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sklkd.losses._base import Loss, weighted_mean
+
+
+class Objective(nn.Module):
+    """``hard_weight * hard + (1 - hard_weight) * sum_k weight_k * loss_k`` of one batch.
+
+    The hard term is cross-entropy with the labels or, for regression, the squared error of the standardised target;
+    rows without a label do not enter it. It is a criterion: the losses' learnt parts are trained with the student.
+
+    Parameters
+    ----------
+    losses : list of (str, Loss)
+        Built losses.
+    hard_weight : float
+        Between 0 (teacher alone) and 1 (labels alone).
+    taps : list of (tuple of str), default=None
+        For each loss, the student's layers that it compares; empty for the student's output.
+    """
+
+    def __init__(self, losses: list[tuple[str, Loss]], hard_weight: float, taps: list[tuple[str, ...]] | None = None):
+        super().__init__()
+        self.names = [name for name, _ in losses]
+        self.losses = nn.ModuleList([loss for _, loss in losses])
+        self.hard_weight = float(hard_weight)
+        self.taps = [()] * len(losses) if taps is None else taps
+        # what the net sets before each step: the rows of the batch, and the activations of the tapped layers
+        self.rows: Any = None
+        self.features: dict[str, Tensor] = {}
+
+    def build(self, module: nn.Module, sample: Tensor) -> None:
+        """Make the losses' learnt parts for a student, of which a few rows are given."""
+
+    def forward(self, y_pred: Tensor, y: Tensor) -> Tensor:
+        if isinstance(y_pred, tuple):
+            y_pred = y_pred[0]
+        if self.rows is None or self.hard_weight == 1:
+            return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
+        total: Any = 0.0
+        if self.hard_weight > 0:
+            total = self.hard_weight * hard_loss(y_pred, y, self.rows.weight)
+        for loss, layers, target in zip(self.losses, self.taps, self.rows.targets, strict=True):
+            student: Any = tuple(self.features[layer] for layer in layers) if layers else y_pred
+            if len(layers) == 1:
+                student = student[0]
+            value = loss.compare(student, target, y if loss.needs_y else None, self.rows.weight)
+            total = total + (1 - self.hard_weight) * loss.weight * value
+        return total
+
+    def __getstate__(self) -> dict[str, Any]:
+        # batches are passing through, not part of what was learnt
+        return {**self.__dict__, "rows": None, "features": {}}
+
+
+def hard_loss(y_pred: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Weighted mean over the labelled rows of a batch; 0 where there are none."""
+    if y.is_floating_point():
+        labelled = ~y.isnan()
+        rows = (y_pred - torch.where(labelled, y, y_pred.detach())).square().mean(1)
+        labelled = labelled[:, 0].to(y_pred.dtype)
+    else:
+        labelled = (y >= 0).to(y_pred.dtype)
+        rows = F.cross_entropy(y_pred, y, reduction="none")
+    return weighted_mean(rows, labelled if weight is None else labelled * weight)

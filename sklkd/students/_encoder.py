@@ -1,0 +1,140 @@
+"""From the user's columns to the student's input: one float32 matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted
+
+from sklkd._columns import ColumnCodec
+
+
+class InputEncoder(TransformerMixin, BaseEstimator):
+    """Scale numbers robustly, code categories, keep or fill missing values.
+
+    Numeric columns become ``(x - median) / interquartile range`` (half the range where the quartiles meet, 0 where the
+    column is constant), computed in float64 and returned in float32. Categories become codes: 0 to K - 1 for the
+    levels that are kept, K for the rare and, where fit saw any, for missing ones; a level that fit never saw is the
+    rare one, or -1 where there is none.
+
+    Parameters
+    ----------
+    one_hot : bool, default=False
+        False: one output column per column, for :class:`TabularNet`, which expands categories and handles missing
+        values (NaN) itself. True: for every other network: smoothly clipped numbers with missing values at the
+        median, an indicator for each column in which fit saw missing values, and 0/1 columns for categories.
+    max_categories : int, default=64
+        Levels kept per column, the most frequent first.
+
+    Attributes
+    ----------
+    codec_ : ColumnCodec
+    center_, scale_ : ndarray of shape (n_features,)
+        Median and scale of numeric columns (0 and 1 for categories).
+    cardinalities_ : list of int
+        Codes per column, 0 for numeric ones.
+    missing_ : ndarray of bool, shape (n_features,)
+        Numeric columns in which fit saw missing values.
+    """
+
+    def __init__(self, *, one_hot: bool = False, max_categories: int = 64):
+        self.one_hot = one_hot
+        self.max_categories = max_categories
+
+    def fit(self, X: Any, y: Any = None, *, sample_weight: NDArray | None = None) -> InputEncoder:
+        """Learn medians, scales and levels from the rows of X; ``y`` is ignored."""
+        codec = ColumnCodec(invertible=False).fit(X)
+        return self.fit_coded(codec, codec.transform(X), sample_weight)
+
+    def fit_coded(self, codec: ColumnCodec, Z: NDArray, sample_weight: NDArray | None = None) -> InputEncoder:
+        """As ``fit``, for rows that a fitted codec has already turned into a matrix."""
+        self.codec_ = codec
+        n_features = Z.shape[1]
+        weight = np.ones(len(Z)) if sample_weight is None else np.asarray(sample_weight, float)
+        self.n_features_in_ = n_features
+        self.center_, self.scale_ = np.zeros(n_features), np.ones(n_features)
+        self.missing_ = np.zeros(n_features, bool)
+        self.cardinalities_, self._levels = [0] * n_features, [None] * n_features
+        for j, categories in enumerate(self.codec_.categories_):
+            if categories is None:
+                self.center_[j], self.scale_[j] = _robust_scale(Z[:, j], weight)
+                self.missing_[j] = np.isnan(Z[:, j]).any()
+            else:
+                self._levels[j], self.cardinalities_[j] = _levels(Z[:, j], len(categories), weight, self.max_categories)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Encode rows of X: float32 of shape (n, n_features), or wider where ``one_hot``."""
+        check_is_fitted(self, "center_")
+        return self.transform_coded(self.codec_.transform(X))
+
+    def transform_coded(self, Z: NDArray) -> NDArray[np.float32]:
+        """As ``transform``, for rows that the codec has already turned into a matrix."""
+        out = (Z - self.center_) / self.scale_
+        for j, levels in enumerate(self._levels):
+            if levels is not None:
+                codes = np.where(np.isnan(Z[:, j]), len(levels) - 2, Z[:, j]).astype(int)
+                # the last entry is what -1 (never seen) reads, the one before it what missing reads
+                out[:, j] = levels[codes]
+        return (self._expand(out) if self.one_hot else out).astype(np.float32)
+
+    def _expand(self, out: NDArray) -> NDArray:
+        numeric = np.array([levels is None for levels in self._levels])
+        z = out[:, numeric]
+        gaps = np.isnan(z)
+        z = np.where(gaps, 0.0, z)
+        parts = [z / np.sqrt(1 + (z / 3) ** 2), gaps[:, self.missing_[numeric]].astype(float)]
+        for j in np.flatnonzero(~numeric):
+            parts.append((out[:, [j]] == np.arange(self.cardinalities_[j])).astype(float))
+        return np.hstack(parts)
+
+    def scale_thresholds(self, j: int, thresholds: NDArray) -> NDArray:
+        """Thresholds of numeric column j in the units of the encoded column."""
+        return (thresholds - self.center_[j]) / self.scale_[j]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        return tags
+
+
+def weighted_quantile(x: NDArray, weight: NDArray, q: NDArray | list[float]) -> NDArray:
+    """Inverted-CDF quantiles, so that a weight of 2 and a repeated value are the same."""
+    order = np.argsort(x, kind="stable")
+    cumulative = np.cumsum(weight[order])
+    # midpoint rule would break the equivalence; the tiny slack keeps sums of equal weights from rounding past a step
+    position = np.searchsorted(cumulative, np.asarray(q) * cumulative[-1] * (1 - 1e-12), side="left")
+    return x[order][np.minimum(position, len(x) - 1)]
+
+
+def _robust_scale(x: NDArray, weight: NDArray) -> tuple[float, float]:
+    seen = ~np.isnan(x)
+    if not seen.any():
+        return 0.0, 1.0
+    x, weight = x[seen], weight[seen]
+    low, center, high = weighted_quantile(x, weight, [0.25, 0.5, 0.75])
+    scale = high - low
+    if not scale > 0:
+        scale = (x.max() - x.min()) / 2
+    return float(center), float(scale) if scale > 0 else 1.0
+
+
+def _levels(codes: NDArray, n_categories: int, weight: NDArray, keep: int) -> tuple[NDArray, int]:
+    """Codes of the student for the codec's codes; the last two entries: missing, never seen."""
+    gaps = np.isnan(codes)
+    counts = np.bincount(codes[~gaps].astype(int), weight[~gaps], minlength=n_categories)
+    levels = np.full(n_categories + 2, -1.0)
+    kept = np.sort(np.argsort(-counts, kind="stable")[:keep])
+    levels[kept] = np.arange(len(kept))
+    n_codes = len(kept)
+    if len(kept) < n_categories:
+        levels[:n_categories][levels[:n_categories] < 0] = n_codes
+        levels[-1] = n_codes
+        n_codes += 1
+    if gaps.any():
+        levels[-2] = n_codes
+        n_codes += 1
+    return levels, n_codes

@@ -1,0 +1,165 @@
+"""A user's skorch net, taught to train on a transfer set: hooks only, the loop stays skorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from sklkd.exceptions import DivergedError
+from sklkd.transfer import Batch, Slices, TransferSet
+
+
+class TransferTraining:
+    """The hooks, mixed into a subclass of the user's own net class by :func:`distilled_class`.
+
+    Nothing that the user's class overrides is replaced: every hook ends in ``super()``.
+    """
+
+    def use_objective(self, objective: Any, sample: Tensor) -> None:
+        """Make ``objective`` the criterion, in place of the user's; it is built for the module on a sample of rows."""
+        for name in [name for name in vars(self) if name.startswith("criterion__")]:
+            delattr(self, name)
+        self.criterion = type(objective)
+        self.__dict__["_objective"] = [objective, sample]
+
+    def initialize_criterion(self) -> Any:
+        objective, sample = self.__dict__.pop("_objective")
+        objective.build(self.module_, sample.to(self.device))
+        self.criterion_ = objective
+        return self
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Whole batches of a transfer set; a DataLoader of the user's own class batches its row numbers."""
+        if not isinstance(dataset, TransferSet):
+            return super().get_iterator(dataset, training=training)
+        prefix = "iterator_train" if training else "iterator_valid"
+        options = self.get_params_for(prefix)
+        size = options.pop("batch_size", self.batch_size)
+        size = len(dataset) if size == -1 else size
+        options.pop("shuffle", None)
+        if getattr(self, prefix) is DataLoader and not options:
+            return Slices(dataset, size, shuffle=training, device=torch.device(self.device))
+        return _Loader(getattr(self, prefix), dataset, size, training, torch.device(self.device), options)
+
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+        """Split labelled rows by the net's own ``train_split``; rows without a label always train."""
+        if not isinstance(X, TransferSet) or not self.train_split:
+            return super().get_split_datasets(X, y, **fit_params)
+        labelled = X.labelled()
+        real = X.take(labelled)
+        train, valid = self.train_split(real, np.asarray(real.y), **fit_params)
+        train_rows = torch.cat([labelled.nonzero()[:, 0][torch.as_tensor(train.indices)], (~labelled).nonzero()[:, 0]])
+        return X.take(train_rows), None if valid is None else real.take(torch.as_tensor(valid.indices))
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
+        self._expect(batch)
+        return super().train_step_single(batch, **fit_params)
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> Any:
+        self._expect(batch)
+        return super().validation_step(batch, **fit_params)
+
+    def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if iterator is not None and training:
+            losses = [batch[f"{prefix}_loss"] for batch in self.history[-1]["batches"] if f"{prefix}_loss" in batch]
+            if not np.isfinite(losses).all():
+                self.raise_diverged(f"its loss is {losses[int(np.argmin(np.isfinite(losses)))]}")
+
+    def raise_diverged(self, what: str) -> NoReturn:
+        """Raise the error of a training that has left the finite numbers."""
+        raise DivergedError(
+            f"the student's training diverged in epoch {len(self.history)}: {what}. Lower its learning rate "
+            f"(lr={self.lr}), clip its gradients, or check the scale of the inputs."
+        )
+
+    def _expect(self, batch: Any) -> None:
+        if hasattr(self.criterion_, "rows"):
+            self.criterion_.rows = getattr(batch, "rows", None)
+
+    def __reduce__(self) -> tuple:
+        return _rebuild, (type(self).__mro__[2],), self.__getstate__()
+
+
+def _fast_infer(self: Any, x: Any, **fit_params: Any) -> Any:
+    if fit_params or not isinstance(x, Tensor):
+        return NeuralNet.infer(self, x, **fit_params)
+    return self.module_(x)
+
+
+def _fast_get_loss(self: Any, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
+    return self.criterion_(y_pred, y_true)
+
+
+def _guarded_set_training(self: Any, training: bool = True) -> None:
+    for name in self._modules + self._criteria:
+        module = getattr(self, name + "_")
+        if isinstance(module, nn.Module) and module.training != training:
+            module.train(training)
+
+
+# skorch's own versions walk nested inputs and set modes at every step (a tenth of a small net's step); each stands in
+# only where the user's class has left skorch's in place
+_FAST = {"infer": _fast_infer, "_set_training": _guarded_set_training}
+
+
+@lru_cache(maxsize=None)
+def distilled_class(base: type[NeuralNet]) -> type[NeuralNet]:
+    """A subclass of a net class that also trains on transfer sets; the same one for the same class."""
+    if issubclass(base, TransferTraining):
+        return base
+    members: dict[str, Any] = {
+        name: fast for name, fast in _FAST.items() if getattr(base, name) is getattr(NeuralNet, name)
+    }
+    if base.get_loss.__module__.startswith("skorch."):
+        members["get_loss"] = _fast_get_loss
+    members |= {"__module__": base.__module__, "__doc__": base.__doc__}
+    return type(base.__name__, (TransferTraining, base), members)
+
+
+def _rebuild(base: type[NeuralNet]) -> NeuralNet:
+    cls = distilled_class(base)
+    return cls.__new__(cls)
+
+
+class _Loader:
+    """A user's DataLoader class over row numbers, giving the batches of a transfer set."""
+
+    def __init__(self, loader: Any, rows: TransferSet, size: int, training: bool, device: Any, options: dict):
+        self.rows, self.device = rows, device
+        self.loader = loader(torch.arange(len(rows)), batch_size=size, shuffle=training, **options)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index in self.loader:
+            yield Batch(self.rows.take(index).to(self.device))
+
+
+@contextmanager
+def tapped(module: nn.Module, layers: set[str], store: dict[str, Tensor]) -> Iterator[None]:
+    """While it lasts, each forward pass of ``module`` stores the named layers' activations."""
+    handles = []
+    modules = dict(module.named_modules())
+    for layer in layers:
+
+        def keep(_module: nn.Module, _inputs: Any, output: Tensor, layer: str = layer) -> None:
+            store[layer] = output
+
+        handles.append(modules[layer].register_forward_hook(keep))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        store.clear()
+

@@ -1,0 +1,119 @@
+"""From what a user passes as ``student`` to an encoder and a skorch net, sized to the data."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+from sklkd.students._encoder import InputEncoder
+from sklkd.students._net import distilled_class
+from sklkd.students._sizes import SIZES, architecture, bin_edges
+from sklkd.students._tabular_net import TabularNet
+from sklkd.students._tabular_student import TabularStudent
+
+
+@dataclass
+class Student:
+    """An unfitted student: the net, and the user's own encoder (a Pipeline's steps) or None for ours."""
+
+    net: NeuralNet
+    encoder: Any = None
+
+    @property
+    def tabular(self) -> bool:
+        """Whether the module is a TabularNet, which expands columns itself."""
+        return isinstance(self.net.module, type) and issubclass(self.net.module, TabularNet)
+
+
+def resolve_student(student: Any) -> Student:
+    """Copies of what the user passed; a clear error where it is nothing that can be a student."""
+    if student is None:
+        return Student(TabularStudent())
+    if isinstance(student, str):
+        if student not in SIZES:
+            raise ValueError(f"student must be one of the presets {list(SIZES)}, got student={student!r}.")
+        return Student(TabularStudent(size=student))
+    if isinstance(student, type) and issubclass(student, nn.Module):
+        return Student(TabularStudent(module=student))
+    if isinstance(student, Pipeline):
+        last = student.steps[-1][1]
+        if isinstance(last, NeuralNet):
+            copy = clone(student)
+            return Student(copy.steps[-1][1], Pipeline(copy.steps[:-1]) if len(copy.steps) > 1 else None)
+    if isinstance(student, NeuralNet):
+        return Student(clone(student))
+    raise TypeError(
+        "student must be None, a preset name, an nn.Module subclass, a skorch net (an instance), or a Pipeline whose "
+        f"last step is one, got {student!r}."
+    )
+
+
+def fill_module(
+    student: Student,
+    encoder: Any,
+    encoded: NDArray,
+    weight: NDArray,
+    n_outputs: int,
+    thresholds: list[tuple[NDArray, NDArray]],
+    classification: bool,
+) -> None:
+    """Fill in the module's arguments that the data decide, where the user has not."""
+    net = student.net
+    values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
+    values["n_classes" if classification else "n_targets"] = n_outputs
+    if student.tabular and isinstance(encoder, InputEncoder):
+        values |= {"cardinalities": encoder.cardinalities_, "missing": [bool(gap) for gap in encoder.missing_]}
+        budget = net.budget() if isinstance(net, TabularStudent) else SIZES["small"]
+        numeric = sum(levels == 0 for levels in encoder.cardinalities_)
+        n_inputs = numeric + int(encoder.missing_.sum()) + sum(encoder.cardinalities_)
+        hidden, n_bins = architecture(budget, n_inputs, n_outputs)
+        values["hidden"] = hidden
+        values["edges"] = bin_edges(encoded, weight, encoder, thresholds, n_bins, budget.max_bins)
+    accepted = _arguments(net.module)
+    params = net.get_params()
+    fill = {f"module__{k}": v for k, v in values.items() if k in accepted and f"module__{k}" not in params}
+    if fill:
+        net.set_params(**fill)
+
+
+def _arguments(module: Any) -> set[str]:
+    if not isinstance(module, type) and isinstance(module, nn.Module):
+        return set()
+    return set(inspect.signature(module).parameters)
+
+
+def trainable(net: NeuralNet) -> NeuralNet:
+    """The same net, able to train on transfer sets."""
+    net.__class__ = distilled_class(type(net))
+    return net
+
+
+def check_output(net: NeuralNet, inputs: torch.Tensor, n_outputs: int) -> None:
+    """Raise where the initialised module does not give ``n_outputs`` columns."""
+    training = net.module_.training
+    net.module_.eval()
+    with torch.no_grad():
+        out = net.module_(inputs[:2].to(net.device))
+    net.module_.train(training)
+    out = out[0] if isinstance(out, tuple) else out
+    if out.ndim != 2 or out.shape[1] != n_outputs:
+        raise ValueError(
+            f"student must give {n_outputs} outputs per row (one logit per class, or one per target), got an output "
+            f"of shape {tuple(out.shape)} for {min(2, len(inputs))} rows: let its module take n_outputs."
+        )
+
+
+def as_input(encoded: Any) -> torch.Tensor:
+    """Encoded rows as the float32 tensor that students train on."""
+    if hasattr(encoded, "toarray"):
+        encoded = encoded.toarray()
+    return torch.from_numpy(np.ascontiguousarray(np.asarray(encoded), dtype=np.float32))

@@ -1,0 +1,128 @@
+"""The default student: a small network that sees each number through the teacher's thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class TabularNet(nn.Module):
+    """A multi-layer perceptron on piecewise-linearly encoded columns.
+
+    A numeric column becomes its smoothly clipped value ``z / sqrt(1 + (z / 3)**2)`` [1]_ next to a piecewise-linear
+    encoding [2]_: one input per bin, 0 left of it, 1 right of it, rising linearly inside. With bin edges at the split
+    thresholds of a tree ensemble the network can follow the ensemble's steps, which a plain one cannot. A category
+    becomes one 0/1 input per level, all 0 for a level never seen. A missing number is the median and an indicator.
+
+    Parameters
+    ----------
+    n_features : int
+        Columns of the input, as :class:`InputEncoder` makes them.
+    n_outputs : int
+        Logits or targets.
+    hidden : sequence of int, default=(128, 128, 128)
+        Widths of the hidden layers.
+    edges : list of array-like, default=None
+        Increasing bin edges of each column, in the units of the encoded column; empty for no bins. None: no bins.
+    cardinalities : list of int, default=None
+        Levels of each column, 0 for numeric ones. None: all numeric.
+    missing : list of bool, default=None
+        Numeric columns that get an indicator of missing values. None: none.
+    dropout : float, default=0.0
+        Dropped share of every hidden layer's units during training.
+
+    Notes
+    -----
+    Input: float tensor of shape (n, n_features). Output: (n, n_outputs). The hidden layers are the modules
+    ``"hidden.0"``, ``"hidden.1"``, ...: names for ``student_layer``.
+
+    References
+    ----------
+    .. [1] D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on
+       tabular data", NeurIPS 2024.
+    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning",
+       NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklkd.students import TabularNet
+    >>> net = TabularNet(2, 3, hidden=(8,), edges=[[-1.0, 0.0, 1.0], []], cardinalities=[0, 4])
+    >>> net(torch.tensor([[0.5, 3.0], [float("nan"), -1.0]])).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        *,
+        hidden: Sequence[int] = (128, 128, 128),
+        edges: Sequence[Sequence[float]] | None = None,
+        cardinalities: Sequence[int] | None = None,
+        missing: Sequence[bool] | None = None,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.encoding = ColumnEncoding(n_features, edges, cardinalities, missing)
+        widths = [self.encoding.n_outputs, *hidden]
+        self.hidden = nn.Sequential(
+            *(_hidden_layer(n_in, n_out, dropout) for n_in, n_out in zip(widths, widths[1:], strict=False))
+        )
+        self.output = nn.Linear(widths[-1], n_outputs)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.output(self.hidden(self.encoding(X)))
+
+
+class ColumnEncoding(nn.Module):
+    """Columns -> inputs of the first layer; all its tensors are buffers, nothing in it is learnt."""
+
+    def __init__(self, n_features, edges, cardinalities, missing):
+        super().__init__()
+        cardinalities = [0] * n_features if cardinalities is None else list(cardinalities)
+        edges = [()] * n_features if edges is None else list(edges)
+        missing = [False] * n_features if missing is None else list(missing)
+        numeric = [j for j in range(n_features) if cardinalities[j] == 0]
+        column, slope, shift = [], [], []
+        for position, j in enumerate(numeric):
+            edge = np.asarray(edges[j], float)
+            width = np.diff(edge)
+            column += [position] * len(width)
+            slope += list(1 / width)
+            shift += list(-edge[:-1] / width)
+        levels = [(j, k) for j in range(n_features) for k in range(cardinalities[j])]
+        gaps = [position for position, j in enumerate(numeric) if missing[j]]
+        self._buffer("numeric", numeric, torch.long)
+        self._buffer("column", column, torch.long)
+        self._buffer("slope", slope, torch.float32)
+        self._buffer("shift", shift, torch.float32)
+        self._buffer("gaps", gaps, torch.long)
+        self._buffer("level_column", [j for j, _ in levels], torch.long)
+        self._buffer("level_code", [k for _, k in levels], torch.float32)
+        self.all_numeric = len(numeric) == n_features
+        self.n_outputs = len(numeric) + len(column) + len(gaps) + len(levels)
+
+    def _buffer(self, name: str, values: list, dtype: torch.dtype) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=dtype))
+
+    def forward(self, X: Tensor) -> Tensor:
+        z = X if self.all_numeric else X.index_select(1, self.numeric)
+        absent = z.isnan()
+        z = z.masked_fill(absent, 0.0)
+        parts = [z * torch.rsqrt(1 + (z / 3) ** 2)]
+        if len(self.column):
+            parts.append(torch.addcmul(self.shift, z.index_select(1, self.column), self.slope).clamp_(0, 1))
+        if len(self.gaps):
+            parts.append(absent.index_select(1, self.gaps).to(z.dtype))
+        if len(self.level_code):
+            parts.append((X.index_select(1, self.level_column) == self.level_code).to(z.dtype))
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+
+def _hidden_layer(n_in: int, n_out: int, dropout: float) -> nn.Sequential:
+    layers = [nn.Linear(n_in, n_out), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Dropout(dropout)) if dropout else nn.Sequential(*layers)

@@ -1,0 +1,78 @@
+"""Train a resolved student on a transfer set, through skorch's own loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet, NeuralNetClassifier
+from skorch.callbacks import PrintLog, ProgressBar
+from torch import Tensor
+
+from sklkd.losses._objective import Objective
+from sklkd.students._net import tapped
+from sklkd.students._resolve import check_output, trainable
+from sklkd.students._tabular_student import TabularStudent
+from sklkd.transfer import TransferSet
+
+
+def logits_to_proba(logits: Tensor) -> Tensor:
+    """The nonlinearity of a classifier's student."""
+    return torch.softmax(logits, -1)
+
+
+class Unscale:
+    """The nonlinearity of a regressor's student: standardised outputs to the target's units, in float64.
+
+    Not a module, since skorch takes none there; :func:`keep_units` leaves mean and scale in the module's buffers too.
+    """
+
+    def __init__(self, mean: Any, scale: Any):
+        self.mean, self.scale = torch.as_tensor(mean), torch.as_tensor(scale)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return z * self.scale.to(z.device) + self.mean.to(z.device)
+
+
+def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:
+    """Leave the target's mean and scale in a trained net: as buffers, and as its nonlinearity."""
+    net.module_.register_buffer("target_mean", torch.as_tensor(mean))
+    net.module_.register_buffer("target_scale", torch.as_tensor(scale))
+    net.predict_nonlinearity = Unscale(mean, scale)
+
+
+def initialize(net: NeuralNet, objective: Objective, sample: Tensor, seed: int, verbose: int) -> NeuralNet:
+    """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion."""
+    net = trainable(net)
+    net.use_objective(objective, sample)
+    if verbose:
+        net.callbacks = [*(net.callbacks or []), ("progress", ProgressBar())]
+        if verbose > 1 and isinstance(net, TabularStudent):
+            net.callbacks.append(("print_log", PrintLog()))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return net.initialize()
+
+
+def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, continued: bool = False) -> NeuralNet:
+    """Run the net's own epochs over the rows, seeded, without touching torch's global generator."""
+    check_output(net, rows.inputs, n_outputs)
+    objective = net.criterion_
+    options = {}
+    if isinstance(net, TabularStudent):
+        n_labelled = int(rows.labelled().sum())
+        net.n_epochs_ = 1 if continued and net.max_epochs == "auto" else net.epochs(n_labelled, len(rows))
+        options["epochs"] = net.n_epochs_
+    layers = {layer for layers in objective.taps for layer in layers}
+    with torch.random.fork_rng(devices=[]), tapped(net.module_, layers, objective.features):
+        torch.manual_seed(seed)
+        net.partial_fit(rows, None, **options)
+    objective.rows = None
+    if isinstance(net, NeuralNetClassifier):
+        net.classes_inferred_ = np.arange(n_outputs)
+    net.module_.eval()
+    for name, value in net.module_.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            net.raise_diverged(f"parameter {name!r} is no longer finite")
+    return net

@@ -1,0 +1,94 @@
+"""The rows a student learns from, with all that is known of them, as tensors that batch by slicing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+UNLABELLED = -100  # what torch's cross entropy ignores
+
+
+class TransferSet(Dataset):
+    """Real, unlabelled and synthetic rows with their labels, weights and what the teacher knows of them.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (n, ...)
+        The student's input.
+    y : Tensor
+        Class codes of shape (n,), ``UNLABELLED`` for rows without a label; or standardised targets of shape
+        (n, n_targets), NaN for rows without a label.
+    weight : Tensor of shape (n,) or None
+        Row weights; None: all equal.
+    targets : sequence
+        What each loss has prepared of the teacher's side, in the order of the losses: tensors, or tuples of tensors,
+        whose first axis is the rows.
+    """
+
+    def __init__(self, inputs: Tensor, y: Tensor, weight: Tensor | None = None, targets: Sequence[Any] = ()):
+        self.inputs, self.y, self.weight, self.targets = inputs, y, weight, tuple(targets)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, Tensor]:
+        return self.inputs[index], self.y[index]
+
+    def take(self, index: Tensor | slice) -> TransferSet:
+        """The rows at an index tensor (a copy) or a slice (a view)."""
+        return self._map(lambda part: part[index])
+
+    def to(self, device: str | torch.device) -> TransferSet:
+        """The same rows on another device."""
+        return self._map(lambda part: part.to(device))
+
+    def labelled(self) -> Tensor:
+        """Mask of the rows that have a label."""
+        return ~self.y[:, 0].isnan() if self.y.is_floating_point() else self.y != UNLABELLED
+
+    def _map(self, function: Any) -> TransferSet:
+        weight = None if self.weight is None else function(self.weight)
+        targets = [map_tensors(function, target) for target in self.targets]
+        return TransferSet(function(self.inputs), function(self.y), weight, targets)
+
+
+def map_tensors(function: Any, value: Any) -> Any:
+    """Apply a function to a tensor, or to every tensor of nested tuples."""
+    return function(value) if isinstance(value, Tensor) else tuple(map_tensors(function, part) for part in value)
+
+
+class Batch(tuple):
+    """``(X, y)``, as skorch and its callbacks expect of a batch; ``rows`` carries the rest."""
+
+    rows: TransferSet
+
+    def __new__(cls, rows: TransferSet) -> Batch:
+        batch = super().__new__(cls, (rows.inputs, rows.y))
+        batch.rows = rows
+        return batch
+
+
+class Slices:
+    """Iterate over a transfer set in whole batches: one permutation an epoch, then views of it.
+
+    A last batch of a single row is joined to the one before it: one row has no variance and no relations.
+    """
+
+    def __init__(self, rows: TransferSet, batch_size: int, shuffle: bool, device: str | torch.device):
+        self.rows, self.batch_size, self.shuffle, self.device = rows, batch_size, shuffle, device
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.rows), self.batch_size)
+        return max(full + (rest > 1), 1)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rows = self.rows.take(torch.randperm(len(self.rows))) if self.shuffle else self.rows
+        last = len(self) - 1
+        for i in range(last + 1):
+            stop = (i + 1) * self.batch_size if i < last else len(rows)
+            part = rows.take(slice(i * self.batch_size, stop))
+            yield Batch(part if self.rows.inputs.device == self.device else part.to(self.device))
