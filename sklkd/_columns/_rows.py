@@ -28,7 +28,7 @@ def identical_rows(Z: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np
     >>> import numpy as np
     >>> first, inverse = identical_rows(np.array([[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]))
     >>> first.tolist(), inverse.tolist()
-    ([1, 0], [1, 0, 1])
+    ([0, 1], [0, 1, 0])
     """
     n, d = Z.shape
     if n == 0 or d == 0:

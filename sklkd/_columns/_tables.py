@@ -123,6 +123,9 @@ class _Sparse(Table):
         return type(self.data)(cast(Z, self.data.dtype, "X"))
 
 
+_WIDEST = {"f": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64), "b": np.dtype(np.bool_)}
+
+
 class _Pandas(Table):
     """A pandas frame, or one that behaves like it."""
 
@@ -168,14 +171,14 @@ class _Pandas(Table):
         dtype, what = self.dtypes[j], f"Column {self._names[j]!r}"
         if j in self.pools:
             pool = self.pools[j]
-            return pool.take(slots(values, len(pool) - 1))
-        if j in self.objects:
+            cells = pool.take(slots(values, len(pool) - 1))
+        elif j in self.objects:
             cells = objects_from(values, *self.objects[j])
         elif isinstance(dtype, np.dtype):
             return cast(values, dtype, what)
         else:  # nullable, Arrow and sparse dtypes: None is missing in all of them
             missing = np.isnan(values)
-            cells = cast(np.where(missing, 0.0, values), np.dtype(dtype.kind), what).astype(object)
+            cells = cast(np.where(missing, 0.0, values), _WIDEST[dtype.kind], what).astype(object)
             cells[missing] = None
         return type(self.frame.iloc[:, j])(cells, dtype=dtype)
 
@@ -231,13 +234,12 @@ class _Polars(Table):
         name, dtype, make = self._names[j], self.dtypes[j], type(self.frame.to_series(j))
         if j in self.objects:
             return make(name, objects_from(values, *self.objects[j]).tolist(), dtype=dtype)
+        if dtype.is_float() or dtype.is_decimal():
+            return make(name, values, nan_to_null=self.null[j]).cast(dtype)
         missing = np.isnan(values)
-        if dtype.is_float() and not self.null[j]:
-            return make(name, values).cast(dtype)
-        values = np.where(missing, 0.0, values)
-        if not dtype.is_float() and not dtype.is_decimal():
-            values = cast(values, np.dtype(_POLARS_DTYPES.get(_kind(dtype), _kind(dtype).lower())), f"Column {name!r}")
-        return make(name, values).cast(dtype).scatter(np.flatnonzero(missing), None)
+        stored = np.dtype(_POLARS_DTYPES.get(_kind(dtype), _kind(dtype).lower()))
+        cells = cast(np.where(missing, 0.0, values), stored, f"Column {name!r}")
+        return make(name, cells).cast(dtype).scatter(np.flatnonzero(missing), None)
 
 
 def open_table(X: Any) -> Any:
