@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sklkd.losses._base import weighted_mean
-from sklkd.losses._feature import at_same_positions, check_widths
+from sklkd.losses._feature import at_same_positions
 from sklkd.losses._relation import BetweenLayersLoss
 
 
@@ -60,9 +60,8 @@ class FSPLoss(BetweenLayersLoss):
         y: Tensor | None = None,
         sample_weight: Tensor | None = None,
     ) -> Tensor:
-        student_gram, teacher_gram = self._gram(*self.project(student)), self._gram(*target)
-        check_widths(self, student_gram, teacher_gram)
-        return weighted_mean((student_gram - teacher_gram).square().mean((1, 2)), sample_weight)
+        difference = self._gram(*self.project(student, target)) - self._gram(*target)
+        return weighted_mean(difference.square().mean((1, 2)), sample_weight)
 
     def _gram(self, first: Tensor, second: Tensor) -> Tensor:
         if first.ndim != second.ndim:

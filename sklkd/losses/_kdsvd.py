@@ -8,7 +8,7 @@ from torch import Tensor
 from sklkd.losses._base import check_number, weighted_mean
 from sklkd.losses._feature import check_integer
 from sklkd.losses._geometry import SQUARED_NORM_FLOOR, unit_rows
-from sklkd.losses._relation import BetweenLayersLoss, check_rows
+from sklkd.losses._relation import BetweenLayersLoss
 
 # How many vectors more than the teacher's the student offers for matching, as in the authors' code.
 SPARE_VECTORS = 3
@@ -100,19 +100,12 @@ class KDSVDLoss(BetweenLayersLoss):
         y: Tensor | None = None,
         sample_weight: Tensor | None = None,
     ) -> Tensor:
-        first, second = (self._match(s, t) for s, t in zip(self.project(student), target, strict=True))
+        first, second = (self._match(s, t) for s, t in zip(self.project(student, target), target, strict=True))
         rows = (self._kernel(first, second) - self._kernel(*target)).square().sum((1, 2, 3))
         return weighted_mean(rows, sample_weight)
 
     def _match(self, student: Tensor, target: Tensor) -> Tensor:
         """For each of the teacher's vectors the student's that is nearest, with its sign and length."""
-        check_rows(self, student, target)
-        if student.shape[1] != target.shape[1]:
-            raise ValueError(
-                f"KDSVDLoss needs a student as wide as the teacher, or a projector; got {student.shape[1]} and "
-                f"{target.shape[1]}. Call build with the shapes of a row of both sides first, or use the loss inside "
-                "an estimator, which does."
-            )
         vectors, _ = _singular_vectors(student, target.shape[2] + SPARE_VECTORS)
         with torch.no_grad():
             cosines = target.mT @ vectors  # (n, k, k + 3), each row up to a positive factor

@@ -75,12 +75,20 @@ class BetweenLayersLoss(FeatureLoss):
         """The teacher's two layers, checked."""
         return self.two(teacher, "teacher")
 
-    def project(self, student: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The student's two layers, checked and brought to the teacher's widths."""
+    def project(self, student: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The student's two layers, brought to the teacher's widths, after the checks."""
         first, second = self.two(student, "student")
-        if self.projectors_ is None:
-            return first, second
-        return self.projectors_[0](first), self.projectors_[1](second)
+        check_rows(self, first, target[0])
+        if self.projectors_ is not None:
+            first, second = self.projectors_[0](first), self.projectors_[1](second)
+        widths, teacher_widths = (first.shape[1], second.shape[1]), (target[0].shape[1], target[1].shape[1])
+        if widths != teacher_widths:
+            raise ValueError(
+                f"{type(self).__name__} needs a student as wide as the teacher, or projectors; got widths {widths} and "
+                f"{teacher_widths}. Call build with the shapes of a row of each layer first, or use the loss inside an "
+                "estimator, which does."
+            )
+        return first, second
 
     def two(self, layers: Any, side: str) -> tuple[Tensor, Tensor]:
         """Raise unless ``layers`` are the features of two layers on the same rows."""
