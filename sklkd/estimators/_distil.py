@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -15,12 +16,12 @@ from sklkd.estimators._base import check_losses
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._targets import check_scale, check_weight
-from sklkd.estimators._teach import Task, Unlabelled, teach
+from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
-from sklkd.knowledge import Rows, TeacherFitter, gather
+from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
 from sklkd.students._resolve import resolve_student
 from sklkd.students._train import keep_units, logits_to_proba
-from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
+from sklkd.teachers import Outputs, Precomputed, accepts_missing, adapt, is_fitted
 
 SYNTHETIC_ROWS, COPIES = 60_000, 10  # at most; more pays little against what the teacher's answers cost
 
@@ -91,6 +92,23 @@ class Distillation:
             keep_units(est.student_, est._center, est._scale)
         else:
             est.student_.predict_nonlinearity = logits_to_proba
+        est.loss_, est.history_ = est.student_.criterion_, est.student_.history
+
+    def go_on(self, X: Any, y: NDArray, sample_weight: Any, X_transfer: Any) -> None:
+        """Train a fitted estimator's student further, on new rows."""
+        est = self.est
+        if est.teacher_ is None and est.hard_weight_ < 1:
+            raise ValueError("partial_fit needs the teacher, which keep_teacher=False or without_teacher() has dropped.")
+        rows = Rows(X, y, check_weight(sample_weight, X))
+        losses = list(zip(est.loss_.names, est.loss_.losses, strict=True))
+        self.teacher = adapt(est.teacher_, self.classes, missing="floor")
+        outputs = self.teacher.outputs(X) if losses else None
+        knowledge = Knowledge(self.teacher, outputs, np.zeros(len(y), bool), "in-sample")
+        merged = Merger(rows).merge(knowledge, self._numbers(y), self._standardised)
+        extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
+        seed = int(check_random_state(est.random_state).randint(2**31 - 1))
+        net = copy.deepcopy(est.student_)
+        est.student_ = teach_more(est.encoder_, net, self.task, merged, extra, losses, seed=seed)
         est.loss_, est.history_ = est.student_.criterion_, est.student_.history
 
     @property

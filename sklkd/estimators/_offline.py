@@ -89,7 +89,7 @@ class BaseOffline(BaseDistilled):
         X = self._check_X(X, reset=True, allow_nan=teacher_tags(self).input_tags.allow_nan)
         y = self._check_y(X, y, classes)
         Distillation(self, self._classes).run(X, y, sample_weight, X_transfer, teacher_outputs)
-        self._finish()
+        self._keep_module()
 
     def _partial_fit(self, X, y, classes, sample_weight, X_transfer):
         self._validate_params()
@@ -101,7 +101,7 @@ class BaseOffline(BaseDistilled):
         X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
         y = self._check_more_y(X, y, classes)
         Distillation(self, self._classes).go_on(X, y, sample_weight, X_transfer)
-        self._finish()
+        self._keep_module()
         return self
 
     def without_teacher(self):
@@ -178,7 +178,8 @@ class DistilledClassifier(ClassifierMixin, BaseOffline):
 
     def predict(self, X):
         """The most probable class of each row."""
-        return self.classes_[self._raw(X).argmax(axis=1)]
+        codes = self._raw(X).argmax(axis=1)
+        return self.classes_[codes]
 
 
 class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
@@ -212,7 +213,8 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
 
     def predict(self, X):
         """Values in the units of y: float64 of shape (n,) or (n, n_targets), as y was."""
-        values = self._raw(X) * self._scale + self._center
+        standardised = self._raw(X)
+        values = standardised * self._scale + self._center
         return values[:, 0] if self._y_ndim == 1 else values
 
     def __sklearn_tags__(self):

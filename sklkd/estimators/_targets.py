@@ -51,6 +51,8 @@ def check_targets(X: Any, y: Any, ndim: int | None = None) -> NDArray:
     y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
     y = np.asarray(y, dtype=np.float64)
     check_consistent_length(X, y)
+    if len(y) < 2 and ndim is None:
+        raise ValueError("X and y must have at least 2 rows, got 1 sample: there is nothing to learn from.")
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     if ndim is not None and y.ndim != ndim:

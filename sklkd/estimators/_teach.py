@@ -82,19 +82,41 @@ def teach(
     encoder, encoded = fit_encoder(student, merged)
     thresholds = column_thresholds(student, teacher, merged, seed)
     fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds, task.classification)
-    parts = [as_input(encoded), *(as_input(encoder.transform(part.X)) for part in extra)]
     objective = Objective(losses, hard_weight)
-    net = initialize(student.net, objective, parts[0][:2], seed, verbose)
-    n_extra = sum(len(part) for part in parts[1:])
+    inputs = as_input(encoded)
+    net = initialize(student.net, objective, inputs[:2], seed, verbose)
+    rows = transfer_set(inputs, merged, encoder, extra, losses)
+    return encoder, train(net, rows, seed, n_outputs=task.n_outputs)
+
+
+def teach_more(
+    encoder: Any,
+    net: NeuralNet,
+    task: Task,
+    merged: Merged,
+    extra: list[Unlabelled],
+    losses: list[tuple[str, Loss]],
+    *,
+    seed: int,
+) -> NeuralNet:
+    """Train a trained net further on new rows."""
+    rows = transfer_set(as_input(encoder.transform(merged.X)), merged, encoder, extra, losses)
+    return train(net, rows, seed, n_outputs=task.n_outputs, continued=True)
+
+
+def transfer_set(
+    inputs: torch.Tensor, merged: Merged, encoder: Any, extra: list[Unlabelled], losses: list[tuple[str, Loss]]
+) -> TransferSet:
+    """Labelled rows, then unlabelled ones, with what each loss needs of the teacher."""
+    parts = [inputs, *(as_input(encoder.transform(part.X)) for part in extra)]
     weight = np.concatenate([merged.weight, *(part.weight for part in extra)])
     outputs = [merged.outputs, *(part.outputs for part in extra)]
-    rows = TransferSet(
+    return TransferSet(
         torch.cat(parts),
-        pad_labels(merged.y, n_extra),
+        pad_labels(merged.y, sum(len(part) for part in parts[1:])),
         None if np.allclose(weight, weight[0]) else torch.from_numpy(weight.astype(np.float32)),
         [loss.target(Outputs.concatenate(outputs)) for _, loss in losses],
     )
-    return encoder, train(net, rows, seed, n_outputs=task.n_outputs)
 
 
 def fit_encoder(student: Student, merged: Merged) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,11 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         net.n_epochs_ = 1 if continued and net.max_epochs == "auto" else net.epochs(n_labelled, len(rows))
         options["epochs"] = net.n_epochs_
     layers = {layer for layers in objective.taps for layer in layers}
+    nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
     with torch.random.fork_rng(devices=[]), tapped(net.module_, layers, objective.features):
         torch.manual_seed(seed)
         net.partial_fit(rows, None, **options)
+    net.predict_nonlinearity = nonlinearity
     objective.rows = None
     if isinstance(net, NeuralNetClassifier):
         net.classes_inferred_ = np.arange(n_outputs)
@@ -76,3 +79,15 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         if value.is_floating_point() and not value.isfinite().all():
             net.raise_diverged(f"parameter {name!r} is no longer finite")
     return net
+
+
+def without_training(net: NeuralNet) -> NeuralNet:
+    """A copy of a trained net that only answers: no optimizer state, learnt parts of losses, or callbacks."""
+    light = copy.copy(net)
+    state = light.__dict__
+    for name in list(state):
+        if name.startswith("optimizer") and name.endswith("_"):
+            state[name] = None
+    state["criterion_"] = Objective([], 1.0)
+    state["callbacks_"], state["callbacks"] = [], "disable"
+    return light
