@@ -1,0 +1,118 @@
+"""What every sampler is: fitted to rows, it makes up new ones like them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklkd._columns import ColumnCodec, identical_rows
+from sklkd._sklearn import _fit_context
+
+
+class Sampler(BaseEstimator):
+    """Base of all samplers: synthetic rows for the teacher to label.
+
+    A sampler is fitted to a table and draws new rows in the same container, with the same columns and dtypes: whole
+    numbers stay whole, only categories that ``fit`` saw are drawn, a value is only missing where real ones are. Labels
+    are never looked at: the teacher gives new ones.
+
+    To write a sampler, store the parameters in ``__init__``, describe them in ``_parameter_constraints``, and define
+    ``_sample_matrix``; what can be prepared goes into ``_fit_matrix``. Both work on the matrix of
+    :class:`~sklkd._columns.ColumnCodec`: numbers, codes of categories, NaN where something is missing.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns, d.
+    feature_names_in_ : ndarray of str, shape (d,)
+        Column names, where the container has them and all are strings.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Sampler:
+        """Learn from the rows of ``X`` (n, d).
+
+        Parameters
+        ----------
+        X : NumPy array, pandas or polars frame, SciPy sparse matrix, shape (n, d)
+            Numbers, strings, categories and booleans; values may be missing.
+        y : ignored
+            Present for the convention alone.
+
+        Returns
+        -------
+        self
+        """
+        self._codec = ColumnCodec()
+        Z = self._codec.fit_transform(X)
+        self.n_features_in_ = self._codec.n_features_in_
+        if hasattr(self._codec, "feature_names_in_"):
+            self.feature_names_in_ = self._codec.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        # Distinct rows in an order of their own, so that a seed gives the same sample however the rows were ordered.
+        first, inverse = identical_rows(Z)
+        self._rows = Z[first]
+        self._copies = np.bincount(inverse)
+        self._categorical = np.array([categories is not None for categories in self._codec.categories_])
+        self._fit_matrix(X)
+        return self
+
+    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Any:
+        """Draw rows.
+
+        Parameters
+        ----------
+        n : int
+            How many, at least 0.
+        random_state : int, RandomState or None, default=None
+            Seed; None draws other rows every time.
+
+        Returns
+        -------
+        X : container of the kind that ``fit`` saw, shape (n, d)
+        """
+        check_is_fitted(self, "n_features_in_")
+        if not isinstance(n, Integral) or isinstance(n, bool):
+            raise TypeError(f"n must be an int, got n={n!r}.")
+        if n < 0:
+            raise ValueError(f"n must be >= 0, got n={n}.")
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        return self._codec.inverse_transform(self._sample_matrix(int(n), np.random.default_rng(seed)))
+
+    def _fit_matrix(self, X: Any) -> None:
+        """Prepare what does not change from sample to sample, from ``self._rows`` (distinct rows) and ``X``."""
+
+    @abstractmethod
+    def _sample_matrix(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw n rows as a matrix (n, d) of the codec."""
+
+    def _draw_rows(self, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Indices (n,) of real rows in random order: all rows equally often, up to one."""
+        rows = np.repeat(np.arange(len(self._rows)), self._copies)
+        rounds = -(-n // len(rows))
+        return np.concatenate([rng.permutation(rows) for _ in range(rounds)] or [rows])[:n]
+
+    def _legal(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Made-up numbers, in place: rounded where all real ones are whole, and inside the range of the real ones."""
+        whole = self._codec.integer_
+        Z[:, whole] = np.rint(Z[:, whole])
+        return np.clip(Z, *self._range, out=Z)
+
+    @property
+    def _range(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Smallest and largest real number of every column (d,); 0 where all are missing."""
+        missing = np.isnan(self._rows)
+        empty = missing.all(axis=0)
+        low = np.where(missing, np.inf, self._rows).min(axis=0)
+        high = np.where(missing, -np.inf, self._rows).max(axis=0)
+        return np.where(empty, 0.0, low), np.where(empty, 0.0, high)
