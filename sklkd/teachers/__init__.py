@@ -1,8 +1,19 @@
 """What a teacher knows: adapters from fitted models to outputs, features, split thresholds and out-of-bag rows."""
 
-from sklkd.teachers._adapt import adapt, is_fitted, takes_codes
+from sklkd.teachers._adapt import adapt, is_fitted, layers, takes_codes
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._precomputed import Precomputed
+from sklkd.teachers._probe import accepts_missing
 
-__all__ = ["FLOOR", "Outputs", "Precomputed", "Teacher", "adapt", "is_fitted", "takes_codes"]
+__all__ = [
+    "FLOOR",
+    "Outputs",
+    "Precomputed",
+    "Teacher",
+    "accepts_missing",
+    "adapt",
+    "is_fitted",
+    "layers",
+    "takes_codes",
+]

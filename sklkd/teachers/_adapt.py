@@ -5,16 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklkd.teachers._base import Teacher
+from sklkd.teachers._bagging import BaggingTeacher
+from sklkd.teachers._base import Shape, Teacher
+from sklkd.teachers._boosters import GradientBoostingTeacher, HistGradientBoostingTeacher
+from sklkd.teachers._catboost import CatBoostTeacher
+from sklkd.teachers._distilled import DistilledTeacher
 from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._lightgbm import LightGBMTeacher
+from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher
+from sklkd.teachers._meta import MetaTeacher
+from sklkd.teachers._mlp import MLPTeacher
 from sklkd.teachers._precomputed import PrecomputedTeacher
 from sklkd.teachers._torch import ModuleTeacher, NetTeacher
+from sklkd.teachers._trees import ForestTeacher
+from sklkd.teachers._wrapped import PipelineTeacher, WrappedTeacher
+from sklkd.teachers._xgboost import XGBoostTeacher
 
-ADAPTERS: tuple[type[Teacher], ...] = (PrecomputedTeacher, NetTeacher, ModuleTeacher, EstimatorTeacher)
+ADAPTERS: tuple[type[Teacher], ...] = (
+    ListTeacher,
+    PrecomputedTeacher,
+    DistilledTeacher,
+    NetTeacher,
+    ModuleTeacher,
+    PipelineTeacher,
+    WrappedTeacher,
+    VotingTeacher,
+    StackingTeacher,
+    BaggingTeacher,
+    ForestTeacher,
+    HistGradientBoostingTeacher,
+    GradientBoostingTeacher,
+    XGBoostTeacher,
+    LightGBMTeacher,
+    CatBoostTeacher,
+    MLPTeacher,
+    MetaTeacher,
+    EstimatorTeacher,
+)
 """From special to general: the first that accepts a teacher adapts it."""
 
 
@@ -65,8 +97,14 @@ def is_fitted(teacher: Any) -> bool:
         return True
     if hasattr(teacher, "initialize") and hasattr(teacher, "module"):
         return bool(getattr(teacher, "initialized_", False))
+    if isinstance(teacher, FrozenEstimator):
+        return is_fitted(teacher.estimator)
     if isinstance(teacher, Pipeline):
-        return is_fitted(teacher.steps[-1][1])
+        last = teacher.steps[-1][1]
+        # A frozen last step says nothing of those before it.
+        return is_fitted(last) and (
+            not isinstance(last, FrozenEstimator) or all(is_fitted(s) for _, s in teacher.steps)
+        )
     if callable(getattr(teacher, "is_fitted", None)):
         return bool(teacher.is_fitted())
     try:
@@ -84,3 +122,22 @@ def takes_codes(teacher: Any) -> bool:
         return takes_codes(teacher.estimator)
     library = {parent.__module__.partition(".")[0] for parent in type(teacher).__mro__}
     return bool(library & {"xgboost", "skorch"})
+
+
+def layers(teacher: Any) -> dict[str, Shape]:
+    """Names of the features that a fitted teacher can give, with the shape of one row.
+
+    None in a shape stands for what is not known before the teacher has seen rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklkd.teachers import layers
+    >>> layers(RandomForestClassifier(10, random_state=0).fit(*load_iris(return_X_y=True)))
+    {'leaves': (10,), 'leaf_embedding': (32,), 'members': (10, 3)}
+    """
+    if isinstance(teacher, Teacher):
+        return teacher.layers
+    asked = teacher[0][1] if isinstance(teacher, (list, tuple)) else teacher
+    return adapt(teacher, getattr(asked, "classes_", None)).layers

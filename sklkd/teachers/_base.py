@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -11,7 +10,10 @@ from scipy.special import softmax
 from sklkd._sklearn import _num_samples
 from sklkd.teachers._classes import class_columns
 from sklkd.teachers._outputs import FLOOR, Outputs
-from sklkd.teachers._rows import chunks, sample
+from sklkd.teachers._rows import CHUNK, chunks, sample
+from sklkd.teachers._thresholds import Splits, by_column
+
+Shape = tuple[int | None, ...]
 
 CHECKED = 256
 """On how many of the rows at hand the margins are compared with the probabilities."""
@@ -29,6 +31,10 @@ class Teacher:
     ``margins``         (n, n_labels) or, for two classes, (n,) raw margins, or None
     ``predict``         (n,) or (n, n_targets) values of a regressor
     ``spread``          (n,) or (n, n_targets) standard deviation over the members of an ensemble of regressors, or None
+    ``layers``          names and per-row shapes of what ``feature`` gives; ``default_layer`` is what None means
+    ``feature``         (n, ...) numbers of one layer
+    ``splits``          the splits of its trees, in the columns that it is given
+    ``out_of_bag``      answers for the training rows from members that have not seen them, and ``has_out_of_bag``
     ==================  ==============================================================================================
 
     Parameters
@@ -45,10 +51,13 @@ class Teacher:
         or of zeros, after which rows are renormalised.
     """
 
-    takes_codes: ClassVar[bool] = False
+    takes_codes: bool = False
     """Whether this kind is trained on codes 0..K-1 and not on the classes themselves."""
-    answers_new_rows: ClassVar[bool] = True
+    answers_new_rows: bool = True
     """Whether rows other than those it was fitted on can be asked."""
+
+    default_layer: str | None = None
+    """The layer that None means."""
 
     def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
         self.estimator = estimator
@@ -80,6 +89,48 @@ class Teacher:
     def spread(self, X: Any) -> np.ndarray | None:
         return None
 
+    @property
+    def layers(self) -> dict[str, Shape]:
+        """Names of the features that this teacher gives, with the shape of one row (None: not known before it ran)."""
+        return {}
+
+    def feature(self, X: Any, layer: str) -> np.ndarray:
+        raise NotImplementedError
+
+    def splits(self, X: Any) -> Splits:
+        """The splits of its trees in the columns of ``X``, rows on which transformed columns are traced back."""
+        return Splits.none()
+
+    @property
+    def has_out_of_bag(self) -> bool:
+        """Whether ``out_of_bag`` can be asked at all."""
+        return False
+
+    def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Answers for the rows that the teacher was fitted on, from those of its members that did not see the row.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            The rows that it was fitted on, in that order, with the student's labels.
+
+        Returns
+        -------
+        answer : ndarray of shape (n, n_classes) or (n, n_targets)
+            As of ``answer``; a row that every member has seen gets its ordinary answer.
+        unseen : ndarray of bool, shape (n,)
+            Rows that some member had not seen.
+
+        Raises
+        ------
+        ValueError
+            If it is no bagged ensemble, or these are not verifiably the rows that it was fitted on.
+        """
+        raise ValueError(
+            "cv='oob' needs a bagged teacher (RandomForest, Bagging, ExtraTrees with bootstrap=True), got "
+            f"{self.name}; use cv=5 or cv='auto'."
+        )
+
     # What others call.
 
     def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
@@ -106,19 +157,70 @@ class Teacher:
         """
         if self.classes is None:
             return Outputs.concatenate([self._regression(part, spread) for part in chunks(X)])
-        raw = self._margins_reproduce_proba(sample(X, CHECKED))
-        return Outputs.concatenate([self._classification(part, raw) for part in chunks(X)])
+        raw = self._has_margins(sample(X, CHECKED))
+        parts = [self._classification(part, raw) for part in chunks(X)]
+        if any(part.margins is None for part in parts):
+            parts = [Outputs(proba=part.proba) for part in parts]
+        return Outputs.concatenate(parts)
 
     def answer(self, X: Any) -> np.ndarray:
         """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""
         if self.classes is None:
-            return np.concatenate([self._regression(part, False).values for part in chunks(X)])  # type: ignore[misc]
-        return np.concatenate([self._classification(part, False).proba for part in chunks(X)])  # type: ignore[misc]
+            return np.concatenate([self._regression(part, False).values for part in chunks(X)])
+        return np.concatenate([self._classification(part, False).proba for part in chunks(X)])
+
+    def features(self, X: Any, layer: str | None = None) -> np.ndarray:
+        """One layer of what the teacher knows of the rows of ``X``, (n, ...).
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix of n rows
+        layer : str, default=None
+            One of ``layers``. None: the last hidden layer of a net, ``"leaf_embedding"`` of an ensemble of trees.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer; the message lists those that exist.
+        """
+        name = self.layer_name(layer)
+        return np.concatenate([self.feature(part, name) for part in chunks(X)])
+
+    def layer_name(self, layer: str | None) -> str:
+        """The layer that is meant, checked."""
+        known = self.layers
+        name = self.default_layer if layer is None else layer
+        if name in known:
+            return name
+        if not known:
+            raise ValueError(f"{self.name} has no layers; use a loss that compares outputs.")
+        listed = ", ".join(map(repr, known))
+        if name is None:
+            raise ValueError(f"{self.name} has no default layer; teacher_layer must be one of {listed}.")
+        raise ValueError(f"{self.name} has no layer {name!r}; it has {listed}.")
+
+    def thresholds(self, X: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Where the teacher splits each of the user's columns.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix
+            Rows as the user gives them, training rows say; at most 20,000 of them are looked at. A teacher behind
+            transformers splits other columns than these; its thresholds are traced back on these rows.
+
+        Returns
+        -------
+        list of (thresholds, weights), one per column of ``X``
+            Sorted distinct thresholds and what their splits gained, > 0, in float64; all weights sum to one or less.
+            Empty for categories and for columns that are never split.
+        """
+        X = sample(X, CHUNK)
+        return by_column(self.splits(X), X)
 
     def _classification(self, X: Any, raw: bool) -> Outputs:
-        if not raw:
+        margins = self._two_sided(X) if raw else None
+        if margins is None:
             return Outputs(proba=self.aligned(self.probabilities(X)))
-        margins = self._two_sided(X)
         columns = self.columns(margins.shape[1])
         if (columns < 0).any():
             return Outputs(proba=self.aligned(softmax(margins, axis=1)))
@@ -170,7 +272,7 @@ class Teacher:
             teacher=self.name,
         )
 
-    def _margins_reproduce_proba(self, X: Any) -> bool:
+    def _has_margins(self, X: Any) -> bool:
         """Whether softmax(margins) is predict_proba on these rows, also far from 1/2, where a wrong scale hides."""
         margins = self._two_sided(X)
         if margins is None:
@@ -181,7 +283,8 @@ class Teacher:
         return bool(np.all(np.abs(np.log((proba + 1e-6) / (expected + 1e-6))) < 0.1))
 
     def _two_sided(self, X: Any) -> Any:
-        """Margins with one column per class: a single margin m of two classes is -m/2 and m/2."""
+        """Margins, one column per class (-m/2 and m/2 for a single m of two classes); None if there are none or not all
+        are finite."""
         margins = self.margins(X)
         if margins is None:
             return None
@@ -218,13 +321,11 @@ class Teacher:
 
 def _normalised(proba: np.ndarray, source: str) -> np.ndarray:
     """Checked probabilities whose rows sum to one exactly; a sum off by up to 1e-3 is rounding, of float16 say."""
-    problems: tuple[tuple[str, Callable[[], np.ndarray]], ...] = (
-        ("NaN or infinity", lambda: ~np.isfinite(proba).all(axis=1)),
-        ("a negative probability", lambda: (proba < -1e-6).any(axis=1)),
-        ("probabilities that do not sum to one", lambda: np.abs(proba.sum(axis=1) - 1) > 1e-3),
-    )
-    for problem, find in problems:
-        bad = find()
+    for problem, bad in (
+        ("NaN or infinity", ~np.isfinite(proba).all(axis=1)),
+        ("a negative probability", (proba < -1e-6).any(axis=1)),
+        ("probabilities that do not sum to one", ~(np.abs(proba.sum(axis=1) - 1) <= 1e-3)),
+    ):
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,66 @@ from scipy import sparse
 from scipy.special import softmax
 from torch import Tensor, nn
 
-from sklkd.teachers._base import Teacher
-from sklkd.teachers._rows import chunks
+from sklkd.teachers._base import Shape, Teacher
+from sklkd.teachers._hooks import LAST_HIDDEN, Trace, collect, declared, first, trace
+from sklkd.teachers._rows import chunks, sample
 
 BATCH = 1024
 """Rows per forward pass of a bare module."""
 
 
-class ModuleTeacher(Teacher):
+class TorchTeacher(Teacher):
+    """Base of what has a torch module inside: an adapter says ``module`` and how to ``run`` it.
+
+    Layers: every module path of ``named_modules`` whose answer is a tensor, and ``"last_hidden"``, what the last layer
+    with weights is given. Their shapes are read from the rows that were asked last, or guessed before that.
+    """
+
+    takes_codes = True
+    default_layer = LAST_HIDDEN
+    _example: Any = None
+
+    @property
+    def module(self) -> nn.Module:
+        raise NotImplementedError
+
+    def run(self, X: Any) -> Tensor:
+        """The module's first answer for all rows, without gradients."""
+        raise NotImplementedError
+
+    def forward(self, X: Any) -> np.ndarray:
+        """The same in evaluation mode, as float64."""
+        self._example = sample(X, 2)
+        with evaluating(self.module):
+            return self.run(X).double().cpu().numpy()
+
+    def margins(self, X: Any) -> np.ndarray | None:
+        return self.forward(X)
+
+    @property
+    def layers(self) -> dict[str, Shape]:
+        return self._trace().layers
+
+    def feature(self, X: Any, layer: str) -> np.ndarray:
+        self._example = sample(X, 2)
+        return collect(self.module, layer, self._trace().last, partial(self.forward, X))
+
+    def _trace(self) -> Trace:
+        if self._example is not None:
+            return trace(self.module, partial(self.forward, self._example))
+        width = next((part.in_features for part in self.module.modules() if hasattr(part, "in_features")), None)
+        if width is None:
+            return declared(self.module)
+        try:
+            return trace(self.module, partial(self.forward, np.zeros((2, width), dtype=np.float32)))
+        except RuntimeError:
+            # Its rows are not vectors of the width of its first linear layer.
+            return declared(self.module)
+        finally:
+            self._example = None
+
+
+class ModuleTeacher(TorchTeacher):
     """A ``torch.nn.Module`` that maps a batch to logits (classification) or to values (regression).
 
     It gets rows in the dtype and on the device of its own parameters (integers as they are where it has an
@@ -27,56 +80,60 @@ class ModuleTeacher(Teacher):
     tuple, the first element counts. Two classes may be one logit.
     """
 
-    takes_codes = True
-
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return isinstance(estimator, nn.Module) and not hasattr(estimator, "predict")
 
-    def margins(self, X: Any) -> np.ndarray:
-        return self._forward(X)
+    @property
+    def module(self) -> nn.Module:
+        return self.estimator
+
+    def run(self, X: Any) -> Tensor:
+        with torch.no_grad():
+            return torch.cat([first(self.module(as_tensor(part, self.module))) for part in chunks(X, BATCH)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        return softmax(self._two_sided(X), axis=1)
+        margins = self._two_sided(X)
+        if margins is None:
+            raise ValueError(f"{self.name} returned a logit that is not finite.")
+        return softmax(margins, axis=1)
 
     def predict(self, X: Any) -> np.ndarray:
-        return self._forward(X)
-
-    def _forward(self, X: Any) -> np.ndarray:
-        with evaluating(self.estimator), torch.no_grad():
-            answers = [first(self.estimator(as_tensor(part, self.estimator))) for part in chunks(X, BATCH)]
-        return np.concatenate([answer.double().cpu().numpy() for answer in answers])
+        return self.forward(X)
 
 
-class NetTeacher(Teacher):
+class NetTeacher(TorchTeacher):
     """A fitted skorch net of any kind.
 
     Arrays are given to it in its module's dtype, frames as they are. ``predict_proba`` is skorch's (its criterion
     decides how); what its module returns counts as margins where the softmax is the same.
     """
 
-    takes_codes = True
-
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return hasattr(estimator, "initialized_") and isinstance(getattr(estimator, "module_", None), nn.Module)
 
-    def margins(self, X: Any) -> np.ndarray:
-        answer = self.estimator.forward(self._cast(X), training=False)
-        return first(answer).double().cpu().numpy()
+    @property
+    def module(self) -> nn.Module:
+        return self.estimator.module_
+
+    def run(self, X: Any) -> Tensor:
+        return first(self.estimator.forward(self._cast(X), training=False))
 
     def predict_proba(self, X: Any) -> Any:
-        return self.estimator.predict_proba(self._cast(X))
+        self._example = sample(X, 2)
+        with evaluating(self.module):
+            return self.estimator.predict_proba(self._cast(X))
 
     def predict(self, X: Any) -> Any:
-        return self.estimator.predict(self._cast(X))
+        self._example = sample(X, 2)
+        with evaluating(self.module):
+            return self.estimator.predict(self._cast(X))
 
     def _cast(self, X: Any) -> Any:
-        if sparse.issparse(X):
-            X = X.toarray()
-        if not isinstance(X, np.ndarray):
-            return X
-        return as_tensor(X, self.estimator.module_, device="cpu").numpy()
+        if sparse.issparse(X) or isinstance(X, np.ndarray):
+            return as_tensor(X, self.module, device="cpu").numpy()
+        return X
 
 
 def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:
@@ -98,11 +155,6 @@ def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:
     if device is None:
         device = parameters[0].device if parameters else "cpu"
     return values.to(device=device, dtype=dtype)
-
-
-def first(answer: Any) -> Tensor:
-    """What a module returned, or the first of several things."""
-    return answer[0] if isinstance(answer, (tuple, list)) else answer
 
 
 @contextmanager

@@ -1,0 +1,42 @@
+"""A distilled estimator as the teacher of another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklkd.teachers._base import Shape, Teacher
+from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._thresholds import Splits
+
+
+class DistilledTeacher(EstimatorTeacher):
+    """A fitted ``DistilledClassifier`` or its like: a student that now teaches.
+
+    Its layers are those of its student; its thresholds those of its own teacher, where it has kept one.
+    """
+
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        super().__init__(estimator, classes, seen=seen, missing=missing)
+        self.student = self._inner(estimator.student_)
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return hasattr(estimator, "student_") and hasattr(estimator, "encoder_")
+
+    @property
+    def layers(self) -> dict[str, Shape]:
+        return self.student.layers
+
+    def features(self, X: Any, layer: str | None = None) -> np.ndarray:
+        return self.student.features(self.estimator.encoder_.transform(X), layer)
+
+    def splits(self, X: Any) -> Splits:
+        teacher = getattr(self.estimator, "teacher_", None)
+        return Splits.none() if teacher is None else self._inner(teacher).splits(X)
+
+    def _inner(self, teacher: Any) -> Teacher:
+        from sklkd.teachers._adapt import adapt
+
+        return adapt(teacher, self.labels)

@@ -1,0 +1,204 @@
+"""Several teachers at once: a list of them, voting and stacking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklkd.teachers._base import Shape, Teacher
+from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._outputs import Outputs
+from sklkd.teachers._thresholds import Splits
+
+
+class MembersTeacher(Teacher):
+    """Named teachers whose mean is the answer, averaged by name of class.
+
+    Layers: ``"members"`` (n, n_members, n_outputs), the answer of every member, and each layer of a member as
+    ``"name.layer"``.
+    """
+
+    default_layer = "members"
+    members: dict[str, Teacher]
+    weights: NDArray[np.float64]
+
+    @property
+    def labels(self) -> Any:
+        return self.classes
+
+    def answers(self, X: Any) -> NDArray[np.float64]:
+        """The answer of every member, (n, n_members, n_outputs), in the order of ``labels``."""
+        return np.stack([member.answer(X) for member in self.members.values()], axis=1)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return self._mean(self.answers(X))
+
+    def _regression(self, X: Any, spread: bool) -> Outputs:
+        # One question to the members for both: asking them is what takes time.
+        answers = self.answers(X)
+        values = self._mean(answers)
+        deviation = np.sqrt(self._mean((answers - values[:, None]) ** 2)) if spread else None
+        return Outputs(values=values, spread=deviation)
+
+    def _mean(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.average(answers, axis=1, weights=self.weights)
+
+    @property
+    def layers(self) -> dict[str, Shape]:
+        return member_layers(self.members, self.classes)
+
+    def features(self, X: Any, layer: str | None = None) -> np.ndarray:
+        name = self.layer_name(layer)
+        return super().features(X, name) if name == "members" else member_features(self.members, X, name)
+
+    def feature(self, X: Any, layer: str) -> np.ndarray:
+        answers = self.answers(X)
+        return answers if self.classes is None else aligned_members(self, answers)
+
+    def splits(self, X: Any) -> Splits:
+        return Splits.union([member.splits(X) for member in self.members.values()], self.weights)
+
+    @property
+    def has_out_of_bag(self) -> bool:
+        return all(member.has_out_of_bag for member in self.members.values())
+
+    def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        if not self.has_out_of_bag:
+            return super().out_of_bag(X, y, sample_weight)
+        y = self._labels_of_members(y)
+        parts = [member.out_of_bag(X, y, sample_weight) for member in self.members.values()]
+        answer = self._mean(np.stack([answer for answer, _ in parts], axis=1))
+        # A row that a member has always seen is not unseen, though the others had not seen it.
+        unseen = np.all([mask for _, mask in parts], axis=0)
+        return (answer if self.classes is None else self.aligned(answer)), unseen
+
+    def _labels_of_members(self, y: Any) -> Any:
+        return y
+
+
+class ListTeacher(MembersTeacher):
+    """A list of ``(name, teacher)``, each with the same say."""
+
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        super().__init__(estimator, classes, seen=seen, missing=missing)
+        from sklkd.teachers._adapt import adapt
+
+        names = [name for name, _ in estimator]
+        if len(set(names)) < len(names):
+            raise ValueError(f"names in a list of teachers must differ, got {names}.")
+        self.name = "the list of teachers"
+        self.members = {name: adapt(each, classes, seen=seen, missing=missing) for name, each in estimator}
+        self.weights = np.ones(len(names))
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return isinstance(estimator, (list, tuple))
+
+
+class VotingTeacher(MembersTeacher):
+    """``VotingClassifier`` and ``VotingRegressor``, with their weights.
+
+    With hard voting too the answer is the mean of the members' probabilities: votes alone say little.
+    """
+
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        super().__init__(estimator, classes, seen=seen, missing=missing)
+        self.members = fitted_members(estimator)
+        given = (
+            np.ones(len(estimator.estimators)) if estimator.weights is None else np.asarray(estimator.weights, float)
+        )
+        self.weights = given[[member != "drop" for _, member in estimator.estimators]]
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return (
+            hasattr(estimator, "estimators_")
+            and hasattr(estimator, "named_estimators_")
+            and hasattr(estimator, "weights")
+        )
+
+    @property
+    def labels(self) -> Any:
+        return getattr(self.estimator, "classes_", None)
+
+    def _labels_of_members(self, y: Any) -> Any:
+        """Codes, where the members were fitted on them."""
+        if self.classes is None or self.labels is None:
+            return y
+        member = next(iter(self.members.values()))
+        own = np.asarray(self.labels)
+        column = dict(zip(self.classes.tolist(), self.columns(len(own)).tolist(), strict=True))
+        return np.asarray(member.classes)[[column[label] for label in np.asarray(y).tolist()]]
+
+
+class StackingTeacher(EstimatorTeacher):
+    """``StackingClassifier`` and ``StackingRegressor``: the answer is the final estimator's.
+
+    Layers: as those of voting, of the members below the final estimator.
+    """
+
+    default_layer = "members"
+
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        super().__init__(estimator, classes, seen=seen, missing=missing)
+        self.members = fitted_members(estimator)
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return hasattr(estimator, "final_estimator_") and hasattr(estimator, "named_estimators_")
+
+    @property
+    def layers(self) -> dict[str, Shape]:
+        return member_layers(self.members, self.classes)
+
+    def features(self, X: Any, layer: str | None = None) -> np.ndarray:
+        name = self.layer_name(layer)
+        return super().features(X, name) if name == "members" else member_features(self.members, X, name)
+
+    def feature(self, X: Any, layer: str) -> np.ndarray:
+        answers = np.stack([member.answer(X) for member in self.members.values()], axis=1)
+        return answers if self.classes is None else aligned_members(self, answers)
+
+    def splits(self, X: Any) -> Splits:
+        return Splits.union(member.splits(X) for member in self.members.values())
+
+
+def fitted_members(estimator: Any) -> dict[str, Teacher]:
+    """Adapters of the members of voting or stacking, in the order of the ensemble's classes.
+
+    Members are fitted on codes; one that was kept fitted (frozen, or prefit) may know the classes themselves.
+    """
+    from sklkd.teachers._adapt import adapt
+
+    names = [name for name, member in estimator.estimators if not (isinstance(member, str) and member == "drop")]
+    labels = getattr(estimator, "classes_", None)
+    if labels is None:
+        return {name: adapt(each) for name, each in zip(names, estimator.estimators_, strict=True)}
+    codes = np.arange(len(labels))
+    members = {}
+    for name, each in zip(names, estimator.estimators_, strict=True):
+        own = getattr(each, "classes_", None)
+        coded = own is None or set(np.asarray(own).tolist()) <= set(codes.tolist())
+        members[name] = adapt(each, codes if coded else np.asarray(labels))
+    return members
+
+
+def member_layers(members: dict[str, Teacher], classes: Any) -> dict[str, Shape]:
+    layers: dict[str, Shape] = {"members": (len(members), None if classes is None else len(classes))}
+    for name, member in members.items():
+        layers.update({f"{name}.{layer}": shape for layer, shape in member.layers.items()})
+    return layers
+
+
+def member_features(members: dict[str, Teacher], X: Any, layer: str) -> np.ndarray:
+    """The layer ``"name.layer"`` of a member; names may contain dots."""
+    name = max((name for name in members if layer.startswith(f"{name}.")), key=len)
+    return members[name].features(X, layer[len(name) + 1 :])
+
+
+def aligned_members(teacher: Teacher, answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Answers of members (n, n_members, n_labels) with the student's classes."""
+    n, m, k = answers.shape
+    return teacher.aligned(answers.reshape(n * m, k)).reshape(n, m, -1)

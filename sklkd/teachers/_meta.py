@@ -1,0 +1,47 @@
+"""Estimators around other estimators, whose answer is their own and whose splits are those of what is inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._thresholds import Splits
+
+
+class MetaTeacher(EstimatorTeacher):
+    """``CalibratedClassifierCV``, AdaBoost, ``OneVsRestClassifier``, ``TransformedTargetRegressor`` and their like."""
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return next(fitted_inside(estimator), None) is not None
+
+    def splits(self, X: Any) -> Splits:
+        if hasattr(self.estimator, "get_support"):
+            # Feature elimination: what is inside sees the columns that were kept.
+            kept = self.estimator.get_support(indices=True)
+            return inner_splits(self.estimator.estimator_, self.estimator.transform(X)).renamed(kept)
+        splits = Splits.union(inner_splits(each, X) for each in fitted_inside(self.estimator))
+        # The later members of a chain also split what the earlier ones answered, in columns behind those of X.
+        width = getattr(self.estimator, "n_features_in_", np.inf)
+        highest = int(splits.feature.max(initial=-1))
+        return splits.renamed(np.where(np.arange(highest + 1) < width, np.arange(highest + 1), -1))
+
+
+def fitted_inside(estimator: Any) -> Iterator[Any]:
+    """The fitted estimators that take the same columns."""
+    for calibrated in getattr(estimator, "calibrated_classifiers_", ()):
+        yield calibrated.estimator
+    yield from np.ravel(getattr(estimator, "estimators_", ()))
+    for name in ("estimator_", "regressor_"):
+        if hasattr(estimator, name) and not hasattr(estimator, "estimators_"):
+            yield getattr(estimator, name)
+
+
+def inner_splits(estimator: Any, X: Any) -> Splits:
+    """Splits of a fitted estimator, whatever its classes mean."""
+    from sklkd.teachers._adapt import adapt
+
+    return adapt(estimator, getattr(estimator, "classes_", None)).splits(X)

@@ -1,0 +1,157 @@
+"""Out-of-bag answers of ensembles that were bagged, from what they stored, without a refit.
+
+An ensemble stores how its bags were drawn, but not the rows. That the rows at hand are those that it was fitted on, in
+that order, is verified: by their number, and in a few members by what these learnt from the rows of their bag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
+
+from sklkd._sklearn import _num_samples
+from sklkd.teachers._base import Teacher
+from sklkd.teachers._rows import take
+
+VERIFIED = 5
+"""Members in which the rows are looked for."""
+
+
+def average_unseen(
+    teacher: Teacher,
+    X: Any,
+    bags: Sequence[NDArray[np.integer]],
+    answer_of: Callable[[int, NDArray[np.intp]], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The mean answer of the members that have not seen a row, and whether there is one; else the ordinary answer.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        The ensemble.
+    X : array-like, frame or sparse matrix of n rows
+    bags : sequence of integer arrays
+        The rows that each member was fitted on.
+    answer_of : callable
+        ``answer_of(i, rows)`` is what member i answers for these row numbers, in the ensemble's own order of classes.
+    """
+    n = _num_samples(X)
+    votes = np.zeros(n)
+    total: NDArray[np.float64] | None = None
+    for i, bag in enumerate(bags):
+        outside = np.ones(n, dtype=bool)
+        outside[bag] = False
+        rows = np.flatnonzero(outside)
+        if len(rows) == 0:
+            continue
+        answer = answer_of(i, rows)
+        if total is None:
+            total = np.zeros((n, answer.shape[1]))
+        total[rows] += answer
+        votes[rows] += 1
+    if total is None:
+        raise ValueError(f"every member of {teacher.name} has seen every row; use cv=5 or cv='auto'.")
+    unseen = votes > 0
+    answer = total / np.maximum(votes, 1.0)[:, None]
+    if teacher.classes is not None:
+        answer[~unseen] = 1 / answer.shape[1]
+        answer = teacher.aligned(answer)
+    if not unseen.all():
+        answer[~unseen] = teacher.answer(take(X, np.flatnonzero(~unseen)))
+    return answer, unseen
+
+
+def check_count(teacher: Teacher, n: int) -> None:
+    """An error unless the ensemble was fitted on ``n`` rows."""
+    fitted = teacher.estimator._n_samples
+    if n != fitted:
+        raise not_its_rows(teacher, f"it was fitted on {fitted} rows, X has {n}")
+
+
+def not_its_rows(teacher: Teacher, reason: str) -> ValueError:
+    return ValueError(
+        f"cv='oob' needs the rows that {teacher.name} was fitted on, in that order, with their labels, and these are "
+        f"not verifiably those: {reason}; pass those rows, or use cv='auto' or, with an unfitted teacher, cv=5."
+    )
+
+
+def encoded(teacher: Teacher, y: Any) -> NDArray[np.float64]:
+    """Labels as 0/1 columns in the teacher's own order of classes, or targets as columns, (n, n_outputs)."""
+    y = np.asarray(y)
+    if teacher.classes is None:
+        return y.reshape(len(y), -1).astype(np.float64)
+    n_columns = len(teacher.labels)
+    column = dict(zip(teacher.classes.tolist(), teacher.columns(n_columns).tolist(), strict=True))
+    return np.eye(n_columns)[[column[label] for label in y.tolist()]]
+
+
+def spaced(n: int) -> list[int]:
+    """A few of ``n`` members, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, VERIFIED).astype(int)).tolist()
+
+
+def row_weights(
+    estimator: Any, bag: NDArray[np.integer], target: NDArray[np.float64], sample_weight: Any
+) -> list[NDArray[np.float64]]:
+    """With which weights a member may have been fitted on its bag.
+
+    Whether weights of rows and of classes multiply the counts or are the odds of being drawn is up to the version of
+    scikit-learn; the rows themselves are the same either way.
+    """
+    counts = np.bincount(bag, minlength=len(target)).astype(np.float64)
+    weights = [counts]
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight is not None:
+        labels = np.asarray(estimator.classes_)[target.argmax(axis=1)]
+        if class_weight == "balanced_subsample":
+            by_class = compute_sample_weight("balanced", labels, indices=bag)
+        else:
+            by_class = compute_sample_weight(class_weight, labels)
+        weights.append(counts * by_class)
+    if sample_weight is not None:
+        weights += [each * np.asarray(sample_weight, dtype=np.float64) for each in weights]
+    return weights
+
+
+def tree_has_seen(
+    tree: Any, leaves: NDArray[np.integer], target: NDArray[np.float64], weights: NDArray[np.float64]
+) -> bool:
+    """Whether a scikit-learn tree can have been fitted on these rows.
+
+    Each of its leaves must hold as many rows as it was fitted with, and what it answers there must be their weighted
+    mean. Trees of medians, and those whose answers were pushed into a monotone order, are compared in the root alone.
+
+    Parameters
+    ----------
+    tree : estimator with ``tree_``
+    leaves : ndarray of shape (n,)
+        Into which leaf it puts every row.
+    target : ndarray of shape (n, n_outputs)
+        Targets, or 0/1 columns of the tree's classes.
+    weights : ndarray of shape (n,)
+        0 for rows that are not in its bag.
+    """
+    inside = weights > 0
+    leaves, target, weights = leaves[inside], target[inside], weights[inside]
+    nodes = tree.tree_
+    is_leaf = nodes.children_left < 0
+    if (np.bincount(leaves, minlength=nodes.node_count) != nodes.n_node_samples)[is_leaf].any():
+        return False
+    learnt = nodes.value[:, 0] if hasattr(tree, "classes_") else nodes.value[:, :, 0]
+    if hasattr(tree, "classes_"):
+        learnt = learnt / learnt.sum(axis=1, keepdims=True)
+    scale = 1e-6 * (1e-12 + np.abs(target).max())
+    if tree.criterion == "absolute_error":
+        repeated = np.repeat(target, weights.astype(int), axis=0)
+        return bool(np.allclose(np.median(repeated, axis=0), learnt[0], rtol=0, atol=scale))
+    if tree.monotonic_cst is not None:
+        return bool(np.allclose(np.average(target, axis=0, weights=weights), learnt[0], rtol=0, atol=scale))
+    mass = np.bincount(leaves, weights, minlength=nodes.node_count)[is_leaf]
+    sums = [np.bincount(leaves, weights * column, minlength=nodes.node_count)[is_leaf] for column in target.T]
+    return bool(
+        np.allclose(np.stack(sums, axis=1), learnt[is_leaf] * mass[:, None], rtol=0, atol=scale * mass[:, None])
+    )
