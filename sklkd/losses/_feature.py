@@ -199,7 +199,7 @@ def at_same_positions(student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Maps average-pooled to the smaller height and width of the two; vectors as they are."""
     if student.shape[2:] == target.shape[2:]:
         return student, target
-    size = [min(a, b) for a, b in zip(student.shape[2:], target.shape[2:], strict=True)]
+    size = (min(student.shape[2], target.shape[2]), min(student.shape[3], target.shape[3]))
     return F.adaptive_avg_pool2d(student, size), F.adaptive_avg_pool2d(target, size)
 
 
@@ -225,8 +225,8 @@ def check_features(loss: Loss, features: Any) -> None:
     name = type(loss).__name__
     if not isinstance(features, Tensor):
         raise TypeError(
-            f"{name} compares one layer of each side, a tensor; got a {type(features).__name__}. "
-            "Use one loss for each pair of layers."
+            f"{name} compares one layer of each side, as a torch tensor; got a {type(features).__name__}. "
+            "For several layers use one loss for each pair."
         )
     if not features.is_floating_point():
         raise TypeError(

@@ -78,12 +78,12 @@ class OFDLoss(ProjectedLoss):
         >>> [round(margin, 4) for margin in OFDLoss.batch_norm_margin([0.0, 9.0], [1.0, 2.0])]
         [-0.7979, -6.0]
         """
-        mean, std = np.asarray(mean, dtype=float), np.abs(np.asarray(std, dtype=float))
-        z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
+        centre, scale = np.asarray(mean, dtype=float), np.abs(np.asarray(std, dtype=float))
+        z = np.divide(centre, scale, out=np.zeros_like(centre), where=scale > 0)
         # the ratio of the density to the probability would underflow for a far positive mean
-        given_negative = mean - std * np.exp(norm.logpdf(z) - norm.logcdf(-z))
-        margin = np.where(norm.cdf(-z) > 0.001, given_negative, -3 * std)
-        return np.where(std > 0, margin, np.minimum(mean, 0)).tolist()
+        given_negative = centre - scale * np.exp(norm.logpdf(z) - norm.logcdf(-z))
+        margin = np.where(norm.cdf(-z) > 0.001, given_negative, -3 * scale)
+        return np.where(scale > 0, margin, np.minimum(centre, 0)).tolist()
 
     def check(self) -> None:
         super().check()

@@ -74,10 +74,10 @@ class SimKDLoss(HintLoss):
             _check_width(weight, len(scaler.mean_))
             bias = bias.to(scaler.mean_) + weight.to(scaler.mean_) @ scaler.mean_
             weight = weight.to(scaler.scale_) * scaler.scale_
-        if self.projector_ is not None:
+        if isinstance(self.projector_, nn.Linear | nn.Conv2d):
             projection = self.projector_.weight.flatten(1)
             _check_width(weight, len(projection))
-            bias = bias.to(projection) + weight.to(projection) @ self.projector_.bias
+            bias = bias.to(projection) + weight.to(projection) @ self.projector_.bias  # type: ignore[operator]
             weight = weight.to(projection) @ projection
         head = nn.Linear(weight.shape[1], weight.shape[0]).to(weight)
         head.weight.copy_(weight)

@@ -41,6 +41,7 @@ class VIDLoss(ProjectedLoss):
     -----
     Shapes: (B, D) and (B, D'), or (B, C, H, W) and (B, C', H', W'), the larger map average-pooled to the smaller. The
     loss may be negative. One public code never trains its variances; floors of 1e-6 and 1 are seen besides 1e-5.
+    Deviation from the paper: the regressor's ReLUs are leaky, or one for a narrow teacher could die as a whole.
 
     References
     ----------
@@ -79,9 +80,9 @@ class VIDLoss(ProjectedLoss):
         width = teacher_shape[0]
         self.projector_ = nn.Sequential(
             linear_map(student_shape, student_shape[0], width),
-            nn.ReLU(),
+            nn.LeakyReLU(0.1),
             linear_map(student_shape, width, width),
-            nn.ReLU(),
+            nn.LeakyReLU(0.1),
             linear_map(student_shape, width, width),
         )
         softplus = self.init_variance - VARIANCE_FLOOR
