@@ -37,6 +37,11 @@ class Sampler(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = ColumnCodec().__sklearn_tags__().input_tags
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Sampler:
         """Learn from the rows of ``X`` (n, d).
