@@ -30,7 +30,7 @@ class Metric:
     def __init__(self, rows: NDArray[np.float64], categories: list[NDArray | None]):
         self.center, self.unit = center_and_unit(rows)
         self.n_categories = [0 if values is None else len(values) for values in categories]
-        self.missing: NDArray[np.bool_] = np.isnan(rows).any(axis=0)
+        self.missing = np.asarray(np.isnan(rows).any(axis=0))
 
     def blocks(self, Z: NDArray[np.float64]) -> list[NDArray[np.float32]]:
         """The coordinates of rows (n, d), column by column."""

@@ -47,6 +47,14 @@ def test_given_a_copy_of_itself_a_column_stays_where_it_is():
     assert abs(np.mean(free[:, 0]) - a.mean()) < 1.0 and len(np.unique(free[:, 0])) > 150
 
 
+def test_later_columns_are_drawn_given_the_new_earlier_ones():
+    """With one neighbour of two columns: the first new cell is another row's, and the second follows it there."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.permutation(80), rng.permutation(80)]) + 0.5
+    Z = GibbsSampler(n_features=None, n_neighbors=1).fit(X).sample(160, random_state=0)
+    assert (Z[:, None] == X[None]).all(axis=2).any(axis=1).all()
+
+
 def test_one_column_is_drawn_from_its_marginal():
     Z = GibbsSampler().fit(np.arange(10.0)[:, None]).sample(5000, random_state=0)
     assert np.bincount(Z.ravel().astype(int)).min() > 400

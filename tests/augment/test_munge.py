@@ -108,12 +108,12 @@ def test_neighbors_are_other_rows_than_copies():
 def test_local_variance():
     """A value drawn for a cell of a is normal round the neighbour's b, with deviation |a - b| / s, inside the range."""
     X = np.array([[0.25], [1.25], [-1e6], [1e6]])  # the far rows keep the range wide
-    for s in (1.0, 4.0):
+    for s in (0.5, 2.0):
         Z = MUNGE(swap_probability=1, n_neighbors=1, local_variance=s).fit(X).sample(40_000, random_state=0).ravel()
         near = Z[np.abs(Z) < 20]
-        assert abs(near.mean() - 0.75) < 0.05
+        assert abs(near.mean() - 0.75) < 0.06
         # half of them round 0.25 and half round 1.25, all with deviation 1 / s; what is drawn for the far rows is far
-        assert abs(near.var() - (1 / s**2 + 0.25)) < 0.05
+        assert abs(near.var() - (1 / s**2 + 0.25)) < 0.15
         assert Z.min() >= -1e6 and Z.max() <= 1e6
 
 
