@@ -200,7 +200,7 @@ def gather(
         return Knowledge(adapter, None, np.zeros(len(rows.y), bool), "none")
     if folds:
         return cross_fit(fitter, teacher, adapter, rows, make_splits(cv, rows, groups, fitter.classes), n_jobs)
-    if cv == "oob" or (cv == "auto" and adapter.bagged):
+    if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
             answer, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
         except ValueError:
