@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sklkd
 
 project = "sklkd"
@@ -39,3 +41,13 @@ html_theme = "pydata_sphinx_theme"
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
 html_title = "sklkd"
 html_show_sourcelink = False
+
+
+def skip_foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out of a class's page what it inherits from scikit-learn, skorch or torch."""
+    module = getattr(getattr(obj, "fget", obj), "__module__", None) or ""
+    return None if module.startswith("sklkd") else True
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-skip-member", skip_foreign)
