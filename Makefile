@@ -5,8 +5,6 @@ CORE := .venv/core.stamp
 DEV := .venv/dev.stamp
 OLDEST := .venv-oldest/dev.stamp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Pictures go to files, on a screen or without one.
-export MPLBACKEND := Agg
 
 .PHONY: compress test slow lint format types layers examples docs wheel oldest clean
 
@@ -36,6 +34,8 @@ types: $(DEV)
 layers: $(DEV)  ## imports go in one direction
 	.venv/bin/lint-imports
 
+# Without windows, which would wait to be closed.
+examples: export MPLBACKEND := Agg
 examples: $(DEV)  ## each gallery script by itself, as a user runs it
 	set -e; for script in examples/plot_*.py; do echo "== $$script"; .venv/bin/python $$script; done
 

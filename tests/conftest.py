@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 # One thread: results do not depend on the number of cores, and pytest-xdist's workers do not fight over them.
 torch.set_num_threads(1)
 
+# No windows, on a screen or without one.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
 # The same examples in every run, and no example fails for being slow on a busy machine.
 # Another search: pytest --hypothesis-profile=explore.
 settings.register_profile(
