@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from sklkd._sklearn import _num_samples, _safe_indexing
-from sklkd.estimators._base import check_losses
+from sklkd.estimators._base import check_losses, check_names
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._targets import check_scale, check_weight
@@ -20,8 +21,8 @@ from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
 from sklkd.students._resolve import resolve_student
-from sklkd.students._train import keep_units, logits_to_proba
-from sklkd.teachers import Outputs, Precomputed, accepts_missing, adapt, is_fitted
+from sklkd.students._train import keep_units, learnt_losses, logits_to_proba
+from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
 
 SYNTHETIC_ROWS, COPIES = 60_000, 10  # at most; more pays little against what the teacher's answers cost
 
@@ -44,8 +45,9 @@ class Distillation:
         """Fit the teacher where needed, gather what it knows, train the student."""
         est = self.est
         losses = check_losses(est.loss, est._default_loss(), est._task, set(est.get_params(deep=False)))
+        self.spread = any(loss.needs_spread for _, loss in losses)
         student = resolve_student(est.student)
-        teacher = given_teacher(est.teacher, teacher_outputs)
+        teacher = given_teacher(est, teacher_outputs, [name for name, _ in losses])
         kept = is_fitted(teacher)
         rows = Rows(X, y, check_weight(sample_weight, X))
         rng = check_random_state(est.random_state)
@@ -58,8 +60,8 @@ class Distillation:
             rows,
             cv=est.cv,
             groups=merger.groups,
-            kept=kept,
             ask=est.hard_weight != 1,
+            spread=self.spread,
             n_jobs=est.n_jobs,
         )
         self.teacher = knowledge.teacher
@@ -67,16 +69,17 @@ class Distillation:
         merged = merger.merge(knowledge, self._numbers(y), self._standardised)
         if kept and merged.outputs is not None:
             self._compare_with_prior(merged)
+        est._adapter = self.teacher if est.keep_teacher else None
         est.teacher_, est.teacher_refitted_ = (self.teacher.estimator if est.keep_teacher else None), not kept
-        est.cv_ = knowledge.source
-        est._allow_nan = self.teacher.answers_new_rows and accepts_missing(self.teacher, _safe_indexing(merged.X, [0]))
+        est.cv_, est.loss_ = knowledge.source, self._as_given(losses)
+        est._allow_nan = self._takes_missing(merged)
         est.hard_weight_, self.reason = choose_hard_weight(est.hard_weight)
         if est.hard_weight_ == 1:
             losses = []
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         est.augment_ = self._sampler(merged, X_transfer) if losses else None
         if est.augment_ is not None:
-            extra = extra + [self._synthetic(est.augment_, merged, sample_seed)]
+            extra = [*extra, self._synthetic(est.augment_, merged, sample_seed)]
         est.encoder_, est.student_ = teach(
             student,
             self.task,
@@ -92,24 +95,44 @@ class Distillation:
             keep_units(est.student_, est._center, est._scale)
         else:
             est.student_.predict_nonlinearity = logits_to_proba
-        est.loss_, est.history_ = est.student_.criterion_, est.student_.history
+        est.history_ = est.student_.history
 
     def go_on(self, X: Any, y: NDArray, sample_weight: Any, X_transfer: Any) -> None:
         """Train a fitted estimator's student further, on new rows."""
         est = self.est
-        if est.teacher_ is None and est.hard_weight_ < 1:
-            raise ValueError("partial_fit needs the teacher, which keep_teacher=False or without_teacher() has dropped.")
+        losses = learnt_losses(est.student_)
+        self.spread = any(loss.needs_spread for _, loss in losses)
+        self.teacher = est._adapter
+        if losses and self.teacher is None:
+            raise ValueError(
+                "partial_fit needs the teacher, which keep_teacher=False has dropped: set keep_teacher=True."
+            )
         rows = Rows(X, y, check_weight(sample_weight, X))
-        losses = list(zip(est.loss_.names, est.loss_.losses, strict=True))
-        self.teacher = adapt(est.teacher_, self.classes, missing="floor")
-        outputs = self.teacher.outputs(X) if losses else None
+        outputs = self._ask(X) if losses else None
         knowledge = Knowledge(self.teacher, outputs, np.zeros(len(y), bool), "in-sample")
-        merged = Merger(rows).merge(knowledge, self._numbers(y), self._standardised)
+        merged = Merger(rows).merge(knowledge, self._numbers(y), lambda standardised: standardised)
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         seed = int(check_random_state(est.random_state).randint(2**31 - 1))
         net = copy.deepcopy(est.student_)
         est.student_ = teach_more(est.encoder_, net, self.task, merged, extra, losses, seed=seed)
-        est.loss_, est.history_ = est.student_.criterion_, est.student_.history
+        if losses:
+            est.loss_ = self._as_given(learnt_losses(est.student_))
+        est.history_ = est.student_.history
+
+    def _as_given(self, losses: list[tuple[str, Any]]) -> Any:
+        """One loss or a list of named ones, as the user gave them."""
+        return losses if isinstance(self.est.loss, list) else losses[0][1]
+
+    def _takes_missing(self, merged: Merged) -> bool:
+        """Whether the teacher answers for rows with missing values; an error if it does not and is given some."""
+        values = merged.coded if merged.coded is not None else np.asarray(merged.X, float).reshape(len(merged), -1)
+        gaps = np.flatnonzero(np.isnan(values).any(axis=1))
+        if len(gaps) == 0:
+            return accepts_missing(self.teacher, _safe_indexing(merged.X, [0]))
+        if merged.outputs is None and self.teacher.answers_new_rows:
+            # it has not been asked for any of these yet
+            self.teacher.outputs(_safe_indexing(merged.X, gaps[:1]))
+        return True
 
     @property
     def task(self) -> Task:
@@ -141,19 +164,22 @@ class Distillation:
     def _ask(self, X: Any) -> Outputs:
         if not self.teacher.answers_new_rows:
             raise ValueError(
-                "X_transfer and augment need a teacher that can be asked about new rows, got outputs of the training "
-                "rows alone: pass the teacher, or X_transfer=None and augment=None."
+                "X_transfer, augment and partial_fit need a teacher that can be asked about new rows, got outputs of "
+                "the first rows alone: pass the teacher, or X_transfer=None and augment=None."
             )
-        return self._standardised(self.teacher.outputs(X))
+        return self._standardised(self.teacher.outputs(X, spread=self.spread))
 
     def _unlabelled(self, X_transfer: Any) -> list[Unlabelled]:
-        X = self.est._check_X(X_transfer, reset=False, allow_nan=self.est._allow_nan)
+        try:
+            X = self.est._check_X(X_transfer, reset=False, allow_nan=self.est._allow_nan)
+        except ValueError as error:
+            raise ValueError(f"X_transfer must be rows like those of X: {error}") from error
         return [Unlabelled(X, self._ask(X), np.ones(_num_samples(X)))]
 
     def _sampler(self, merged: Merged, X_transfer: Any) -> Any:
         """What makes synthetic rows: "auto" makes none where the user has unlabelled rows or outputs alone."""
         if not isinstance(self.est.augment, str):
-            return self.est.augment
+            return clone(self.est.augment, safe=False)
         if X_transfer is not None or not self.teacher.answers_new_rows or merged.coded is None or len(merged) < 2:
             return None
         from sklkd.augment import MUNGE
@@ -167,29 +193,36 @@ class Distillation:
 
     def _compare_with_prior(self, merged: Merged) -> None:
         """Warn where a kept teacher does worse on the given rows than the class prior or the mean."""
+        # squared errors (Brier's, for classes): a sure answer that is wrong is not infinitely wrong
+        truth, told = merged.y, merged.outputs.values
         if self.classes is not None:
-            prior = np.bincount(merged.y, merged.weight, minlength=len(self.classes))[merged.y] / merged.weight.sum()
-            told = np.maximum(merged.outputs.proba[np.arange(len(merged)), merged.y], 1e-4)
-            worse = np.average(-np.log(told), weights=merged.weight) > np.average(-np.log(prior), weights=merged.weight)
-        else:
-            errors = ((merged.outputs.values - merged.y) ** 2).mean(1)
-            worse = np.average(errors, weights=merged.weight) > np.average((merged.y**2).mean(1), weights=merged.weight)
-        if worse:
+            truth, told = np.eye(len(self.classes))[merged.y], merged.outputs.proba
+        prior = np.average(truth, axis=0, weights=merged.weight)
+        error, usual = (np.average(((one - truth) ** 2).sum(1), weights=merged.weight) for one in (told, prior))
+        if error > usual * (1 + 1e-6):
+            rival = "class prior" if self.classes is not None else "mean"
             warnings.warn(
-                f"the fitted teacher does worse on the given rows than the "
-                f"{'class prior' if self.classes is not None else 'mean'} alone. Usually it was fitted on other columns "
-                "than it is given here, such as unscaled ones when it now stands behind a Pipeline's scaler.",
+                f"the fitted teacher does worse on the given rows than the {rival} alone. Usually it was fitted on "
+                "other columns than it is given here, such as unscaled ones when it now stands behind a Pipeline's "
+                "scaler.",
                 TeacherWarning,
                 stacklevel=5,
             )
 
 
-def given_teacher(teacher: Any, teacher_outputs: Any) -> Any:
+def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str]) -> Any:
     """The teacher to distil, or the outputs in its place."""
     if teacher_outputs is not None:
         return Precomputed(teacher_outputs)
+    teacher = estimator.teacher
     if teacher is None:
-        raise TypeError("teacher must be an estimator, a torch module, a list of (name, teacher) or Precomputed, got None.")
-    if isinstance(teacher, type):
-        raise TypeError(f"teacher must be an instance, got the class {teacher.__name__}: call it, {teacher.__name__}().")
+        raise TypeError(
+            "teacher must be an estimator, a torch module, a list of (name, teacher) or Precomputed, got teacher=None; "
+            "or pass teacher_outputs to fit."
+        )
+    if isinstance(teacher, list):
+        check_names("teacher", teacher, {*estimator.get_params(deep=False), *loss_names})
+    for one in [one for _, one in teacher] if isinstance(teacher, list) else [teacher]:
+        if isinstance(one, type):
+            raise TypeError(f"teacher must be an instance, got the class {one.__name__}: call it, {one.__name__}().")
     return teacher

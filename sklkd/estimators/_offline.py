@@ -80,19 +80,22 @@ class BaseOffline(BaseDistilled):
         self
         """
         self._validate_params()
+        self._check_has_teacher()
         fitted = self._fresh()
         fitted._first_fit(X, y, sample_weight, X_transfer, teacher_outputs, None)
         self.__dict__ = fitted.__dict__
         return self
 
     def _first_fit(self, X, y, sample_weight, X_transfer, teacher_outputs, classes):
-        X = self._check_X(X, reset=True, allow_nan=teacher_tags(self).input_tags.allow_nan)
+        # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
+        X = self._check_X(X, reset=True, allow_nan=True)
         y = self._check_y(X, y, classes)
         Distillation(self, self._classes).run(X, y, sample_weight, X_transfer, teacher_outputs)
         self._keep_module()
 
     def _partial_fit(self, X, y, classes, sample_weight, X_transfer):
         self._validate_params()
+        self._check_has_teacher()
         if not hasattr(self, "student_"):
             fitted = self._fresh()
             fitted._first_fit(X, y, sample_weight, X_transfer, None, classes)
@@ -117,8 +120,10 @@ class BaseOffline(BaseDistilled):
     def get_metadata_routing(self):
         """Which metadata goes where: ``sample_weight`` to the student and, as it requests, to the teacher."""
         router = MetadataRouter(owner=self).add_self_request(self)
-        if hasattr(self.teacher, "get_metadata_routing"):
-            router.add(teacher=self.teacher, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        for name, teacher in self.teacher if isinstance(self.teacher, list) else [("teacher", self.teacher)]:
+            if hasattr(teacher, "get_metadata_routing"):
+                router.add(**{name: teacher}, method_mapping=mapping)
         return router
 
     @property
@@ -195,7 +200,7 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
         return y
 
     def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        return check_targets(X, y, ndim=self._y_ndim)
+        return check_targets(X, y, like=(self._y_ndim, len(self._center)))
 
     def partial_fit(self, X, y, *, sample_weight=None, X_transfer=None):
         """Go on training the student; the first call fits, and fixes teacher, encoder and scales.

@@ -38,25 +38,33 @@ def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray
     return y, known
 
 
-def check_targets(X: Any, y: Any, ndim: int | None = None) -> NDArray:
+def check_targets(X: Any, y: Any, like: tuple[int, int] | None = None) -> NDArray:
     """Targets in float64 of shape (n,) or (n, n_targets).
+
+    Parameters
+    ----------
+    X, y
+    like : (int, int) or None
+        Dimensions and number of the targets of a first call, which they must have.
 
     Raises
     ------
     ValueError
-        If y is missing, not finite, or of another shape than before.
+        If y is missing, not finite, of another shape than before, or one row alone.
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
-    y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
-    y = np.asarray(y, dtype=np.float64)
+    y = np.asarray(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), dtype=np.float64)
     check_consistent_length(X, y)
-    if len(y) < 2 and ndim is None:
+    if len(y) < 2 and like is None:
         raise ValueError("X and y must have at least 2 rows, got 1 sample: there is nothing to learn from.")
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    if ndim is not None and y.ndim != ndim:
-        raise ValueError(f"y must have {ndim} dimension(s) as in the first call, got shape {y.shape}.")
+    if y.ndim > 2:
+        raise ValueError(f"y must have shape (n,) or (n, n_targets), got shape {y.shape}.")
+    if like is not None and like != (y.ndim, 1 if y.ndim == 1 else y.shape[1]):
+        first = "(n,)" if like[0] == 1 else f"(n, {like[1]})"
+        raise ValueError(f"y must have shape {first} as in the first call, got shape {y.shape}.")
     return y
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch import NeuralNet
 from sklearn.preprocessing import FunctionTransformer
+from skorch import NeuralNet
 
 from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._merge import Merged
@@ -157,6 +157,3 @@ def answers(encoder: Any, net: NeuralNet, X: Any) -> NDArray[np.float64]:
     with torch.inference_mode():
         parts = [net.module_(part.to(net.device)) for part in inputs.split(4096)]
     return torch.cat([part[0] if isinstance(part, tuple) else part for part in parts]).cpu().numpy().astype(float)
-
-
-

@@ -11,6 +11,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import PrintLog, ProgressBar
 from torch import Tensor
 
+from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students._net import tapped
 from sklkd.students._resolve import check_output, trainable
@@ -79,6 +80,11 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         if value.is_floating_point() and not value.isfinite().all():
             net.raise_diverged(f"parameter {name!r} is no longer finite")
     return net
+
+
+def learnt_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
+    """The losses that a net was trained with, with what they have learnt; none where it learnt from labels alone."""
+    return list(zip(net.criterion_.names, net.criterion_.losses, strict=True))
 
 
 def without_training(net: NeuralNet) -> NeuralNet:
