@@ -1,0 +1,76 @@
+"""The report's picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+STYLES = {
+    "teacher": {"marker": "s", "color": "0.3"},
+    "student": {"marker": "o", "color": "tab:blue"},
+    "baseline": {"marker": "o", "color": "tab:blue", "markerfacecolor": "white"},
+}
+APART = 0.75
+"""Decades."""
+
+
+def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, str], labels: tuple[str, str]) -> Any:
+    """Draw one labelled point a model, the axis across logarithmic, and the teacher's level.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+    points : dict of str to (float, float)
+        Of "teacher", "student" and "baseline", those that there are.
+    texts : dict of str to str
+        What stands beside each of them.
+    labels : (str, str)
+        Of the axis across and of the one upwards.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("DistillationReport.plot needs matplotlib: pip install 'sklkd[plot]'.") from error
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    if "teacher" in points:
+        ax.axhline(points["teacher"][1], color="0.3", linestyle=":", linewidth=1, zorder=0)
+    for model, point in points.items():
+        ax.plot(*point, linestyle="none", markersize=9, label=model, **STYLES[model])
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
+    logs = {model: float(np.log10(x)) for model, (x, _) in points.items()}
+    low, high = min(logs.values()), max(logs.values())
+    # texts stand between points that are far apart, and beside those that are not, each time in a third of the width
+    between = high - low > APART
+    width = (high - low) / 0.75 if between else max((high - low) / 0.3, 2 * APART)
+    middle = (low + high) / 2
+    ax.set_xlim(10 ** (middle - width / 2), 10 ** (middle + width / 2))
+    ax.margins(y=0.35)
+    for right in (False, True):
+        half = sorted(
+            (model for model in points if (logs[model] > middle) == right), key=lambda model: points[model][1]
+        )
+        for rank, model in enumerate(half):
+            vertical = "bottom" if rank == len(half) - 1 else "top" if rank == 0 else "center"
+            _annotate(ax, points[model], texts[model], right == between, vertical, STYLES[model]["color"])
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _annotate(ax: Any, point: tuple[float, float], text: str, before: bool, vertical: str, color: str) -> None:
+    ax.annotate(
+        text,
+        point,
+        xytext=(-9 if before else 9, {"bottom": 3, "center": 0, "top": -3}[vertical]),
+        textcoords="offset points",
+        ha="right" if before else "left",
+        va=vertical,
+        color=color,
+    )

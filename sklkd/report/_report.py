@@ -1,0 +1,148 @@
+"""Measure a distilled estimator against its teacher and against the same student without one."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd.estimators._base import BaseDistilled
+from sklkd.estimators._targets import check_weight
+from sklkd.report._baseline import check_baseline, make_baseline
+from sklkd.report._cost import costs
+from sklkd.report._measured import Measured, measured_student, measured_teacher
+from sklkd.report._quality import closeness, gain_retained, quality
+from sklkd.report._result import DistillationReport
+
+BATCH = 10_000
+"""At most so many rows in the batch that is timed."""
+
+
+def distillation_report(
+    est: Any,
+    X: Any,
+    y: ArrayLike,
+    baseline: Any = True,
+    *,
+    X_train: Any = None,
+    y_train: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    sample_weight_train: ArrayLike | None = None,
+    n_repeats: int = 20,
+    random_state: Any = None,
+) -> DistillationReport:
+    """Teacher, distilled student, and the same student without a teacher, side by side.
+
+    Parameters
+    ----------
+    est : DistilledClassifier or DistilledRegressor
+        Fitted. One that has dropped its teacher (``keep_teacher=False``, ``without_teacher()``), or was taught by
+        outputs alone (``Precomputed``, ``teacher_outputs``), gets a report without a row for the teacher, and a note.
+    X : array, frame or sparse matrix of shape (n, n_features)
+        Rows to measure on, which neither student nor teacher should have seen.
+    y : array of shape (n,) or (n, n_targets)
+        Their labels or targets.
+    baseline : bool or fitted estimator, default=True
+        True: the same student, with the teacher's bin edges where it uses them, trained on labels alone
+        (``hard_weight=1, augment=None``); on ``X_train`` and ``y_train`` where they are given, which is the fair
+        comparison. Otherwise, as the estimator keeps no training rows, it is cross-fitted on ``X`` and ``y`` in three
+        folds: every row is predicted by a student trained on the two thirds that lack it. If these are fewer rows than
+        the estimator was fitted on, the baseline looks worse, and ``gain_retained`` better, than it is; a note says so.
+        This takes three trainings of a student. An estimator: measured as it stands. False: no baseline.
+    X_train, y_train : array-likes, default=None
+        The rows that ``est`` was fitted on, for ``baseline=True``.
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows of ``X`` in all measures of quality.
+    sample_weight_train : array-like, default=None
+        Weights of the rows of ``X_train``.
+    n_repeats : int, default=20
+        How often an answer is timed at most; timing stops after a second, but not before three repeats.
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the folds of a cross-fitted baseline.
+
+    Returns
+    -------
+    DistillationReport
+        Its columns are described there.
+
+    Raises
+    ------
+    TypeError
+        If ``est`` is no distilled estimator, such as a Pipeline that holds one, or ``baseline`` neither bool nor
+        estimator.
+    ValueError
+        If y holds a class that ``est`` has not seen, only one of ``X_train`` and ``y_train`` is given, or rows are too
+        few to cross-fit the baseline.
+
+    References
+    ----------
+    S. Stanton, P. Izmailov, P. Kirichenko, A. Alemi, A. G. Wilson, "Does knowledge distillation really work?", NeurIPS
+    2021: fidelity to the teacher (agreement, KL) and quality are different things; report both.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import ExtraTreesClassifier
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklkd import DistilledClassifier, distillation_report
+    >>> X, X_test, y, y_test = train_test_split(*load_iris(return_X_y=True), test_size=0.5, random_state=0)
+    >>> est = DistilledClassifier(ExtraTreesClassifier(random_state=0), "tiny", random_state=0).fit(X, y)
+    >>> report = distillation_report(est, X_test, y_test, X_train=X, y_train=y)
+    >>> list(report.rows)
+    ['teacher', 'student', 'baseline']
+    >>> bool(report.rows["student"]["bytes"] < report.rows["teacher"]["bytes"])
+    True
+    """
+    if not isinstance(est, BaseDistilled):
+        raise TypeError(
+            f"est must be a fitted DistilledClassifier or DistilledRegressor, got {type(est).__name__}. Of a Pipeline, "
+            "pass the last step, and rows that the steps before it have transformed; of a search, its best_estimator_."
+        )
+    check_is_fitted(est, "student_")
+    if not (isinstance(n_repeats, Integral) and n_repeats >= 1):
+        raise ValueError(f"n_repeats must be an integer >= 1, got n_repeats={n_repeats!r}.")
+    check_baseline(baseline, X_train, y_train, sample_weight_train)
+    X = est._check_X(X, reset=False, allow_nan=est._allow_nan)
+    y = est._check_more_y(X, y, None)
+    weight = check_weight(sample_weight, X)
+
+    notes: list[str] = []
+    models = {"teacher": measured_teacher(est, notes), "student": measured_student(est)}
+    models["baseline"] = make_baseline(
+        est, X, y, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
+    )
+    models = {name: model for name, model in models.items() if model is not None}
+    return _report(est, models, X, y, weight, n_repeats, notes)
+
+
+def _report(
+    est: Any, models: dict[str, Measured], X: Any, y: Any, weight: Any, n_repeats: int, notes: list[str]
+) -> DistillationReport:
+    answers = {name: model.answers(X) for name, model in models.items()}
+    batch = X if _num_samples(X) <= BATCH else _safe_indexing(X, slice(BATCH))
+    rows = {name: quality(answer, y, est._classes, weight) for name, answer in answers.items()}
+    gain = gain_retained(rows, "rmse" if est._classes is None else "log_loss", notes)
+    for name, row in rows.items():
+        row["gain_retained"] = gain if name == "student" else float("nan")
+        taught = None if name == "teacher" else answers.get("teacher")
+        row |= closeness(answers[name], taught, est._classes is not None, weight)
+        row |= costs(models[name], _safe_indexing(X, slice(1)), batch, n_repeats)
+    return DistillationReport(
+        task=est._task,
+        rows=rows,
+        names={name: model.name for name, model in models.items()},
+        n_rows=_num_samples(X),
+        n_batch=_num_samples(batch),
+        chosen=_chosen(est),
+        notes=notes,
+    )
+
+
+def _chosen(est: Any) -> dict[str, str]:
+    """What parameters that were left to "auto" turned out to be."""
+    params = est.get_params(deep=False)
+    auto = [name for name, value in params.items() if isinstance(value, str) and value == "auto"]
+    return {name: str(getattr(est, f"{name}_")) for name in auto if hasattr(est, f"{name}_")}
