@@ -74,19 +74,25 @@ class Splits:
 def by_column(splits: Splits, X: Any) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """For every column of ``X`` its sorted distinct thresholds and their summed gains; none for categories."""
     codec = ColumnCodec(invertible=False).fit(X)
-    numeric = np.array([categories is None for categories in codec.categories_])
-    keep = numeric[splits.feature]
-    feature, threshold, gain = splits.feature[keep], splits.threshold[keep], splits.gain[keep]
-    order = np.lexsort((threshold, feature))
-    feature, threshold, gain = feature[order], threshold[order], gain[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (np.diff(feature) > 0) | (np.diff(threshold) > 0)
-    starts = np.flatnonzero(first)
-    if len(starts):
-        gain = np.add.reduceat(gain, starts)
-    feature, threshold = feature[starts], threshold[starts]
-    bounds = np.searchsorted(feature, np.arange(len(numeric) + 1))
-    return [(threshold[low:high], gain[low:high]) for low, high in pairwise(bounds)]
+    found = []
+    rows_of = _grouped(splits.feature, len(codec.categories_))
+    for categories, rows in zip(codec.categories_, rows_of, strict=True):
+        if categories is not None:
+            rows = rows[:0]
+        threshold, gain = splits.threshold[rows], splits.gain[rows]
+        order = np.argsort(threshold)
+        threshold, gain = threshold[order], gain[order]
+        starts = np.flatnonzero(np.diff(threshold, prepend=-np.inf) > 0)
+        found.append((threshold[starts], np.add.reduceat(gain, starts) if len(starts) else gain))
+    return found
+
+
+def _grouped(feature: NDArray[np.intp], n_columns: int) -> list[NDArray[np.intp]]:
+    """For every column the positions of its splits. Small integers are sorted by radix: there may be millions."""
+    small = feature.astype(np.uint16) if n_columns < 2**16 else feature
+    order = np.argsort(small, kind="stable")
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(feature, minlength=n_columns))])
+    return [order[low:high] for low, high in pairwise(bounds)]
 
 
 def pull_back(splits: Splits, Z: Any, X: Any) -> Splits:
@@ -106,7 +112,7 @@ def pull_back(splits: Splits, Z: Any, X: Any) -> Splits:
     X : array-like, frame or sparse matrix of shape (n, n_columns)
         The same rows before.
     """
-    used, position = np.unique(splits.feature, return_inverse=True)
+    used = np.flatnonzero(np.bincount(splits.feature))
     codec = ColumnCodec(invertible=False)
     originals = codec.fit_transform(X)
     numeric = np.flatnonzero([categories is None for categories in codec.categories_])
@@ -116,10 +122,8 @@ def pull_back(splits: Splits, Z: Any, X: Any) -> Splits:
     candidates = _candidates(transformed, originals)
     feature = np.full(len(splits.feature), -1, dtype=np.intp)
     threshold = np.full(len(splits.feature), np.nan)
-    order = np.argsort(position, kind="stable")
-    bounds = np.searchsorted(position[order], np.arange(len(used) + 1))
-    for j in range(len(used)):
-        rows = order[bounds[j] : bounds[j + 1]]
+    rows_of = _grouped(splits.feature, int(used[-1]) + 1)
+    for j, rows in enumerate(rows_of[column] for column in used):
         for candidate in candidates[j]:
             moved = _moved(splits.threshold[rows], transformed[:, j], originals[:, candidate])
             if moved is not None:
