@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -154,6 +155,11 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         tags.input_tags.allow_nan = teacher.input_tags.allow_nan
         tags.input_tags.sparse = teacher.input_tags.sparse
         tags.input_tags.positive_only = teacher.input_tags.positive_only
+        if isinstance(self.student, Pipeline) and len(self.student.steps) > 1:
+            # its steps get the rows as well; what a Pipeline says of missing values is no more than a default
+            steps = self.student.steps[:-1]
+            tags.input_tags.sparse &= get_tags(Pipeline(steps)).input_tags.sparse
+            tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
         tags.non_deterministic = False
         return tags
 

@@ -16,6 +16,7 @@ from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._base import check_losses, check_names
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._merge import Merged, Merger
+from sklkd.estimators._own_steps import takes_gaps
 from sklkd.estimators._targets import check_scale, check_weight
 from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
@@ -91,6 +92,7 @@ class Distillation:
             seed=train_seed,
             verbose=est.verbose,
         )
+        est._allow_nan = est._allow_nan and takes_gaps(est.encoder_, merged.X)
         if self.classes is None:
             keep_units(est.student_, est._center, est._scale)
         else:
@@ -125,8 +127,11 @@ class Distillation:
 
     def _takes_missing(self, merged: Merged) -> bool:
         """Whether the teacher answers for rows with missing values; an error if it does not and is given some."""
-        values = merged.coded if merged.coded is not None else np.asarray(merged.X, float).reshape(len(merged), -1)
-        gaps = np.flatnonzero(np.isnan(values).any(axis=1))
+        if merged.coded is None:
+            if np.isnan(np.asarray(merged.X, dtype=np.float64)).any():
+                raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
+            return False
+        gaps = np.flatnonzero(np.isnan(merged.coded).any(axis=1))
         if len(gaps) == 0:
             return accepts_missing(self.teacher, _safe_indexing(merged.X, [0]))
         if merged.outputs is None and self.teacher.answers_new_rows:

@@ -13,6 +13,7 @@ from skorch import NeuralNet
 
 from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._merge import Merged
+from sklkd.estimators._own_steps import fit_steps
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students import InputEncoder
@@ -122,8 +123,7 @@ def transfer_set(
 def fit_encoder(student: Student, merged: Merged) -> tuple[Any, Any]:
     """The encoder, fitted on the labelled rows, and these rows encoded."""
     if student.encoder is not None:
-        encoder = student.encoder
-        return encoder, encoder.fit_transform(merged.X, merged.y)
+        return fit_steps(student.encoder, merged.X, merged.y)
     if merged.coded is None:
         if student.tabular:
             raise ValueError(

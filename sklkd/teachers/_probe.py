@@ -36,12 +36,12 @@ def accepts_missing(teacher: Teacher, X: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return all(len(teacher.outputs(row)) == 1 for row in _rows_with_gap(take(X, [0])))
+            return all(len(teacher.outputs(row)) == 1 for row in rows_with_gap(take(X, [0])))
         except Exception:  # noqa: BLE001 - it is someone else's code, refusing in its own way
             return False
 
 
-def _rows_with_gap(row: Any) -> Iterator[Any]:
+def rows_with_gap(row: Any) -> Iterator[Any]:
     """One row with a number missing, and with something else missing, as far as it has either."""
     if sparse.issparse(row):
         values = row.toarray().astype(np.float64)
