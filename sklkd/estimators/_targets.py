@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklkd._sklearn import _check_sample_weight
@@ -24,7 +25,7 @@ def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray
         raise ValueError("requires y to be passed, but the target y is None.")
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
-    check_classification_targets(y)
+    _check_labels(y)
     found = np.unique(y)
     known = found if classes is None else np.unique(classes)
     unknown = found[~np.isin(found, known)]
@@ -36,6 +37,18 @@ def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray
             "sklearn.dummy.DummyClassifier answers a constant."
         )
     return y, known
+
+
+def _check_labels(y: NDArray) -> None:
+    """Raise for labels that are missing, infinite or continuous."""
+    for label in y.tolist() if y.dtype.kind == "O" else []:
+        if not isinstance(label, (str, Number, np.generic)) or label != label:
+            raise ValueError(
+                f"Input y contains NaN, None or other objects than strings and numbers: {label!r}. Rows without a "
+                "label can be passed as X_transfer."
+            )
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
 
 
 def check_targets(X: Any, y: Any, like: tuple[int, int] | None = None) -> NDArray:
@@ -68,7 +81,7 @@ def check_targets(X: Any, y: Any, like: tuple[int, int] | None = None) -> NDArra
     return y
 
 
-def check_scale(y: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
+def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     """Weighted mean and standard deviation of each target, of shape (n_targets,).
 
     Raises
