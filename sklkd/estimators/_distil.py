@@ -17,7 +17,7 @@ from sklkd.estimators._base import check_losses, check_names
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
-from sklkd.estimators._targets import check_scale, check_weight
+from sklkd.estimators._targets import check_scale, check_weight, check_weighted_classes
 from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
@@ -51,6 +51,7 @@ class Distillation:
         teacher = given_teacher(est, teacher_outputs, [name for name, _ in losses])
         kept = is_fitted(teacher)
         rows = Rows(X, y, check_weight(sample_weight, X))
+        self._learn_units(rows)
         rng = check_random_state(est.random_state)
         sample_seed, train_seed, teacher_seed = rng.randint(2**31 - 1, size=3).tolist()
         fitter = TeacherFitter(est, self.classes, None if est.random_state is None else teacher_seed)
@@ -66,7 +67,6 @@ class Distillation:
             n_jobs=est.n_jobs,
         )
         self.teacher = knowledge.teacher
-        self._learn_units(rows)
         merged = merger.merge(knowledge, self._numbers(y), self._standardised)
         if kept and merged.outputs is not None:
             self._compare_with_prior(merged)
@@ -148,6 +148,8 @@ class Distillation:
     def _learn_units(self, rows: Rows) -> None:
         if self.classes is None:
             self.est._center, self.est._scale = check_scale(rows.y.reshape(len(rows.y), -1), rows.weight)
+        elif rows.weight is not None:
+            check_weighted_classes(rows.y, rows.weight)
 
     def _numbers(self, y: NDArray) -> NDArray:
         """Class codes (n,), or standardised targets (n, n_targets)."""

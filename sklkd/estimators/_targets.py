@@ -100,6 +100,16 @@ def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     return center, np.where(constant, 1.0, scale)
 
 
+def check_weighted_classes(y: NDArray, weight: NDArray) -> None:
+    """Raise where y has several classes, but only one of them with a weight."""
+    weighted = np.unique(y[weight > 0])
+    if len(weighted) == 1 and len(np.unique(y)) > 1:
+        raise ValueError(
+            f"y must have at least 2 classes with a sample_weight > 0, got 1 class: {weighted[0]!r}. There is nothing "
+            "to distil."
+        )
+
+
 def check_weight(sample_weight: Any, X: Any) -> NDArray | None:
     """Row weights in float64, or None.
 
