@@ -26,6 +26,9 @@ from sklkd.students._train import keep_units, learnt_losses, logits_to_proba
 from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
 
 SYNTHETIC_ROWS, COPIES = 60_000, 10  # at most; more pays little against what the teacher's answers cost
+# In-sample answers of deep trees are the labels, nearly. Beside synthetic rows they count as much as labels deserve;
+# the labels' own term, a mean over the same rows, does not change. Measured on churn, credit_g and vehicle: 1.5 to 3 %
+IN_SAMPLE = 0.02
 
 
 class Distillation:
@@ -74,13 +77,15 @@ class Distillation:
         est.teacher_, est.teacher_refitted_ = (self.teacher.estimator if est.keep_teacher else None), not kept
         est.cv_, est.loss_ = knowledge.source, self._as_given(losses)
         est._allow_nan = self._takes_missing(merged)
-        est.hard_weight_, self.reason = choose_hard_weight(est.hard_weight)
+        est.hard_weight_ = self._choose_hard_weight(merged, teacher, fitter, sample_seed)
         if est.hard_weight_ == 1:
             losses = []
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         est.augment_ = self._sampler(merged, X_transfer) if losses else None
         if est.augment_ is not None:
             extra = [*extra, self._synthetic(est.augment_, merged, sample_seed)]
+            if est.hard_weight == "auto" and est.cv_ == "in-sample":
+                merged = replace(merged, weight=merged.weight * max(est.hard_weight_, IN_SAMPLE))
         est.encoder_, est.student_ = teach(
             student,
             self.task,
@@ -145,6 +150,22 @@ class Distillation:
             return Task(True, len(self.classes))
         return Task(False, len(self.est._center))
 
+    def _choose_hard_weight(self, merged: Merged, teacher: Any, fitter: TeacherFitter, seed: int) -> float:
+        if self.est.hard_weight != "auto":
+            return float(self.est.hard_weight)
+        labels = merged.y * self.est._scale + self.est._center if self.classes is None else self.classes[merged.y]
+        return choose_hard_weight(
+            merged,
+            labels[:, 0] if self.classes is None and self.est._y_ndim == 1 else labels,
+            self.task,
+            student=self.est.student,
+            teacher=teacher,
+            adapter=self.teacher,
+            fitter=fitter,
+            standardised=self._standardised,
+            seed=seed,
+        )
+
     def _learn_units(self, rows: Rows) -> None:
         if self.classes is None:
             self.est._center, self.est._scale = check_scale(rows.y.reshape(len(rows.y), -1), rows.weight)
@@ -157,7 +178,7 @@ class Distillation:
             return np.searchsorted(self.classes, y)
         return (y.reshape(len(y), -1) - self.est._center) / self.est._scale
 
-    def _standardised(self, outputs: Outputs) -> Outputs:
+    def _standardised(self, outputs: Any) -> Outputs:
         """Outputs of a regression teacher in units of the target's standard deviation."""
         if self.classes is not None:
             return outputs
@@ -201,9 +222,10 @@ class Distillation:
     def _compare_with_prior(self, merged: Merged) -> None:
         """Warn where a kept teacher does worse on the given rows than the class prior or the mean."""
         # squared errors (Brier's, for classes): a sure answer that is wrong is not infinitely wrong
-        truth, told = merged.y, merged.outputs.values
+        outputs: Any = merged.outputs
+        truth, told = merged.y, outputs.values
         if self.classes is not None:
-            truth, told = np.eye(len(self.classes))[merged.y], merged.outputs.proba
+            truth, told = np.eye(len(self.classes))[merged.y], outputs.proba
         prior = np.average(truth, axis=0, weights=merged.weight)
         error, usual = (np.average(((one - truth) ** 2).sum(1), weights=merged.weight) for one in (told, prior))
         if error > usual * (1 + 1e-6):

@@ -111,7 +111,7 @@ def transfer_set(
     """Labelled rows, then unlabelled ones, with what each loss needs of the teacher."""
     parts = [inputs, *(as_input(encoder.transform(part.X)) for part in extra)]
     weight = np.concatenate([merged.weight, *(part.weight for part in extra)])
-    outputs = [merged.outputs, *(part.outputs for part in extra)]
+    outputs: list[Any] = [merged.outputs, *(part.outputs for part in extra)]
     return TransferSet(
         torch.cat(parts),
         pad_labels(merged.y, sum(len(part) for part in parts[1:])),
@@ -124,7 +124,7 @@ def fit_encoder(student: Student, merged: Merged) -> tuple[Any, Any]:
     """The encoder, fitted on the labelled rows, and these rows encoded."""
     if student.encoder is not None:
         return fit_steps(student.encoder, merged.X, merged.y)
-    if merged.coded is None:
+    if merged.coded is None or merged.codec is None:
         if student.tabular:
             raise ValueError(
                 f"student must be a network of your own for X of more than two dimensions, got X of shape "

@@ -116,7 +116,7 @@ def check_number(name: str, value: Any, low: float, *, strict: bool = False, fin
     """Raise unless ``value`` is a real number >= ``low`` (> ``low`` if strict), and finite."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {name}={value!r}.")
-    if not (value > low if strict else value >= low):
+    if not (float(value) > low if strict else float(value) >= low):
         raise ValueError(f"{name} must be {'>' if strict else '>='} {low}, got {name}={value}.")
     if finite and not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {name}={value}.")

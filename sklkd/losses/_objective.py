@@ -48,7 +48,8 @@ class Objective(nn.Module):
         total: Any = 0.0
         if self.hard_weight > 0:
             total = self.hard_weight * hard_loss(y_pred, y, self.rows.weight)
-        for loss, layers, target in zip(self.losses, self.taps, self.rows.targets, strict=True):
+        parts: Any = self.losses
+        for loss, layers, target in zip(parts, self.taps, self.rows.targets, strict=True):
             student: Any = tuple(self.features[layer] for layer in layers) if layers else y_pred
             if len(layers) == 1:
                 student = student[0]

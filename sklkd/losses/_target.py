@@ -106,7 +106,7 @@ class TargetLoss(Loss):
     def compare(
         self,
         student: Tensor,
-        target: Tensor | tuple[Tensor, Tensor],
+        target: Any,
         y: Tensor | None = None,
         sample_weight: Tensor | None = None,
     ) -> Tensor:

@@ -39,7 +39,7 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     if "teacher" in points:
-        ax.axhline(points["teacher"][1], color="0.3", linestyle=":", linewidth=1, zorder=0)
+        ax.axhline(points["teacher"][1], color="0.6", linestyle=":", linewidth=1, zorder=0)
     for model, point in points.items():
         ax.plot(*point, linestyle="none", markersize=9, label=model, **STYLES[model])
     ax.set_xscale("log")
@@ -51,7 +51,7 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
     width = (high - low) / 0.75 if between else max((high - low) / 0.3, 2 * APART)
     middle = (low + high) / 2
     ax.set_xlim(10 ** (middle - width / 2), 10 ** (middle + width / 2))
-    ax.margins(y=0.35)
+    ax.margins(y=0.45)
     for right in (False, True):
         half = sorted(
             (model for model in points if (logs[model] > middle) == right), key=lambda model: points[model][1]

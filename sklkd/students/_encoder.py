@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._columns import ColumnCodec
@@ -57,7 +57,8 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         self.n_features_in_ = n_features
         self.center_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         self.missing_ = np.zeros(n_features, bool)
-        self.cardinalities_, self._levels = [0] * n_features, [None] * n_features
+        self.cardinalities_ = [0] * n_features
+        self._levels: list[NDArray | None] = [None] * n_features
         for j, categories in enumerate(self.codec_.categories_):
             if categories is None:
                 self.center_[j], self.scale_[j] = _robust_scale(Z[:, j], weight)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, NoReturn
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -16,8 +16,11 @@ from torch.utils.data import DataLoader
 from sklkd.exceptions import DivergedError
 from sklkd.transfer import Batch, Slices, TransferSet
 
+# a mixin, which knows its base only to the type checker
+_Net: Any = NeuralNet if TYPE_CHECKING else object
 
-class TransferTraining:
+
+class TransferTraining(_Net):
     """The hooks, mixed into a subclass of the user's own net class by :func:`distilled_class`.
 
     Nothing that the user's class overrides is replaced: every hook ends in ``super()``.
@@ -111,8 +114,8 @@ def _guarded_set_training(self: Any, training: bool = True) -> None:
 _FAST = {"infer": _fast_infer, "_set_training": _guarded_set_training}
 
 
-@lru_cache(maxsize=None)
-def distilled_class(base: type[NeuralNet]) -> type[NeuralNet]:
+@cache
+def distilled_class(base: Any) -> Any:
     """A subclass of a net class that also trains on transfer sets; the same one for the same class."""
     if issubclass(base, TransferTraining):
         return base
@@ -125,7 +128,7 @@ def distilled_class(base: type[NeuralNet]) -> type[NeuralNet]:
     return type(base.__name__, (TransferTraining, base), members)
 
 
-def _rebuild(base: type[NeuralNet]) -> NeuralNet:
+def _rebuild(base: Any) -> NeuralNet:
     cls = distilled_class(base)
     return cls.__new__(cls)
 
@@ -162,4 +165,3 @@ def tapped(module: nn.Module, layers: set[str], store: dict[str, Tensor]) -> Ite
         for handle in handles:
             handle.remove()
         store.clear()
-

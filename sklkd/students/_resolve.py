@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch import NeuralNet
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from skorch import NeuralNet
 from torch import nn
 
 from sklkd.students._encoder import InputEncoder
@@ -93,7 +93,8 @@ def _arguments(module: Any) -> set[str]:
 
 def trainable(net: NeuralNet) -> NeuralNet:
     """The same net, able to train on transfer sets."""
-    net.__class__ = distilled_class(type(net))
+    kind: Any = type(net)
+    net.__class__ = distilled_class(kind)
     return net
 
 

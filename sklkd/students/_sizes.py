@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ def architecture(size: Size, n_inputs: int, n_outputs: int) -> tuple[tuple[int, 
     hidden = np.array(size.hidden)
     while True:
         widths = [*hidden, n_outputs]
-        behind = sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False)) + hidden[0]
+        behind = sum((a + 1) * b for a, b in itertools.pairwise(widths)) + hidden[0]
         bins = (size.max_parameters - behind) // hidden[0] - n_inputs
         if hidden[0] <= 8 or bins >= size.max_parameters // hidden[0] // 4:
             return tuple(int(width) for width in hidden), max(int(bins), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -70,7 +71,7 @@ class TabularNet(nn.Module):
         self.encoding = ColumnEncoding(n_features, edges, cardinalities, missing)
         widths = [self.encoding.n_outputs, *hidden]
         self.hidden = nn.Sequential(
-            *(_hidden_layer(n_in, n_out, dropout) for n_in, n_out in zip(widths, widths[1:], strict=False))
+            *(_hidden_layer(n_in, n_out, dropout) for n_in, n_out in itertools.pairwise(widths))
         )
         self.output = nn.Linear(widths[-1], n_outputs)
 
@@ -80,6 +81,14 @@ class TabularNet(nn.Module):
 
 class ColumnEncoding(nn.Module):
     """Columns -> inputs of the first layer; all its tensors are buffers, nothing in it is learnt."""
+
+    numeric: Tensor
+    column: Tensor
+    slope: Tensor
+    shift: Tensor
+    gaps: Tensor
+    level_column: Tensor
+    level_code: Tensor
 
     def __init__(self, n_features, edges, cardinalities, missing):
         super().__init__()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
+import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -56,7 +58,7 @@ def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str =
     Parameters
     ----------
     teacher : object
-        Any fitted teacher; a :class:`Teacher` is returned as it is.
+        Any fitted teacher; a :class:`Teacher` is returned as it is, or with ``classes`` where it has none.
     classes, seen, missing
         As in :class:`Teacher`.
 
@@ -80,6 +82,10 @@ def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str =
     (150, 3)
     """
     if isinstance(teacher, Teacher):
+        if teacher.classes is None and classes is not None:
+            # An adapter that the user made: the classes are ours to say, and the object is not ours to change.
+            teacher = copy(teacher)
+            teacher.classes = np.asarray(classes)
         return teacher
     adapter = next(adapter for adapter in ADAPTERS if adapter.accepts(teacher))
     return adapter(teacher, classes, seen=seen, missing=missing)

@@ -84,7 +84,7 @@ class BaggingTeacher(EstimatorTeacher):
         rows, target = _as_bagging_sees(X), encoded(self, y)
         bags = self.estimator.estimators_samples_
         for i in spaced(len(bags)):
-            weights = row_weights(self.estimator, bags[i], target, sample_weight)
+            weights = row_weights(self.estimator.estimators_[i], bags[i], target, sample_weight)
             if not any(self._has_seen(i, rows, target, bags[i], each) for each in weights):
                 raise not_its_rows(self, f"member {i} has learnt from other rows")
             if not hasattr(self.estimator.estimators_[i], "tree_"):

@@ -10,8 +10,8 @@ from scipy.special import softmax
 from sklkd._sklearn import _num_samples
 from sklkd.teachers._classes import class_columns
 from sklkd.teachers._outputs import FLOOR, Outputs
-from sklkd.teachers._rows import CHUNK, chunks, sample
-from sklkd.teachers._thresholds import Splits, by_column
+from sklkd.teachers._rows import chunks, sample
+from sklkd.teachers._thresholds import Splits, by_column, traceable
 
 Shape = tuple[int | None, ...]
 
@@ -158,10 +158,7 @@ class Teacher:
         if self.classes is None:
             return Outputs.concatenate([self._regression(part, spread) for part in chunks(X)])
         raw = self._has_margins(sample(X, CHECKED))
-        parts = [self._classification(part, raw) for part in chunks(X)]
-        if any(part.margins is None for part in parts):
-            parts = [Outputs(proba=part.proba) for part in parts]
-        return Outputs.concatenate(parts)
+        return Outputs.concatenate([self._classification(part, raw) for part in chunks(X)])
 
     def answer(self, X: Any) -> np.ndarray:
         """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""
@@ -205,7 +202,7 @@ class Teacher:
         Parameters
         ----------
         X : array-like, frame or sparse matrix
-            Rows as the user gives them, training rows say; at most 20,000 of them are looked at. A teacher behind
+            Rows as the user gives them, training rows say; at most 20,000 of them, fewer where there are many columns, are looked at. A teacher behind
             transformers splits other columns than these; its thresholds are traced back on these rows.
 
         Returns
@@ -214,7 +211,7 @@ class Teacher:
             Sorted distinct thresholds and what their splits gained, > 0, in float64; all weights sum to one or less.
             Empty for categories and for columns that are never split.
         """
-        X = sample(X, CHUNK)
+        X = sample(X, traceable(X))
         return by_column(self.splits(X), X)
 
     def _classification(self, X: Any, raw: bool) -> Outputs:

@@ -14,6 +14,12 @@ from sklkd.teachers._thresholds import Splits
 class MetaTeacher(EstimatorTeacher):
     """``CalibratedClassifierCV``, AdaBoost, ``OneVsRestClassifier``, ``TransformedTargetRegressor`` and their like."""
 
+    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+        super().__init__(estimator, classes, seen=seen, missing=missing)
+        from sklkd.teachers._adapt import takes_codes
+
+        self.takes_codes = takes_codes(estimator)
+
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return next(fitted_inside(estimator), None) is not None
@@ -32,12 +38,13 @@ class MetaTeacher(EstimatorTeacher):
 
 def fitted_inside(estimator: Any) -> Iterator[Any]:
     """The fitted estimators that take the same columns."""
-    for calibrated in getattr(estimator, "calibrated_classifiers_", ()):
-        yield calibrated.estimator
-    yield from np.ravel(getattr(estimator, "estimators_", ()))
-    for name in ("estimator_", "regressor_"):
-        if hasattr(estimator, name) and not hasattr(estimator, "estimators_"):
-            yield getattr(estimator, name)
+    members = getattr(estimator, "estimators_", ())
+    # Not for lists: ensembles have a length, and would be taken apart.
+    found = list(members.ravel() if isinstance(members, np.ndarray) else members)
+    found += [calibrated.estimator for calibrated in getattr(estimator, "calibrated_classifiers_", ())]
+    if not found:
+        found = [getattr(estimator, name) for name in ("estimator_", "regressor_") if hasattr(estimator, name)]
+    return (each for each in found if hasattr(each, "predict"))
 
 
 def inner_splits(estimator: Any, X: Any) -> Splits:

@@ -67,11 +67,11 @@ class Outputs:
 
     @staticmethod
     def concatenate(outputs: Sequence[Outputs]) -> Outputs:
-        """Outputs one after the other; all must hold the same parts."""
+        """Outputs one after the other; a part that some of them lack, such as margins, is left out."""
         if len(outputs) == 1:
             return outputs[0]
-        parts = {name: np.concatenate([getattr(one, name) for one in outputs]) for name, _ in outputs[0]._parts()}
-        return Outputs(**parts)
+        shared = set.intersection(*({name for name, _ in one._parts()} for one in outputs))
+        return Outputs(**{name: np.concatenate([getattr(one, name) for one in outputs]) for name in shared})
 
     def _parts(self) -> list[tuple[str, np.ndarray]]:
         held = ((field.name, getattr(self, field.name)) for field in fields(self))

@@ -49,7 +49,9 @@ def rows_with_gap(row: Any) -> Iterator[Any]:
         yield type(row)(values)
     elif hasattr(row, "iloc"):
         for j in _first_of_each_kind(row.iloc[0].tolist()):
-            yield row.assign(**{row.columns[j]: row.iloc[:, j].where([False])})
+            gap = row.copy()
+            gap.isetitem(j, row.iloc[:, j].where([False]))
+            yield gap
     elif hasattr(row, "with_columns"):
         for j in _first_of_each_kind(row.row(0)):
             yield row.with_columns(row.to_series(j).clear(1))

@@ -13,8 +13,10 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from sklkd._columns import ColumnCodec
-from sklkd.teachers._rows import sample
+from sklkd.teachers._rows import CHUNK, sample
 
+CELLS = 40_000_000
+"""About as many cells are looked at (320 MB) where columns are traced."""
 RANKED = 2_000
 """Rows on which columns are matched by rank before the match is verified on all."""
 CANDIDATES = 5
@@ -73,11 +75,13 @@ class Splits:
 
 def by_column(splits: Splits, X: Any) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """For every column of ``X`` its sorted distinct thresholds and their summed gains; none for categories."""
-    codec = ColumnCodec(invertible=False).fit(X)
+    if _is_numeric(X):
+        numeric = np.ones(X.shape[1], dtype=bool)
+    else:
+        numeric = np.array([categories is None for categories in ColumnCodec(invertible=False).fit(X).categories_])
     found = []
-    rows_of = _grouped(splits.feature, len(codec.categories_))
-    for categories, rows in zip(codec.categories_, rows_of, strict=True):
-        if categories is not None:
+    for is_number, rows in zip(numeric, _grouped(splits.feature, len(numeric)), strict=True):
+        if not is_number:
             rows = rows[:0]
         threshold, gain = splits.threshold[rows], splits.gain[rows]
         order = np.argsort(threshold)
@@ -85,6 +89,17 @@ def by_column(splits: Splits, X: Any) -> list[tuple[NDArray[np.float64], NDArray
         starts = np.flatnonzero(np.diff(threshold, prepend=-np.inf) > 0)
         found.append((threshold[starts], np.add.reduceat(gain, starts) if len(starts) else gain))
     return found
+
+
+def traceable(X: Any) -> int:
+    """How many rows are looked at: columns are compared as dense float64 ones, which for wide data are large."""
+    width = X.shape[1] if len(getattr(X, "shape", ())) == 2 else 1
+    return max(500, min(CHUNK, CELLS // max(width, 1)))
+
+
+def _is_numeric(X: Any) -> bool:
+    """Whether all columns are numbers by their container's type."""
+    return sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "biuf")
 
 
 def _grouped(feature: NDArray[np.intp], n_columns: int) -> list[NDArray[np.intp]]:

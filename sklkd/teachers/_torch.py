@@ -44,7 +44,7 @@ class TorchTeacher(Teacher):
         """The same in evaluation mode, as float64."""
         self._example = sample(X, 2)
         with evaluating(self.module):
-            return self.run(X).double().cpu().numpy()
+            return self.run(X).cpu().double().numpy()
 
     def margins(self, X: Any) -> np.ndarray | None:
         return self.forward(X)
@@ -65,7 +65,7 @@ class TorchTeacher(Teacher):
             return declared(self.module)
         try:
             return trace(self.module, partial(self.forward, np.zeros((2, width), dtype=np.float32)))
-        except RuntimeError:
+        except (RuntimeError, TypeError):
             # Its rows are not vectors of the width of its first linear layer.
             return declared(self.module)
         finally:
@@ -82,7 +82,9 @@ class ModuleTeacher(TorchTeacher):
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
-        return isinstance(estimator, nn.Module) and not hasattr(estimator, "predict")
+        return isinstance(estimator, nn.Module) and not any(
+            hasattr(estimator, own) for own in ("predict", "predict_proba")
+        )
 
     @property
     def module(self) -> nn.Module:
