@@ -202,8 +202,9 @@ class Teacher:
         Parameters
         ----------
         X : array-like, frame or sparse matrix
-            Rows as the user gives them, training rows say; at most 20,000 of them, fewer where there are many columns, are looked at. A teacher behind
-            transformers splits other columns than these; its thresholds are traced back on these rows.
+            Rows as the user gives them, training rows say. At most 20,000 of them are looked at, fewer where there are
+            many columns. A teacher behind transformers splits other columns than these; its thresholds are traced back
+            on these rows.
 
         Returns
         -------
