@@ -237,7 +237,7 @@ class Teacher:
     def probabilities(self, X: Any) -> np.ndarray:
         """The teacher's own probabilities, in its own order of classes, checked and normalised."""
         answer = self.predict_proba(X)
-        if isinstance(answer, list):
+        if isinstance(answer, list) and answer and np.ndim(answer[0]) == 2:
             raise ValueError(f"{self.name} is a multi-output classifier; a teacher must have one column of labels.")
         proba = self._numbers(answer, X, "predict_proba")
         if proba.ndim != 2:
@@ -319,17 +319,19 @@ class Teacher:
 
 def _normalised(proba: np.ndarray, source: str) -> np.ndarray:
     """Checked probabilities whose rows sum to one exactly; a sum off by up to 1e-3 is rounding, of float16 say."""
-    for problem, bad in (
-        ("NaN or infinity", ~np.isfinite(proba).all(axis=1)),
-        ("a negative probability", (proba < -1e-6).any(axis=1)),
-        ("probabilities that do not sum to one", ~(np.abs(proba.sum(axis=1) - 1) <= 1e-3)),
-    ):
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise ValueError(
-                f"{source} returned {problem} in {int(bad.sum())} of {len(proba)} rows (first in row {row}: "
-                f"{np.array2string(proba[row], precision=4, threshold=6)}); a teacher must answer with probabilities "
-                ">= 0 that sum to one."
-            )
+    _refuse(~np.isfinite(proba).all(axis=1), "NaN or infinity", proba, source)
+    _refuse((proba < -1e-6).any(axis=1), "a negative probability", proba, source)
+    _refuse(np.abs(proba.sum(axis=1) - 1) > 1e-3, "probabilities that do not sum to one", proba, source)
     proba = np.maximum(proba, 0.0)
     return proba / proba.sum(axis=1, keepdims=True)
+
+
+def _refuse(bad: np.ndarray, problem: str, proba: np.ndarray, source: str) -> None:
+    if not bad.any():
+        return
+    row = int(np.argmax(bad))
+    raise ValueError(
+        f"{source} returned {problem} in {int(bad.sum())} of {len(proba)} rows (first in row {row}: "
+        f"{np.array2string(proba[row], precision=4, threshold=6)}); a teacher must answer with probabilities >= 0 that "
+        "sum to one."
+    )
