@@ -94,12 +94,12 @@ def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str =
 def is_fitted(teacher: Any) -> bool:
     """Whether a teacher can be asked as it is.
 
-    A torch module, or an object without ``get_params``, comes through ``clone`` as it is and counts as fitted. A list
-    of ``(name, teacher)`` is fitted if all its members are.
+    A torch module, or an object without ``get_params``, comes through ``clone`` as it is and counts as fitted, and so
+    does what cannot be fitted. A list of ``(name, teacher)`` is fitted if all its members are.
     """
     if isinstance(teacher, (list, tuple)):
         return all(is_fitted(member) for _, member in teacher)
-    if isinstance(teacher, (Teacher, nn.Module)) or not hasattr(teacher, "get_params"):
+    if isinstance(teacher, (Teacher, nn.Module)) or not hasattr(teacher, "get_params") or not hasattr(teacher, "fit"):
         return True
     if hasattr(teacher, "initialize") and hasattr(teacher, "module"):
         return bool(getattr(teacher, "initialized_", False))

@@ -41,9 +41,6 @@ class Precomputed(BaseEstimator):
         self.outputs = outputs
         self.classes = classes
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
 
 class PrecomputedTeacher(Teacher):
     """The adapter of :class:`Precomputed`."""

@@ -149,7 +149,7 @@ def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:
                 array = array.astype(np.float64)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"a torch teacher takes numbers: {error}; encode other columns first.") from error
-        values = torch.as_tensor(np.ascontiguousarray(array))
+        values = torch.as_tensor(np.require(array, requirements=["C", "W"]))
     parameters = [*module.parameters(), *module.buffers()]
     dtype = next((one.dtype for one in parameters if one.is_floating_point()), torch.get_default_dtype())
     if not values.is_floating_point() and any(isinstance(part, nn.Embedding) for part in module.modules()):
