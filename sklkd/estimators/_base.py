@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,6 +167,20 @@ class BaseDistilled(NamedLosses, BaseEstimator):
             tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
         tags.non_deterministic = False
         return tags
+
+
+@contextmanager
+def untouched_generators(random_state: Any) -> Iterator[None]:
+    """Leave torch's global generators as they are, from which nets draw even when they only answer.
+
+    Without a ``random_state`` they run on, so that another fit is another draw.
+    """
+    if random_state is None:
+        yield
+        return
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        yield
 
 
 def teacher_tags(estimator: Any) -> Any:

@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from sklkd._sklearn import HasMethods, Interval, StrOptions
-from sklkd.estimators._base import BaseDistilled, teacher_tags
+from sklkd.estimators._base import BaseDistilled, teacher_tags, untouched_generators
 from sklkd.estimators._distil import Distillation
 from sklkd.estimators._targets import check_classes, check_targets
 from sklkd.losses import SoftTargetLoss, TargetLoss
@@ -90,7 +90,8 @@ class BaseOffline(BaseDistilled):
         # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
         X = self._check_X(X, reset=True, allow_nan=True)
         y = self._check_y(X, y, classes)
-        Distillation(self, self._classes).run(X, y, sample_weight, X_transfer, teacher_outputs)
+        with untouched_generators(self.random_state):
+            Distillation(self, self._classes).run(X, y, sample_weight, X_transfer, teacher_outputs)
         self._keep_module()
 
     def _partial_fit(self, X, y, classes, sample_weight, X_transfer):
@@ -103,7 +104,8 @@ class BaseOffline(BaseDistilled):
             return self
         X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
         y = self._check_more_y(X, y, classes)
-        Distillation(self, self._classes).go_on(X, y, sample_weight, X_transfer)
+        with untouched_generators(self.random_state):
+            Distillation(self, self._classes).go_on(X, y, sample_weight, X_transfer)
         self._keep_module()
         return self
 
