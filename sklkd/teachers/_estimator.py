@@ -57,8 +57,8 @@ class EstimatorTeacher(Teacher):
         columns = np.array([position.get(label, -1) for label in predicted.tolist()])
         if (columns < 0).any():
             raise ValueError(
-                f"predict of {self.name} returned {predicted.tolist()[np.argmax(columns < 0)]!r}, which is none of its classes"
-                f"{'_' if own else ''} {labels.tolist()}."
+                f"predict of {self.name} returned {predicted.tolist()[np.argmax(columns < 0)]!r}, which is none of its "
+                f"classes{'_' if own else ''} {labels.tolist()}."
             )
         return np.eye(len(labels))[columns]
 
