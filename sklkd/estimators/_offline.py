@@ -135,7 +135,97 @@ class BaseOffline(BaseDistilled):
 
 
 class DistilledClassifier(ClassifierMixin, BaseOffline):
-    """doc"""
+    """Compress a classifier into a small neural network that learns from its answers.
+
+    Response distillation [1]_ [2]_: the student is trained on the teacher's probabilities, for the training rows and
+    for synthetic rows close to them, and on the labels as far as these know more than the teacher.
+
+    Parameters
+    ----------
+    teacher : classifier, torch module, list of (name, teacher) or Precomputed
+        Unfitted, it is cloned and fitted on the same rows. Fitted, it is used as it stands; inside ``clone``,
+        ``cross_val_score`` and grids it arrives unfitted, as everywhere in scikit-learn, unless it is wrapped in
+        ``FrozenEstimator``. Of a list, the members' answers are averaged.
+    student : None, str, nn.Module subclass, skorch net or Pipeline that ends in one, default=None
+        None: :class:`~sklkd.students.TabularStudent` of size "small", a network of at most 100,000 parameters that
+        encodes numbers by the teacher's own split thresholds. ``"tiny"`` and ``"base"`` are its other sizes.
+    loss : Loss or list of (str, Loss), default=None
+        What the student minimises against the teacher; None: :class:`~sklkd.losses.SoftTargetLoss`. Losses of features
+        and relations cannot be trained by this estimator yet and are refused.
+    hard_weight : float in [0, 1] or "auto", default="auto"
+        Weight of the labels; the losses have the rest. 1 trains on labels alone. "auto": the share of a student
+        trained on labels in the best mixture of teacher and student on rows that neither has seen; for a teacher
+        without out-of-bag or cross-fitted answers this fits a clone of it on three quarters of the rows. 0.1 where it
+        cannot be found out.
+    cv : None, "auto", "oob", int, splitter or iterable, default="auto"
+        How the teacher's answers for the training rows are had: None, as they are; "oob", out-of-bag; an int, splitter
+        or iterable of splits, cross-fitted [3]_, which needs an unfitted teacher. "auto": out-of-bag where that is
+        free, else as they are.
+    augment : None, "auto" or sampler, default="auto"
+        Synthetic rows, labelled by the teacher: at most ten for each real row, and at most 60,000 or as many as there
+        are real rows. "auto": :class:`~sklkd.augment.MUNGE`, but none beside ``X_transfer`` or stored outputs.
+    memory : None, str or joblib.Memory, default=None
+        Caches the fitting of unfitted teachers, so that a grid over student and loss fits each fold's teacher once.
+    keep_teacher : bool, default=True
+        Whether the fitted estimator keeps ``teacher_``; ``partial_fit`` needs it.
+    n_jobs : int or None, default=None
+        Folds of a cross-fit that run at once.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the student, the synthetic rows, and those ``random_state`` of the teacher that are None.
+    verbose : int, default=0
+        1: a progress bar; 2: also a line per epoch.
+
+    Attributes
+    ----------
+    teacher_ : object
+        The fitted teacher, None where it is not kept.
+    teacher_refitted_ : bool
+        Whether it was fitted here.
+    encoder_ : transformer
+        From the user's columns to the student's input.
+    student_ : skorch net
+        ``student_.predict_proba(encoder_.transform(X))`` is the prediction, in float32.
+    loss_ : Loss or list of (str, Loss)
+        The losses as trained.
+    history_ : skorch.history.History
+    hard_weight_ : float
+        What was given or chosen.
+    cv_ : str
+        "in-sample", "oob", "cross-fit", or "none" where the teacher was not asked.
+    augment_ : sampler or None
+        What made the synthetic rows.
+    classes_ : ndarray
+        Sorted classes.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the columns have names.
+    n_iter_ : int
+        Epochs trained.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At fit, for bad parameters or rows, and for a teacher whose answers are no probabilities.
+
+    References
+    ----------
+    .. [1] C. Bucila, R. Caruana, A. Niculescu-Mizil, "Model compression", KDD 2006.
+    .. [2] G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
+    .. [3] T. Dao, G. Kamath, V. Syrgkanis, L. Mackey, "Knowledge distillation as semiparametric inference", ICLR 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklkd import DistilledClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = RandomForestClassifier(random_state=0).fit(X, y)
+    >>> student = DistilledClassifier(forest, "tiny", random_state=0).fit(X, y)
+    >>> student.teacher_ is forest
+    True
+    >>> student.predict_proba(X[:2]).shape
+    (2, 3)
+    """
 
     _task = "classification"
     _default_loss = SoftTargetLoss
@@ -190,7 +280,92 @@ class DistilledClassifier(ClassifierMixin, BaseOffline):
 
 
 class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
-    """doc"""
+    """Compress a regressor into a small neural network that learns from its answers.
+
+    Response distillation [1]_ [2]_: the student is trained on the teacher's values, for the training rows and for
+    synthetic rows close to them, and on the labels as far as these know more than the teacher.
+
+    Parameters
+    ----------
+    teacher : regressor, torch module, list of (name, teacher) or Precomputed
+        Unfitted, it is cloned and fitted on the same rows. Fitted, it is used as it stands; inside ``clone``,
+        ``cross_val_score`` and grids it arrives unfitted, as everywhere in scikit-learn, unless it is wrapped in
+        ``FrozenEstimator``. Of a list, the members' answers are averaged.
+    student : None, str, nn.Module subclass, skorch net or Pipeline that ends in one, default=None
+        None: :class:`~sklkd.students.TabularStudent` of size "small", a network of at most 100,000 parameters that
+        encodes numbers by the teacher's own split thresholds. ``"tiny"`` and ``"base"`` are its other sizes.
+    loss : Loss or list of (str, Loss), default=None
+        What the student minimises against the teacher; None: :class:`~sklkd.losses.TargetLoss`. Losses of features and
+        relations cannot be trained by this estimator yet and are refused.
+    hard_weight : float in [0, 1] or "auto", default="auto"
+        Weight of the labels; the losses have the rest. 1 trains on labels alone. "auto": the share of a student
+        trained on labels in the best mixture of teacher and student on rows that neither has seen; for a teacher
+        without out-of-bag or cross-fitted answers this fits a clone of it on three quarters of the rows. 0.1 where it
+        cannot be found out.
+    cv : None, "auto", "oob", int, splitter or iterable, default="auto"
+        How the teacher's answers for the training rows are had: None, as they are; "oob", out-of-bag; an int, splitter
+        or iterable of splits, cross-fitted [3]_, which needs an unfitted teacher. "auto": out-of-bag where that is
+        free, else as they are.
+    augment : None, "auto" or sampler, default="auto"
+        Synthetic rows, labelled by the teacher: at most ten for each real row, and at most 60,000 or as many as there
+        are real rows. "auto": :class:`~sklkd.augment.MUNGE`, but none beside ``X_transfer`` or stored outputs.
+    memory : None, str or joblib.Memory, default=None
+        Caches the fitting of unfitted teachers, so that a grid over student and loss fits each fold's teacher once.
+    keep_teacher : bool, default=True
+        Whether the fitted estimator keeps ``teacher_``; ``partial_fit`` needs it.
+    n_jobs : int or None, default=None
+        Folds of a cross-fit that run at once.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the student, the synthetic rows, and those ``random_state`` of the teacher that are None.
+    verbose : int, default=0
+        1: a progress bar; 2: also a line per epoch.
+
+    Attributes
+    ----------
+    teacher_ : object
+        The fitted teacher, None where it is not kept.
+    teacher_refitted_ : bool
+        Whether it was fitted here.
+    encoder_ : transformer
+        From the user's columns to the student's input.
+    student_ : skorch net
+        ``student_.predict(encoder_.transform(X))`` is the prediction, in float32.
+    loss_ : Loss or list of (str, Loss)
+        The losses as trained.
+    history_ : skorch.history.History
+    hard_weight_ : float
+        What was given or chosen.
+    cv_ : str
+        "in-sample", "oob", "cross-fit", or "none" where the teacher was not asked.
+    augment_ : sampler or None
+        What made the synthetic rows.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the columns have names.
+    n_iter_ : int
+        Epochs trained.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At fit, for bad parameters or rows, and for a teacher whose answers are no values.
+
+    References
+    ----------
+    .. [1] C. Bucila, R. Caruana, A. Niculescu-Mizil, "Model compression", KDD 2006.
+    .. [2] G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015.
+    .. [3] T. Dao, G. Kamath, V. Syrgkanis, L. Mackey, "Knowledge distillation as semiparametric inference", ICLR 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import ExtraTreesRegressor
+    >>> from sklkd import DistilledRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> student = DistilledRegressor(ExtraTreesRegressor(random_state=0), "tiny", random_state=0).fit(X, y)
+    >>> student.teacher_refitted_, student.predict(X[:2]).shape
+    (True, (2,))
+    """
 
     _task = "regression"
     _default_loss = TargetLoss

@@ -1,0 +1,76 @@
+"""How far the labels are trusted against the teacher."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification, make_regression
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression
+
+from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd.estimators._hard_weight import UNKNOWN, best_share, log_loss
+from sklkd.students import TabularStudent
+from sklkd.teachers import Precomputed
+
+
+def quick(epochs=20):
+    return TabularStudent(size="tiny", max_epochs=epochs)
+
+
+def test_best_share_is_the_least_squares_solution():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(500, 1))
+    own, told = y + 0.5 * rng.normal(size=y.shape), y + 0.3 * rng.normal(size=y.shape)
+    difference = own - told
+    expected = float((difference * (y - told)).sum() / (difference**2).sum())
+    assert best_share(own, told, lambda mixed: float(((mixed - y) ** 2).mean())) == pytest.approx(expected, abs=0.01)
+
+
+def test_best_share_reaches_both_ends():
+    y, noise = np.arange(10.0)[:, None], np.ones((10, 1))
+
+    def squared(mixed):
+        return float(((mixed - y) ** 2).mean())
+
+    assert best_share(y, y + noise, squared) == 1
+    assert best_share(y + noise, y, squared) == 0
+
+
+def test_log_loss_is_weighted():
+    proba = np.array([[0.9, 0.1], [0.4, 0.6]])
+    expected = -(3 * np.log(0.9) + np.log(0.6)) / 4
+    assert log_loss(proba, np.array([0, 1]), np.array([3.0, 1.0])) == pytest.approx(expected)
+
+
+def test_a_teacher_that_knows_nothing_is_not_believed():
+    X, y = make_classification(300, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
+    est = DistilledClassifier(DummyClassifier(), quick(100), augment=None, random_state=0).fit(X, y)
+    assert est.hard_weight_ > 0.9
+    assert est.score(X, y) > 0.85
+
+
+def test_a_perfect_teacher_is_believed():
+    X, y = make_regression(200, 3, noise=0.0, random_state=0)
+    est = DistilledRegressor(LinearRegression(), quick(), random_state=0).fit(X, y)
+    assert est.hard_weight_ < 0.1
+
+
+def test_a_frozen_teacher_is_asked_through_a_clone_and_stays_as_it_is():
+    X, y = make_classification(200, 5, flip_y=0.2, random_state=0)
+    forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    before = forest.predict_proba(X)
+    frozen = DistilledClassifier(FrozenEstimator(forest), quick(), cv=None, augment=None, random_state=0).fit(X, y)
+    bare = DistilledClassifier(forest, quick(), cv=None, augment=None, random_state=0).fit(X, y)
+    assert frozen.hard_weight_ == bare.hard_weight_
+    np.testing.assert_array_equal(forest.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("n", [40, 200])
+def test_where_it_cannot_be_found_out_it_is_the_constant(n):
+    X, y = make_classification(n, 5, random_state=0)
+    outputs = np.eye(2)[y] * 0.8 + 0.1
+    est = DistilledClassifier(Precomputed(outputs), quick(5), random_state=0).fit(X, y)
+    assert est.hard_weight_ == UNKNOWN
