@@ -13,6 +13,8 @@ compress: $(CORE)  ## the main job: a forest compressed into a small network
 
 # One thread for each of the parallel workers: more would only make them wait for each other.
 test slow oldest: export OMP_NUM_THREADS := 1
+# The workers must agree on the names of tests, and some hold the print of a set.
+test slow oldest: export PYTHONHASHSEED := 0
 
 test: $(DEV)  ## the fast tests
 	.venv/bin/python -m pytest -n $(WORKERS) -m "not slow"
