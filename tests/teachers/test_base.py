@@ -182,5 +182,5 @@ def test_a_users_own_adapter():
     assert [len(t) for t, _ in teacher.thresholds(np.zeros((3, 2)))] == [0, 0]
     with pytest.raises(ValueError, match="object has no layers"):
         teacher.features(X2, "leaves")
-    with pytest.raises(ValueError, match="cv='oob' needs a bagged teacher .* use cv=5 or cv='auto'"):
+    with pytest.raises(ValueError, match=r"cv='oob' needs a bagged teacher .* use cv=5 or cv='auto'"):
         teacher.out_of_bag(X2, ["a", "b"])

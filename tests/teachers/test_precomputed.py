@@ -26,7 +26,7 @@ def test_values():
 def test_other_rows_cannot_be_asked():
     teacher = adapt(Precomputed(PROBA), ["a", "b"])
     assert not teacher.answers_new_rows
-    with pytest.raises(ValueError, match="holds outputs for 3 rows, but X has 5 rows.* training rows alone"):
+    with pytest.raises(ValueError, match=r"holds outputs for 3 rows, but X has 5 rows.* training rows alone"):
         teacher.outputs(np.zeros((5, 2)))
 
 
