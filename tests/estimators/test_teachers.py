@@ -518,6 +518,9 @@ def test_warning_where_a_kept_teacher_is_given_other_columns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DistilledClassifier(teacher, quick()).fit(X, y)
+    with pytest.warns(TeacherWarning, match="the given outputs do worse.*in another order than the rows of X"):
+        outputs = teacher.predict_proba(X)
+        DistilledClassifier(None, quick()).fit(X, y, teacher_outputs=outputs[np.argsort(y)[::-1]])
     Xr, yr = targets()
     with pytest.warns(TeacherWarning, match="than the mean alone"):
         DistilledRegressor(Ridge().fit(Xr, yr), quick()).fit(Xr * 100, yr)
