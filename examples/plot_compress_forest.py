@@ -60,7 +60,6 @@ forest.fit(X_train, y_train)
 
 student = DistilledClassifier(forest, random_state=0)
 student.fit(X_train, y_train)
-print(student.student_.module_)
 
 # %%
 # What is left of the teacher

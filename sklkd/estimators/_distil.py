@@ -230,10 +230,15 @@ class Distillation:
         error, usual = (np.average(((one - truth) ** 2).sum(1), weights=merged.weight) for one in (told, prior))
         if error > usual * (1 + 1e-6):
             rival = "class prior" if self.classes is not None else "mean"
+            cause = (
+                "it was fitted on other columns than it is given here, such as unscaled ones when it now stands behind "
+                "a Pipeline's scaler"
+            )
+            if not self.teacher.answers_new_rows:
+                cause = "they are in another order than the rows of X, or their columns in another than the classes"
             warnings.warn(
-                f"the fitted teacher does worse on the given rows than the {rival} alone. Usually it was fitted on "
-                "other columns than it is given here, such as unscaled ones when it now stands behind a Pipeline's "
-                "scaler.",
+                f"the {'fitted teacher does' if self.teacher.answers_new_rows else 'given outputs do'} worse on the "
+                f"given rows than the {rival} alone. Usually {cause}.",
                 TeacherWarning,
                 stacklevel=5,
             )

@@ -110,7 +110,10 @@ def can_clone(teacher: Any) -> bool:
     """Whether an unfitted clone of a teacher can be had."""
     if isinstance(teacher, list):
         return all(can_clone(member) for _, member in teacher)
-    return hasattr(teacher, "get_params") and not isinstance(teacher, (nn.Module, Precomputed, Teacher))
+    if isinstance(teacher, (nn.Module, Precomputed)) or not all(hasattr(teacher, one) for one in ("get_params", "fit")):
+        return False
+    # a distilled estimator without its teacher, or that learnt from given outputs
+    return not (hasattr(teacher, "student_") and getattr(teacher, "teacher", teacher) is None)
 
 
 def thawed(teacher: Any) -> Any:

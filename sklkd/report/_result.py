@@ -12,6 +12,11 @@ import numpy as np
 from sklkd.report._picture import picture
 
 
+def _gain(value: float) -> str:
+    # where the teacher gains little, the ratio says no more than that
+    return f"{'>' if value > 0 else '<-'}200%" if abs(value) > 2 else f"{value:.0%}"
+
+
 def _count(value: float) -> str:
     return f"{value:,.0f}"
 
@@ -47,7 +52,7 @@ FORMATS: dict[str, tuple[str, Any]] = {
     "rmse": ("RMSE", _units),
     "brier": ("Brier score", "{:.4f}".format),
     "ece": ("calibration error", "{:.4f}".format),
-    "gain_retained": ("gain retained", "{:.0%}".format),
+    "gain_retained": ("gain retained", _gain),
     "agreement": ("agreement with teacher", "{:.1%}".format),
     "kl": ("KL from teacher", "{:.4f}".format),
     "rmse_to_teacher": ("RMSE to teacher", _units),
@@ -90,15 +95,16 @@ class DistillationReport:
                                 gains nothing over the baseline
     ``agreement``, ``kl``       classification: how often the most probable class is the teacher's; mean
                                 Kullback-Leibler divergence from the teacher's probabilities, in nats
-    ``rmse_to_teacher``,        regression, between predictions, mean over the targets
-    ``correlation_to_teacher``
+    ``rmse_to_teacher``         regression: between the two predictions, mean over the targets
+    ``correlation_to_teacher``  regression: Pearson's, mean over the targets
     ``parameters``              weights of networks and linear models; of trees a column and a threshold a split, and
                                 the values of each leaf. NaN where they cannot be counted
     ``bytes``                   of the pickled model; student and baseline without the teacher
     ``fit_seconds``             of training, where the model has recorded it: networks their epochs, searches their
                                 last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds
-    ``us_one_row``,             median microseconds of an answer (``predict_proba`` or ``predict``, with all that checks
-    ``us_per_row``              and encodes) to one row, and per row of a batch of up to 10,000
+    ``us_one_row``              median microseconds of an answer to one row (``predict_proba`` or ``predict``, with all
+                                that checks and encodes)
+    ``us_per_row``              the same for a batch of up to 10,000 rows, divided by their number
     ==========================  ======================================================================================
 
     Attributes

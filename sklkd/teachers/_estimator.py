@@ -56,10 +56,9 @@ class EstimatorTeacher(Teacher):
         position = {label: column for column, label in enumerate(labels.tolist())}
         columns = np.array([position.get(label, -1) for label in predicted.tolist()])
         if (columns < 0).any():
-            raise ValueError(
-                f"predict of {self.name} returned {predicted.tolist()[np.argmax(columns < 0)]!r}, which is none of its "
-                f"classes{'_' if own else ''} {labels.tolist()}."
-            )
+            label = predicted.tolist()[np.argmax(columns < 0)]
+            known = f"its classes_ {labels.tolist()}" if own else f"the classes {labels.tolist()} of y"
+            raise ValueError(f"predict of {self.name} returned {label!r}, which is none of {known}.")
         return np.eye(len(labels))[columns]
 
     def _rows_of_labels(self, X: Any) -> np.ndarray:

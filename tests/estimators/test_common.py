@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 
 import pytest
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -23,29 +22,15 @@ from sklearn.preprocessing import RobustScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
 from sklearn.utils.validation import validate_data
-from skorch import NeuralNet
 from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.losses import CorrectedTargetLoss, DISTLoss, DKDLoss, LogitMSELoss, SoftTargetLoss, TargetLoss
 from sklkd.students import TabularStudent
 
+from .problems import Net, skorch_net
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-
-
-class Net(nn.Module):
-    """Somebody's own network."""
-
-    def __init__(self, n_features, n_outputs, width=16):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(n_features, width), nn.ReLU(), nn.Linear(width, n_outputs))
-
-    def forward(self, X):
-        return self.body(X)
-
-
-def skorch_net(criterion):
-    return NeuralNet(Net, criterion, optimizer=torch.optim.Adam, max_epochs=30, train_split=None, verbose=0, lr=0.01)
 
 
 def classifier(teacher=None, **params):
@@ -86,10 +71,10 @@ FORMS = [
     regressor(loss=TargetLoss(kind="huber")),
     regressor(loss=TargetLoss(kind="gaussian")),
     classifier(student=TabularStudent("tiny", max_epochs=20, module__hidden=(8,))),
-    classifier(student=skorch_net(nn.CrossEntropyLoss)),
-    regressor(student=skorch_net(nn.MSELoss)),
-    classifier(student=make_pipeline(RobustScaler(), skorch_net(nn.CrossEntropyLoss))),
-    regressor(student=make_pipeline(RobustScaler(), skorch_net(nn.MSELoss))),
+    classifier(student=skorch_net(max_epochs=30)),
+    regressor(student=skorch_net(nn.MSELoss, max_epochs=30)),
+    classifier(student=make_pipeline(RobustScaler(), skorch_net(max_epochs=30))),
+    regressor(student=make_pipeline(RobustScaler(), skorch_net(nn.MSELoss, max_epochs=30))),
     classifier(student=Net),
     classifier(teacher=[("et", ExtraTreesClassifier(10, random_state=0)), ("lr", LogisticRegression())]),
     classifier(teacher=classifier(LogisticRegression())),

@@ -116,6 +116,13 @@ def test_sizes(report, size, text):
     assert text in str(replace(report, rows={"student": report.rows["student"] | {"bytes": size}}))
 
 
+@pytest.mark.parametrize(
+    "gain, text", [(0.875, " 88%"), (-0.5, " -50%"), (2, " 200%"), (10.6, " >200%"), (-7, " <-200%")]
+)
+def test_gains(report, gain, text):
+    assert text in str(replace(report, rows={"student": report.rows["student"] | {"gain_retained": gain}}))
+
+
 def test_frame(report):
     frame = report.to_frame()
     assert list(frame.index) == ["teacher", "student", "baseline"]

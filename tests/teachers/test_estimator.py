@@ -76,7 +76,7 @@ def test_hard_labels():
 
 
 def test_unknown_label():
-    with pytest.raises(ValueError, match="predict of Labels returned 'z', which is none of its classes"):
+    with pytest.raises(ValueError, match="predict of Labels returned 'z', which is none of the classes"):
         adapt(Labels(["a", "z"]), ["a", "b"]).outputs(np.zeros((2, 1)))
     with pytest.raises(ValueError, match=r"one row per row of X \(3\), got 2 rows"):
         adapt(Labels(["a", "b"]), ["a", "b"]).outputs(np.zeros((3, 1)))
