@@ -326,7 +326,7 @@ def _normalised(proba: np.ndarray, source: str) -> np.ndarray:
     return proba / proba.sum(axis=1, keepdims=True)
 
 
-def _refuse(bad: np.ndarray, problem: str, proba: np.ndarray, source: str) -> None:
+def _refuse(bad: Any, problem: str, proba: np.ndarray, source: str) -> None:
     if not bad.any():
         return
     row = int(np.argmax(bad))
