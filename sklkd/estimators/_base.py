@@ -116,7 +116,8 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         """The student's outputs in float64, logits or standardised targets, of shape (n, n_outputs)."""
         check_is_fitted(self, "student_")
         encoded = self._encode(self._check_X(X, reset=False, allow_nan=self._allow_nan))
-        inputs = torch.from_numpy(np.asarray(encoded, dtype=np.float64))
+        # the order in memory decides how products are summed
+        inputs = torch.from_numpy(np.ascontiguousarray(_dense(encoded), dtype=np.float64))
         device = next(self._module64.parameters(), inputs).device
         with torch.inference_mode():
             parts = [_first(self._module64(part.to(device))) for part in inputs.split(PREDICT_ROWS)]
@@ -217,6 +218,10 @@ def _frame_has_gap(X: Any) -> bool:
         columns = X.get_columns()
         return any(one.null_count() > 0 or (one.dtype.is_float() and bool(one.is_nan().any())) for one in columns)
     return False
+
+
+def _dense(encoded: Any) -> Any:
+    return encoded.toarray() if hasattr(encoded, "toarray") else encoded
 
 
 def _first(output: Any) -> torch.Tensor:

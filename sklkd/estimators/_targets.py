@@ -120,7 +120,6 @@ def check_weight(sample_weight: Any, X: Any) -> NDArray | None:
     """
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
+    if np.size(sample_weight) and not np.any(sample_weight):
         raise ValueError("sample_weight must have a weight > 0, got only zeros.")
-    return weight
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

@@ -32,7 +32,7 @@ UNFITTED = [
     RandomForestClassifier(2),
     make_pipeline(StandardScaler(), LogisticRegression()),
     make_pipeline(StandardScaler(), NET),
-    GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2),
+    GridSearchCV(LogisticRegression(max_iter=1000), {"C": [1]}, cv=2),
     GridSearchCV(NET, {"lr": [0.1]}, cv=2),
     VotingClassifier([("lr", LogisticRegression())]),
     xgboost.XGBClassifier(n_estimators=1),
