@@ -216,7 +216,8 @@ class Distillation:
 
     def _synthetic(self, sampler: Any, merged: Merged, seed: int) -> Unlabelled:
         n = min(COPIES * len(merged), max(SYNTHETIC_ROWS, len(merged)))
-        X = sampler.fit(merged.X).sample(n, random_state=seed)
+        # a fitted sampler holds the rows; the estimator keeps what it was told to do
+        X = clone(sampler, safe=False).fit(merged.X).sample(n, random_state=seed)
         return Unlabelled(X, self._ask(X), np.ones(n))
 
     def _compare_with_prior(self, merged: Merged) -> None:

@@ -85,6 +85,8 @@ class ListTeacher(MembersTeacher):
         super().__init__(estimator, classes, seen=seen, missing=missing)
         from sklkd.teachers._adapt import adapt
 
+        if not all(isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], str) for each in estimator):
+            raise TypeError(f"a list of teachers must hold (name, teacher) pairs, got {estimator!r}.")
         names = [name for name, _ in estimator]
         if len(set(names)) < len(names):
             raise ValueError(f"names in a list of teachers must differ, got {names}.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._rows import width
 from sklkd.teachers._thresholds import Splits
 
 
@@ -31,9 +32,7 @@ class MetaTeacher(EstimatorTeacher):
             return inner_splits(self.estimator.estimator_, self.estimator.transform(X)).renamed(kept)
         splits = Splits.union(inner_splits(each, X) for each in fitted_inside(self.estimator))
         # The later members of a chain also split what the earlier ones answered, in columns behind those of X.
-        width = getattr(self.estimator, "n_features_in_", np.inf)
-        highest = int(splits.feature.max(initial=-1))
-        return splits.renamed(np.where(np.arange(highest + 1) < width, np.arange(highest + 1), -1))
+        return splits.within(width(X))
 
 
 def fitted_inside(estimator: Any) -> Iterator[Any]:

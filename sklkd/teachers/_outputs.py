@@ -16,7 +16,7 @@ vote of a thousand trees is 1e-3) and keeps logits within about nine units.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outputs:
     """A teacher's answer for n rows, in float64.
 

@@ -36,5 +36,10 @@ def sample(X: Any, size: int) -> Any:
     return X if n <= size else take(X, np.linspace(0, n - 1, size).astype(np.intp))
 
 
+def width(X: Any) -> int:
+    """Number of columns; of what has more than two dimensions, the length of the second."""
+    return X.shape[1] if hasattr(X, "shape") else len(X[0])
+
+
 def _indexable(X: Any) -> Any:
     return X.tocsr() if sparse.issparse(X) else X

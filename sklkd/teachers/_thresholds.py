@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from sklkd._columns import ColumnCodec
-from sklkd.teachers._rows import CHUNK, sample
+from sklkd.teachers._rows import CHUNK, sample, width
 
 CELLS = 40_000_000
 """About as many cells are looked at (320 MB) where columns are traced."""
@@ -66,6 +66,11 @@ class Splits:
             gain / shares.sum(),
         )
 
+    def within(self, n_columns: int) -> Splits:
+        """Those of the first ``n_columns`` columns."""
+        keep = self.feature < n_columns
+        return Splits(self.feature[keep], self.threshold[keep], self.gain[keep])
+
     def renamed(self, feature: NDArray[np.intp]) -> Splits:
         """Column ``j`` becomes column ``feature[j]``; splits of a column that becomes -1 go."""
         feature = np.asarray(feature)[self.feature]
@@ -93,8 +98,7 @@ def by_column(splits: Splits, X: Any) -> list[tuple[NDArray[np.float64], NDArray
 
 def traceable(X: Any) -> int:
     """How many rows are looked at: columns are compared as dense float64 ones, which for wide data are large."""
-    width = X.shape[1] if len(getattr(X, "shape", ())) == 2 else 1
-    return max(500, min(CHUNK, CELLS // max(width, 1)))
+    return max(500, min(CHUNK, CELLS // max(width(X), 1)))
 
 
 def _is_numeric(X: Any) -> bool:

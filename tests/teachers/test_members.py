@@ -79,6 +79,8 @@ def test_list_by_name_of_class():
     assert "net.last_hidden" not in teacher.layers and layers(members)["xgb.leaves"] == (9,)
     with pytest.raises(ValueError, match="never seen class 'z'"):
         adapt(members, ["c", "d", "e", "z"]).outputs(X)
+    with pytest.raises(TypeError, match=r"must hold \(name, teacher\) pairs, got \[LogisticRegression"):
+        adapt([linear], NAMES)
     with pytest.raises(ValueError, match=r"names in a list of teachers must differ, got \['a', 'a'\]"):
         adapt([("a", linear), ("a", linear)], NAMES)
 

@@ -16,7 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -123,28 +123,6 @@ def test_bagging_of_regressors(member):
     model = BaggingRegressor(member, 30, oob_score=True, random_state=0).fit(XR, YR[:, 0])
     answer, unseen = adapt(model).out_of_bag(XR, YR[:, 0])
     assert unseen.all() and np.allclose(answer[:, 0], model.oob_prediction_)
-
-
-def test_bagging_members_and_spread():
-    model = BaggingRegressor(Ridge(), 5, max_features=0.5, random_state=0).fit(XR, YR[:, 0])
-    pairs = zip(model.estimators_, model.estimators_features_, strict=True)
-    parts = np.stack([member.predict(XR[:, columns]) for member, columns in pairs], axis=1)
-    teacher = adapt(model)
-    assert np.allclose(teacher.features(XR)[:, :, 0], parts)
-    outputs = teacher.outputs(XR, spread=True)
-    assert np.allclose(outputs.spread[:, 0], parts.std(axis=1)) and np.allclose(
-        outputs.values[:, 0], parts.mean(axis=1)
-    )
-
-
-def test_bagging_members_that_missed_a_class():
-    y = np.where(np.arange(150) < 3, "a", np.where(np.arange(150) < 80, "b", "c"))
-    model = BaggingClassifier(KNeighborsClassifier(), 10, max_samples=20, random_state=0).fit(X, y)
-    assert any(len(member.classes_) < 3 for member in model.estimators_)
-    teacher = adapt(model, NAMES)
-    assert np.allclose(teacher.features(X, "members").mean(axis=1), model.predict_proba(X))
-    assert np.allclose(teacher.outputs(X).proba, model.predict_proba(X))
-    assert teacher.outputs(X).margins is None
 
 
 @pytest.mark.parametrize(

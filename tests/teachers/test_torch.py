@@ -86,6 +86,14 @@ def test_rows_that_must_not_be_written():
     assert np.allclose(adapt(nn.Linear(4, 3), NAMES).outputs(frozen).proba.sum(axis=1), 1)
 
 
+def test_more_rows_than_a_batch():
+    rows = np.tile(X, (50, 1))
+    for container in (np.asarray, torch.as_tensor, np.ndarray.tolist, sparse.coo_array):
+        net = nn.Linear(4, 3)
+        got = adapt(net, NAMES).outputs(container(rows)).margins
+        assert np.allclose(got, np.tile(by_hand(net, X), (50, 1)), atol=1e-6)
+
+
 def test_strings_are_refused():
     with pytest.raises(ValueError, match="a torch teacher takes numbers"):
         adapt(Net(), NAMES).outputs(pd.DataFrame({c: ["x", "y"] for c in "abcd"}))
