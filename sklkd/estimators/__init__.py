@@ -1,5 +1,6 @@
-"""Estimators, one file a mode."""
+"""Estimators: fitted teachers and small students, in one object."""
 
-from sklkd.estimators._offline import DistilledClassifier, DistilledRegressor
+from sklkd.estimators._distilled_classifier import DistilledClassifier
+from sklkd.estimators._distilled_regressor import DistilledRegressor
 
 __all__ = ["DistilledClassifier", "DistilledRegressor"]

@@ -1,0 +1,246 @@
+"""Offline distillation of classifiers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin
+
+from sklkd.estimators._offline import BaseOffline
+from sklkd.estimators._targets import check_classes
+from sklkd.losses import SoftTargetLoss
+
+
+class DistilledClassifier(ClassifierMixin, BaseOffline):
+    """A small network that has learnt from a classifier, as a scikit-learn classifier.
+
+    A teacher, fitted already or fitted here, answers for the training rows, and for synthetic ones like them; a network
+    learns its probabilities beside the labels [1]_ [2]_. Afterwards it predicts without the teacher: a forest or a
+    booster of megabytes becomes a network of kilobytes that answers about as well.
+
+    Parameters
+    ----------
+    teacher : object
+        Who is learnt from.
+
+        - Any classifier of scikit-learn, alone or in a Pipeline, search, voting, stacking, bagging or calibration;
+          XGBoost, LightGBM, CatBoost; a skorch net; another ``DistilledClassifier``. Unfitted, a clone is fitted on the
+          rows given; fitted, it is used as it stands. ``clone``, and so every cross-validation, makes a fitted teacher
+          unfitted, so that no fold leaks; ``FrozenEstimator(teacher)`` is kept even there.
+        - A ``torch.nn.Module`` that gives logits, or an object without ``get_params`` that has ``predict_proba``,
+          ``decision_function`` or ``predict``: always used as it stands.
+        - A list of ``(name, teacher)``, whose answers are averaged by name of class. Fitted ones are kept.
+        - :class:`~sklkd.teachers.Precomputed` outputs for the training rows. None: ``fit`` is given
+          ``teacher_outputs``.
+    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet or Pipeline, default=None
+        What learns. None is a :class:`~sklkd.students.TabularStudent`, a network sized to the data, and a name one of
+        its sizes. A module class is trained by the same recipe; its arguments ``n_features``, ``n_outputs`` and
+        ``n_classes`` are filled in at fit, and it has to give logits. A skorch net is trained as it says, with its own
+        callbacks, optimizer and device; the steps of a Pipeline before it are then the encoder. An instance has
+        parameters to search, such as ``student__lr`` and ``student__module__hidden``.
+    loss : Loss or list of (str, Loss), default=None
+        What makes the student like the teacher; see :mod:`sklkd.losses`. None is ``SoftTargetLoss()``. The parameters
+        are the estimator's, too: ``loss__temperature``, or ``name__temperature`` in a list. The objects themselves are
+        not trained; a clone is. Losses of features and relations are refused: this estimator compares outputs.
+    hard_weight : float in [0, 1] or "auto", default="auto"
+        Weight w of the labels in what is minimised, ``w * cross_entropy(y) + (1 - w) * sum(loss.weight * loss)``. 0
+        learns from the teacher alone, 1 from the labels alone. "auto" trains a student on the labels of three quarters
+        of the rows, and takes its share in the best mixture with the teacher on the last quarter, which neither has
+        seen: a poor teacher does no harm. For a teacher that may have seen all rows, a clone of it is fitted on the
+        same three quarters, to find out and not to teach; a number avoids this cost. Where there are fewer than 50
+        distinct rows, or the teacher can neither be cloned nor shown to have not seen the rows (a torch module, given
+        outputs), it is 0.1.
+    cv : None, int, splitter, iterable of splits, "oob" or "auto", default="auto"
+        How the teacher answers for the rows that it was fitted on, of which it may be too sure. None: as it does.
+        "oob": by those members of a bagged ensemble that have not seen the row, without a refit; rows that all have
+        seen get the ordinary answer. An int, a splitter or an iterable: by clones fitted without the row's fold, which
+        needs an unfitted teacher; an int never separates identical rows. "auto": out-of-bag where that is free,
+        otherwise as it does, because synthetic rows are unseen anyway.
+    augment : None, sampler or "auto", default="auto"
+        Where synthetic rows come from: a sampler of :mod:`sklkd.augment` or an object with ``fit`` and ``sample``.
+        "auto" is :class:`~sklkd.augment.MUNGE` for tables, and None where ``X_transfer`` or outputs are given. At most
+        ten rows for each distinct real one, and at most 60,000 or as many as there are real ones.
+    memory : str or object with ``cache``, default=None
+        Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
+        fold's teacher once.
+    keep_teacher : bool, default=True
+        Whether ``teacher_`` is kept. ``partial_fit`` needs it.
+    n_jobs : int, default=None
+        Folds of ``cv`` fitted at once.
+    random_state : int, RandomState or None, default=None
+        An int makes fits repeatable: the same predictions, bit by bit, on one machine. It seeds the student, synthetic
+        rows, and those of the teacher's ``random_state`` that are None.
+    verbose : int, default=0
+        1 shows a progress bar of the student's training, 2 also its losses.
+
+    Attributes
+    ----------
+    teacher_ : object
+        The fitted teacher: ``teacher`` itself if it was fitted. None where ``keep_teacher=False``.
+    teacher_refitted_ : bool
+        Whether it was fitted here.
+    encoder_ : transformer
+        From X to the student's input.
+    student_ : NeuralNet
+        The trained net. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)`` in float32.
+    loss_ : Loss or list of (str, Loss)
+        The clone that was trained.
+    history_ : skorch.history.History
+        Epoch by epoch what skorch recorded.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        Where X is a frame whose column names are strings.
+    n_iter_ : int
+        Epochs trained.
+    hard_weight_ : float
+        The weight of the labels that was used.
+    cv_ : {"in-sample", "oob", "cross-fit", "none"}
+        How the teacher answered for the training rows; "none" if it was not asked.
+    augment_ : sampler or None
+        What made synthetic rows.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At fit, for parameters that are out of range, rows or labels from which nothing can be learnt, and teachers
+        whose answers are no probabilities or know a class of y not at all; the message says what to do.
+    DivergedError
+        A ValueError, where the student's loss is no longer finite.
+
+    Warns
+    -----
+    TeacherWarning
+        Where a fitted teacher does worse on the given rows than the class prior, in squared error.
+    SampleWeightWarning
+        Where the teacher cannot be given ``sample_weight``.
+
+    See Also
+    --------
+    DistilledRegressor : The same for real targets.
+
+    Notes
+    -----
+    ``sample_weight`` weighs the student's rows always, and the teacher's as metadata routing says where that is on,
+    else where its ``fit`` takes it. Rows of weight 0 are dropped and identical rows merged once the teacher has
+    answered, so that a weight of 2 and a repeated row are the same.
+
+    Missing values are accepted as far as the teacher answers for them, whatever its tags say; a category that was not
+    seen at fit is no error. The rows themselves go to the teacher as they are given.
+
+    References
+    ----------
+    .. [1] C. Bucila, R. Caruana, A. Niculescu-Mizil (2006), Model compression, KDD.
+    .. [2] G. Hinton, O. Vinyals, J. Dean (2015), Distilling the knowledge in a neural network, arXiv:1503.02531.
+    .. [3] T. Dao, G. M. Kamath, V. Syrgkanis, L. Mackey (2021), Knowledge distillation as semiparametric inference,
+       ICLR: why answers should be cross-fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklkd import DistilledClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = RandomForestClassifier(random_state=0).fit(X, y)
+    >>> est = DistilledClassifier(forest, student="tiny", random_state=0).fit(X, y)
+    >>> est.teacher_ is forest
+    True
+    >>> est.score(X, y) > 0.9
+    True
+    >>> est.without_teacher().predict_proba(X[:2]).shape
+    (2, 3)
+    """
+
+    _task = "classification"
+    _default_loss = SoftTargetLoss
+
+    def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
+        y, self.classes_ = check_classes(X, y, classes)
+        return y
+
+    def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes={list(classes)} differs from the first call's {list(self.classes_)}.")
+        y, _ = check_classes(X, y, self.classes_)
+        return y
+
+    @property
+    def _classes(self) -> NDArray:
+        return self.classes_
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None, X_transfer: Any = None
+    ) -> Self:
+        """Go on training the student; the first call fits, and fixes teacher, encoder and classes.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_transfer
+            As in :meth:`fit`.
+        classes : array-like, default=None
+            All classes that will come, where the first call's rows lack some.
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, classes, sample_weight, X_transfer)
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """The student's logits, up to a constant the logarithms of the probabilities.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_classes)
+            For two classes their difference, (n,).
+        """
+        logits = self._raw(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of the classes, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_classes)
+        """
+        return softmax(self._raw(X), axis=1)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the probabilities, exact where these underflow.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_classes)
+        """
+        return log_softmax(self._raw(X), axis=1)
+
+    def predict(self, X: Any) -> NDArray:
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n,), of the dtype of ``classes_``
+        """
+        codes = self._raw(X).argmax(axis=1)
+        return self.classes_[codes]
