@@ -229,7 +229,7 @@ class Distillation:
             truth, told = np.eye(len(self.classes))[merged.y], outputs.proba
         prior = np.average(truth, axis=0, weights=merged.weight)
         error, usual = (np.average(((one - truth) ** 2).sum(1), weights=merged.weight) for one in (told, prior))
-        if error > usual * (1 + 1e-6):
+        if usual > 0 and error > usual * (1 + 1e-6):
             rival = "class prior" if self.classes is not None else "mean"
             cause = (
                 "it was fitted on other columns than it is given here, such as unscaled ones when it now stands behind "

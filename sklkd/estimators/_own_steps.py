@@ -6,9 +6,11 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklkd._sklearn import _safe_indexing
 from sklkd.students import InputEncoder
@@ -19,7 +21,7 @@ def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
     """Fit the steps that stand before a Pipeline's network, and encode the rows.
 
     Steps such as scalers let missing values through, which no network survives: then a step ``"fill"`` is added that
-    puts medians in their place.
+    puts medians in their place. The last step, ``"float32"``, makes an array of what they give.
 
     Parameters
     ----------
@@ -31,16 +33,24 @@ def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
     Returns
     -------
     encoder : Pipeline
-    encoded : array, frame or sparse matrix
+    encoded : ndarray of float32
     """
     encoded = steps.fit_transform(X, y)
-    if np.ndim(encoded) > 2 or takes_gaps(steps, X):
-        return steps, encoded
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    filled = fill.fit_transform(encoded)
-    encoder = Pipeline([*steps.steps, ("fill", fill)])
+    last = ("float32", FunctionTransformer(as_float32).fit(encoded))
+    encoder = Pipeline([*steps.steps, last])
+    if np.ndim(encoded) == 2 and not takes_gaps(encoder, X):
+        fill = SimpleImputer(strategy="median", keep_empty_features=True)
+        filled = fill.fit_transform(encoded)
+        filling = Pipeline([*steps.steps, ("fill", fill), last])
+        if takes_gaps(filling, X):
+            return filling, as_float32(filled)
     # steps that refuse missing values go on refusing them
-    return (encoder, filled) if takes_gaps(encoder, X) else (steps, encoded)
+    return encoder, as_float32(encoded)
+
+
+def as_float32(encoded: Any) -> NDArray[np.float32]:
+    """An array, frame or sparse matrix as the dense array that a network takes."""
+    return np.asarray(encoded.toarray() if sparse.issparse(encoded) else encoded, dtype=np.float32)
 
 
 def takes_gaps(encoder: Any, X: Any) -> bool:
@@ -50,11 +60,8 @@ def takes_gaps(encoder: Any, X: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return all(_is_finite(encoder.transform(row)) for row in rows_with_gap(_safe_indexing(X, [0])))
+            return all(np.isfinite(encoder.transform(row)).all() for row in rows_with_gap(_safe_indexing(X, [0])))
         except Exception:  # noqa: BLE001 - someone else's steps, refusing in their own way
             return False
 
 
-def _is_finite(encoded: Any) -> bool:
-    values = encoded.toarray() if sparse.issparse(encoded) else np.asarray(encoded)
-    return bool(np.isfinite(values.astype(np.float64)).all())

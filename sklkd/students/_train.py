@@ -52,7 +52,9 @@ def initialize(net: NeuralNet, objective: Objective, sample: Tensor, seed: int, 
     net.use_objective(objective, sample)
     if verbose:
         net.callbacks = [*(net.callbacks or []), ("progress", ProgressBar())]
-        if verbose > 1 and isinstance(net, TabularStudent):
+    if verbose > 1:
+        net.verbose = 1  # else skorch prints no losses
+        if isinstance(net, TabularStudent):
             net.callbacks.append(("print_log", PrintLog()))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -77,6 +79,9 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator."""
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
+    if isinstance(net, NeuralNetClassifier):
+        # its scores want to know
+        net.classes_inferred_ = np.arange(n_outputs)
     options = {}
     if isinstance(net, TabularStudent):
         n_labelled = int(rows.labelled().sum())
@@ -89,8 +94,6 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         net.partial_fit(rows, None, **options)
     net.predict_nonlinearity = nonlinearity
     objective.rows = None
-    if isinstance(net, NeuralNetClassifier):
-        net.classes_inferred_ = np.arange(n_outputs)
     net.module_.eval()
     for name, value in net.module_.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
