@@ -36,7 +36,7 @@ def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
     encoded : ndarray of float32
     """
     encoded = steps.fit_transform(X, y)
-    last = ("float32", FunctionTransformer(as_float32).fit(encoded))
+    last = ("float32", FunctionTransformer(as_float32).set_output(transform="default").fit(encoded))
     encoder = Pipeline([*steps.steps, last])
     if np.ndim(encoded) == 2 and not takes_gaps(encoder, X):
         fill = SimpleImputer(strategy="median", keep_empty_features=True)

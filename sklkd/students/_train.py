@@ -50,12 +50,11 @@ def initialize(net: NeuralNet, objective: Objective, sample: Tensor, seed: int, 
     """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion."""
     net = trainable(net)
     net.use_objective(objective, sample)
-    if verbose:
-        net.callbacks = [*(net.callbacks or []), ("progress", ProgressBar())]
-    if verbose > 1:
-        net.verbose = 1  # else skorch prints no losses
-        if isinstance(net, TabularStudent):
-            net.callbacks.append(("print_log", PrintLog()))
+    if verbose and net.callbacks != "disable":
+        # without names: skorch then keeps them apart from the user's
+        logs = [PrintLog()] if verbose > 1 and isinstance(net, TabularStudent) else []
+        net.callbacks = [*(net.callbacks or []), ProgressBar(), *logs]
+        net.verbose = max(net.verbose, verbose - 1)  # else skorch prints no losses
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return net.initialize()
