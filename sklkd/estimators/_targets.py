@@ -120,6 +120,7 @@ def check_weight(sample_weight: Any, X: Any) -> NDArray | None:
     """
     if sample_weight is None:
         return None
-    if np.size(sample_weight) and not np.any(sample_weight):
+    weight = np.asarray(sample_weight)
+    if weight.size and not weight.any():
         raise ValueError("sample_weight must have a weight > 0, got only zeros.")
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
