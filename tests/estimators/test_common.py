@@ -7,16 +7,28 @@ import inspect
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.ensemble import (
+    BaggingClassifier,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
+    RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import RobustScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
 from sklearn.utils.validation import validate_data
+from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd.losses import CorrectedTargetLoss, DISTLoss, DKDLoss, LogitMSELoss, SoftTargetLoss, TargetLoss
+from sklkd.students import TabularStudent
+
+from .problems import Net, skorch_net
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 
@@ -41,11 +53,41 @@ DEFAULTS = [
 
 FORMS = [
     DistilledRegressor(ExtraTreesRegressor(20, random_state=0), random_state=0),
+    classifier(cv=None, augment=None),
+    classifier(cv=3),
+    classifier(cv=StratifiedKFold(3)),
+    classifier(cv=EVERY_OTHER),
+    regressor(cv=3),
+    regressor(cv=KFold(3)),
+    classifier(hard_weight=0.5),
+    classifier(hard_weight=1),
+    regressor(hard_weight=0.5),
+    classifier(loss=SoftTargetLoss(temperature=4.0)),
+    classifier(loss=LogitMSELoss()),
+    classifier(loss=DKDLoss()),
+    classifier(loss=DISTLoss()),
+    classifier(loss=CorrectedTargetLoss()),
+    classifier(loss=[("kd", SoftTargetLoss(temperature=2.0)), ("mse", LogitMSELoss(weight=0.1))]),
+    regressor(loss=TargetLoss(kind="huber")),
+    regressor(loss=TargetLoss(kind="gaussian")),
+    classifier(student=TabularStudent("tiny", max_epochs=20, module__hidden=(8,))),
+    classifier(student=skorch_net(max_epochs=30)),
+    regressor(student=skorch_net(nn.MSELoss, max_epochs=30)),
+    classifier(student=make_pipeline(RobustScaler(), skorch_net(max_epochs=30))),
+    regressor(student=make_pipeline(RobustScaler(), skorch_net(nn.MSELoss, max_epochs=30))),
+    classifier(student=Net),
+    classifier(teacher=[("et", ExtraTreesClassifier(10, random_state=0)), ("lr", LogisticRegression())]),
+    classifier(teacher=classifier(LogisticRegression())),
 ]
 
 # Their own fit does not honour that a weight of 2 and a repeated row are the same.
 INEQUIVALENT = [
     classifier(RandomForestClassifier(20, random_state=0)),
+    classifier(ExtraTreesClassifier(20, bootstrap=True, random_state=0), cv="oob"),
+    classifier(HistGradientBoostingClassifier(max_iter=20, random_state=0)),
+    classifier(BaggingClassifier(n_estimators=5, random_state=0)),
+    regressor(RandomForestRegressor(20, random_state=0)),
+    regressor(HistGradientBoostingRegressor(max_iter=20, random_state=0)),
 ]
 
 
