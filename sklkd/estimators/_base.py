@@ -189,7 +189,7 @@ def teacher_tags(estimator: Any) -> Any:
     teacher = estimator.teacher
     if teacher is None and hasattr(estimator, "_kept_tags"):
         return estimator._kept_tags
-    tags, *others = [_tags(member) for _, member in _pairs(teacher)] or [_tags(teacher)]
+    tags, *others = [tags_of(member) for _, member in _pairs(teacher)] or [tags_of(teacher)]
     for other in others:
         tags.input_tags.allow_nan &= other.input_tags.allow_nan
         tags.input_tags.sparse &= other.input_tags.sparse
@@ -198,7 +198,8 @@ def teacher_tags(estimator: Any) -> Any:
     return tags
 
 
-def _tags(teacher: Any) -> Any:
+def tags_of(teacher: Any) -> Any:
+    """A teacher's own tags, or scikit-learn's defaults."""
     known = hasattr(teacher, "__sklearn_tags__") and not isinstance(teacher, type)
     return get_tags(teacher if known else BaseEstimator())
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from sklkd._sklearn import _num_samples, _safe_indexing
-from sklkd.estimators._base import check_losses, check_names
+from sklkd.estimators._base import check_losses, check_names, tags_of
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
@@ -260,4 +260,7 @@ def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str]) -
     for one in [one for _, one in teacher] if isinstance(teacher, list) else [teacher]:
         if isinstance(one, type):
             raise TypeError(f"teacher must be an instance, got the class {one.__name__}: call it, {one.__name__}().")
+        kind, other = ("classifier", "regressor") if estimator._task == "classification" else ("regressor", "classifier")
+        if tags_of(one).estimator_type == other:
+            raise TypeError(f"teacher must be a {kind} here, got {type(one).__name__}, which is a {other}.")
     return teacher
