@@ -260,7 +260,9 @@ def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str]) -
     for one in [one for _, one in teacher] if isinstance(teacher, list) else [teacher]:
         if isinstance(one, type):
             raise TypeError(f"teacher must be an instance, got the class {one.__name__}: call it, {one.__name__}().")
-        kind, other = ("classifier", "regressor") if estimator._task == "classification" else ("regressor", "classifier")
+        kind, other = (
+            ("classifier", "regressor") if estimator._task == "classification" else ("regressor", "classifier")
+        )
         if tags_of(one).estimator_type == other:
             raise TypeError(f"teacher must be a {kind} here, got {type(one).__name__}, which is a {other}.")
     return teacher

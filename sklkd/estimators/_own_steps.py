@@ -63,5 +63,3 @@ def takes_gaps(encoder: Any, X: Any) -> bool:
             return all(np.isfinite(encoder.transform(row)).all() for row in rows_with_gap(_safe_indexing(X, [0])))
         except Exception:  # noqa: BLE001 - someone else's steps, refusing in their own way
             return False
-
-
