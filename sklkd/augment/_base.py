@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._columns import ColumnCodec, identical_rows
-from sklkd._sklearn import _fit_context
+from sklkd._sklearn import _check_sample_weight, _fit_context
 
 
 class Sampler(BaseEstimator):
@@ -43,7 +43,7 @@ class Sampler(BaseEstimator):
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Sampler:
+    def fit(self, X: Any, y: Any = None, *, sample_weight: NDArray | None = None) -> Sampler:
         """Learn from the rows of ``X`` (n, d).
 
         Parameters
@@ -52,6 +52,8 @@ class Sampler(BaseEstimator):
             Numbers, strings, categories and booleans; values may be missing.
         y : ignored
             Present for the convention alone.
+        sample_weight : array of shape (n,), default=None
+            How often each row counts: a weight of 2 and a repeated row are the same.
 
         Returns
         -------
@@ -67,7 +69,10 @@ class Sampler(BaseEstimator):
         # Distinct rows in an order of their own, so that a seed gives the same sample however the rows were ordered.
         first, inverse = identical_rows(Z)
         self._rows = Z[first]
-        self._copies = np.bincount(inverse)
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, Z, ensure_non_negative=True, allow_all_zero_weights=False)
+        self._copies = np.bincount(inverse, weight)
         self._categorical = np.array([categories is not None for categories in self._codec.categories_])
         self._fit_matrix(X)
         return self
@@ -102,10 +107,10 @@ class Sampler(BaseEstimator):
         """Draw n rows as a matrix (n, d) of the codec."""
 
     def _draw_rows(self, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Indices (n,) of real rows in random order: all rows equally often, up to one."""
-        rows = np.repeat(np.arange(len(self._rows)), self._copies)
-        rounds = -(-n // len(rows))
-        return np.concatenate([rng.permutation(rows) for _ in range(rounds)] or [rows])[:n]
+        """Indices (n,) of real rows in random order: each as often as it counts, up to one."""
+        ends = np.cumsum(self._copies, dtype=float)
+        grid = (np.arange(n) + rng.random()) * (ends[-1] / max(n, 1))
+        return rng.permutation(np.minimum(np.searchsorted(ends, grid, side="right"), len(ends) - 1))
 
     def _legal(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Made-up numbers, in place: rounded where all real ones are whole, and inside the range of the real ones."""

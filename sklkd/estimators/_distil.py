@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import has_fit_parameter
 
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._base import check_losses, check_names, tags_of
@@ -77,7 +78,7 @@ class Distillation:
         est.teacher_, est.teacher_refitted_ = (self.teacher.estimator if est.keep_teacher else None), not kept
         est.cv_, est.loss_ = knowledge.source, self._as_given(losses)
         est._allow_nan = self._takes_missing(merged)
-        est.hard_weight_ = self._choose_hard_weight(merged, teacher, fitter, sample_seed)
+        est.hard_weight_, est.hard_weight_reason_ = self._choose_hard_weight(merged, teacher, fitter, sample_seed)
         if est.hard_weight_ == 1:
             losses = []
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
@@ -150,9 +151,9 @@ class Distillation:
             return Task(True, len(self.classes))
         return Task(False, len(self.est._center))
 
-    def _choose_hard_weight(self, merged: Merged, teacher: Any, fitter: TeacherFitter, seed: int) -> float:
+    def _choose_hard_weight(self, merged: Merged, teacher: Any, fitter: TeacherFitter, seed: int) -> tuple[float, str]:
         if self.est.hard_weight != "auto":
-            return float(self.est.hard_weight)
+            return float(self.est.hard_weight), "given"
         labels = merged.y * self.est._scale + self.est._center if self.classes is None else self.classes[merged.y]
         return choose_hard_weight(
             merged,
@@ -217,7 +218,11 @@ class Distillation:
     def _synthetic(self, sampler: Any, merged: Merged, seed: int) -> Unlabelled:
         n = min(COPIES * len(merged), max(SYNTHETIC_ROWS, len(merged)))
         # a fitted sampler holds the rows; the estimator keeps what it was told to do
-        X = clone(sampler, safe=False).fit(merged.X).sample(n, random_state=seed)
+        sampler = clone(sampler, safe=False)
+        # rows are drawn as often as they weigh, which shares a row's weight among its copies
+        weighted = not np.allclose(merged.weight, 1) and has_fit_parameter(sampler, "sample_weight")
+        sampler.fit(merged.X, **({"sample_weight": merged.weight} if weighted else {}))
+        X = sampler.sample(n, random_state=seed)
         return Unlabelled(X, self._ask(X), np.ones(n))
 
     def _compare_with_prior(self, merged: Merged) -> None:

@@ -99,6 +99,8 @@ class DistilledClassifier(ClassifierMixin, BaseOffline):
         Epochs trained.
     hard_weight_ : float
         The weight of the labels that was used.
+    hard_weight_reason_ : str
+        What that rests on: "given", the rows held out, or why it is the constant.
     cv_ : {"in-sample", "oob", "cross-fit", "none"}
         How the teacher answered for the training rows; "none" if it was not asked.
     augment_ : sampler or None

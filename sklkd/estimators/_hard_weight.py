@@ -36,7 +36,7 @@ def choose_hard_weight(
     fitter: TeacherFitter,
     standardised: Any,
     seed: int,
-) -> float:
+) -> tuple[float, str]:
     """The share of the labels in a combination of teacher and student that does best on rows which neither has seen.
 
     A student is trained on the labels of three quarters of the rows. On the last quarter its answers are mixed with
@@ -62,20 +62,22 @@ def choose_hard_weight(
 
     Returns
     -------
-    float
+    share : float
         Between 0 and 1. Where it cannot be found out (fewer than 50 distinct rows, or a teacher that can be neither
         cloned nor shown to be honest, such as a torch module or stored outputs) it is 0.1.
+    reason : str
+        What it rests on.
     """
     order = np.random.RandomState(seed).permutation(len(merged))
     n_held = int(HELD_OUT * len(merged))
     pool = order[merged.unseen[order]]
     honest = len(pool) >= 2 * n_held
     held = np.sort((pool if honest else order)[:n_held])
-    if len(merged) < FEWEST or not (honest or can_clone(teacher)):
-        return UNKNOWN
     rest = np.setdiff1d(order, held)
-    if task.classification and len(np.unique(merged.y[rest])) < 2:
-        return UNKNOWN
+    if len(merged) < FEWEST or (task.classification and len(np.unique(merged.y[rest])) < 2):
+        return UNKNOWN, "constant: too few distinct rows to hold some out"
+    if not (honest or can_clone(teacher)):
+        return UNKNOWN, "constant: the teacher has no answers for rows that it has not seen, and cannot be cloned"
     if honest:
         told: Any = merged.take(held).outputs
     else:
@@ -83,14 +85,18 @@ def choose_hard_weight(
         with warnings.catch_warnings():
             # a clone's complaints are those of the teacher, which has been heard
             warnings.simplefilter("ignore")
-            probe = fitter.adapt(teacher, fitter.fit(thawed(teacher), rows, refit=True), rows, refit=True)
+            try:
+                probe = fitter.adapt(teacher, fitter.fit(thawed(teacher), rows, refit=True), rows, refit=True)
+            except ValueError as error:
+                return UNKNOWN, f"constant: a clone of the teacher could not be fitted on a part of the rows ({error})"
         told = standardised(probe.outputs(_safe_indexing(merged.X, held)))
     encoder, net = teach(resolve_student(student), task, merged.take(rest), [], [], 1.0, adapter, seed=seed)
     own = answers(encoder, net, _safe_indexing(merged.X, held))
     y, weight = merged.y[held], merged.weight[held]
+    reason = f"{len(held)} rows held out from {'given answers' if honest else 'a clone of the teacher'} and a student"
     if task.classification:
-        return best_share(softmax(own, axis=1), told.proba, lambda mixed: log_loss(mixed, y, weight))
-    return best_share(own, told.values, lambda mixed: float(np.average(((mixed - y) ** 2).mean(1), weights=weight)))
+        return best_share(softmax(own, axis=1), told.proba, lambda mixed: log_loss(mixed, y, weight)), reason
+    return best_share(own, told.values, lambda mixed: squared_error(mixed, y, weight)), reason
 
 
 def best_share(own: NDArray, told: NDArray, loss: Any) -> float:
@@ -104,6 +110,11 @@ def best_share(own: NDArray, told: NDArray, loss: Any) -> float:
 def log_loss(proba: NDArray, y: NDArray, weight: NDArray) -> float:
     """Weighted mean of the negative log probability of the class."""
     return float(np.average(-np.log(np.maximum(proba[np.arange(len(y)), y], FLOOR)), weights=weight))
+
+
+def squared_error(values: NDArray, y: NDArray, weight: NDArray) -> float:
+    """Weighted mean of the squared error, over targets and rows."""
+    return float(np.average(((values - y) ** 2).mean(1), weights=weight))
 
 
 def can_clone(teacher: Any) -> bool:

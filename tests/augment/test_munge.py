@@ -151,3 +151,17 @@ def test_many_categories(n_categories):
     assert abs(distances.mean() - 1) < 0.01 and distances.min() > 0.2
     if n_categories <= metric.MAX_ONE_HOT:
         np.testing.assert_allclose(distances, 1, rtol=1e-6)
+
+
+def test_a_weight_of_two_and_a_repeated_row_are_the_same():
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    weight = np.random.default_rng(1).integers(1, 4, size=30)
+    weighted = MUNGE().fit(X, sample_weight=weight).sample(200, random_state=0)
+    repeated = MUNGE().fit(np.repeat(X, weight, axis=0)).sample(200, random_state=0)
+    np.testing.assert_array_equal(weighted, repeated)
+
+
+def test_rows_are_drawn_as_often_as_they_weigh():
+    X = np.arange(4.0)[:, None]
+    rows = MUNGE(swap_probability=0).fit(X, sample_weight=[0.5, 1.0, 0.0, 2.5]).sample(4000, random_state=0)
+    np.testing.assert_allclose(np.bincount(rows[:, 0].astype(int), minlength=4), [500, 1000, 0, 2500], atol=1)

@@ -8,7 +8,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.estimators._hard_weight import UNKNOWN, best_share, log_loss
@@ -74,3 +74,22 @@ def test_where_it_cannot_be_found_out_it_is_the_constant(n):
     outputs = np.eye(2)[y] * 0.8 + 0.1
     est = DistilledClassifier(Precomputed(outputs), quick(5), random_state=0).fit(X, y)
     assert est.hard_weight_ == UNKNOWN
+    assert est.hard_weight_reason_.startswith("constant: ")
+
+
+class FitsAllOrNothing(LogisticRegression):
+    """Cannot be fitted on fewer than 100 rows."""
+
+    def fit(self, X, y, sample_weight=None):
+        if len(y) < 100:
+            raise ValueError("100 rows are needed")
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_clone_that_cannot_be_fitted_says_so():
+    X, y = make_classification(120, 5, random_state=0)
+    est = DistilledClassifier(FitsAllOrNothing(), quick(5), augment=None, random_state=0).fit(X, y)
+    assert est.hard_weight_ == UNKNOWN
+    assert "100 rows are needed" in est.hard_weight_reason_
+    given = DistilledClassifier(FitsAllOrNothing(), quick(5), hard_weight=0.3, augment=None, random_state=0).fit(X, y)
+    assert (given.hard_weight_, given.hard_weight_reason_) == (0.3, "given")
