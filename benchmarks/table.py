@@ -23,7 +23,7 @@ better = np.mean([row["student"] < row["scratch"] for row in rows])
 agreement = np.median([row["student_agreement"] for row in rows if "student_agreement" in row])
 print(
     f"\nMedian excess {np.median(excess):+.1%}; at most +2 % on {np.mean(excess <= 0.02):.0%}, at most 0 on "
-    f"{np.mean(excess <= 0):.0%} of the sets, worst {excess.max():+.1%}; better than the student alone on {better:.0%}; "
-    f"median agreement with the teacher {agreement:.1%}; student's fit over teacher's "
+    f"{np.mean(excess <= 0):.0%} of the sets, worst {excess.max():+.1%}; better than the student alone on "
+    f"{better:.0%}; median agreement with the teacher {agreement:.1%}; student's fit over teacher's "
     f"{np.median([row['student_fit_s'] / row['teacher_fit_s'] for row in rows]):.1f}."
 )
