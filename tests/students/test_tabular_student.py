@@ -1,0 +1,48 @@
+"""The default student's epochs and learning rate."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.ensemble import ExtraTreesClassifier
+from skorch.callbacks import Callback
+
+from sklkd import DistilledClassifier
+from sklkd.students import TabularStudent
+
+
+@pytest.mark.parametrize(
+    ("n_labelled", "n_rows", "expected"),
+    [(100, 100, 200), (100, 1100, math.ceil(20_000 / 1100)), (7_200, 67_200, 10), (2_000_000, 2_000_000, 1)],
+)
+def test_epochs_by_budget(n_labelled, n_rows, expected):
+    assert TabularStudent().epochs(n_labelled, n_rows) == expected
+    assert TabularStudent(max_epochs=3).epochs(n_labelled, n_rows) == 3
+
+
+def test_unknown_size():
+    with pytest.raises(ValueError, match=r"size must be one of .*'tiny'.*got size='huge'"):
+        TabularStudent(size="huge").budget()
+
+
+class Rates(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.rates = []
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.rates.append(net.optimizer_.param_groups[0]["lr"])
+
+
+def test_learning_rate_warms_up_and_falls_as_a_cosine():
+    X, y = load_iris(return_X_y=True)
+    student = TabularStudent(size="tiny", max_epochs=40, batch_size=30, lr=0.01, callbacks=[("rates", Rates())])
+    est = DistilledClassifier(
+        ExtraTreesClassifier(5, random_state=0), student, hard_weight=1, augment=None, random_state=0
+    )
+    rates = dict(est.fit(X, y).student_.callbacks_)["rates"].rates
+    progress = [(step + 0.5) / len(rates) for step in range(len(rates))]
+    expected = [0.01 * (p / 0.05 if p < 0.05 else 0.5 + 0.5 * math.cos(math.pi * (p - 0.05) / 0.95)) for p in progress]
+    assert rates == pytest.approx(expected)
