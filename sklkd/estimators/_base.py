@@ -17,10 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd.losses import Loss
 from sklkd.students import InputEncoder
-from sklkd.students._train import without_training
+from sklkd.students._train import forward, without_training
 
 _FITTED = {"_adapter", "_allow_nan", "_center", "_kept_tags", "_module64", "_scale", "_y_ndim"}
-PREDICT_ROWS = 512  # rows of a forward pass: small enough for the cache, measured 1.2 to 1.8 times faster than 10,000
 
 
 _Params: Any = BaseEstimator if TYPE_CHECKING else object
@@ -117,11 +116,9 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         check_is_fitted(self, "student_")
         encoded = self._encode(self._check_X(X, reset=False, allow_nan=self._allow_nan))
         # the order in memory decides how products are summed
-        inputs = torch.from_numpy(np.ascontiguousarray(_dense(encoded), dtype=np.float64))
+        inputs = torch.from_numpy(np.ascontiguousarray(encoded, dtype=np.float64))
         device = next(self._module64.parameters(), inputs).device
-        with torch.inference_mode():
-            parts = [_first(self._module64(part.to(device))) for part in inputs.split(PREDICT_ROWS)]
-        return torch.cat(parts).cpu().numpy()
+        return forward(self._module64, inputs, device).numpy()
 
     def _keep_module(self) -> None:
         """A float64 copy of the trained module, for predictions that do not depend on how rows are batched."""
@@ -133,9 +130,8 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         light._kept_tags = teacher_tags(self)
         light.teacher = light.teacher_ = light._adapter = None
         light.student_ = without_training(self.student_)
-        # samplers hold rows, losses may hold layers of their own
+        # losses may hold layers of their own
         light.loss_ = clone(self.loss_, safe=False)
-        light.augment_ = None if self.augment_ is None else clone(self.augment_, safe=False)
         return light
 
     def _check_has_teacher(self) -> None:
@@ -219,14 +215,6 @@ def _frame_has_gap(X: Any) -> bool:
         columns = X.get_columns()
         return any(one.null_count() > 0 or (one.dtype.is_float() and bool(one.is_nan().any())) for one in columns)
     return False
-
-
-def _dense(encoded: Any) -> Any:
-    return encoded.toarray() if hasattr(encoded, "toarray") else encoded
-
-
-def _first(output: Any) -> torch.Tensor:
-    return output[0] if isinstance(output, tuple) else output
 
 
 def check_names(parameter: str, pairs: list[Any], reserved: set[str]) -> None:

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
 from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd.augment import MUNGE
 from sklkd.estimators._base import check_losses, check_names, tags_of
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._merge import Merged, Merger
@@ -71,7 +72,9 @@ class Distillation:
             n_jobs=est.n_jobs,
         )
         self.teacher = knowledge.teacher
-        merged = merger.merge(knowledge, self._numbers(y), self._standardised)
+        if knowledge.outputs is not None:
+            knowledge = replace(knowledge, outputs=self._standardised(knowledge.outputs))
+        merged = merger.merge(knowledge, self._numbers(y))
         if kept and merged.outputs is not None:
             self._compare_with_prior(merged)
         est._adapter = self.teacher if est.keep_teacher else None
@@ -118,7 +121,7 @@ class Distillation:
         rows = Rows(X, y, check_weight(sample_weight, X))
         outputs = self._ask(X) if losses else None
         knowledge = Knowledge(self.teacher, outputs, np.zeros(len(y), bool), "in-sample")
-        merged = Merger(rows).merge(knowledge, self._numbers(y), lambda standardised: standardised)
+        merged = Merger(rows).merge(knowledge, self._numbers(y))
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         seed = int(check_random_state(est.random_state).randint(2**31 - 1))
         net = copy.deepcopy(est.student_)
@@ -211,8 +214,6 @@ class Distillation:
             return clone(self.est.augment, safe=False)
         if X_transfer is not None or not self.teacher.answers_new_rows or merged.coded is None or len(merged) < 2:
             return None
-        from sklkd.augment import MUNGE
-
         return MUNGE()
 
     def _synthetic(self, sampler: Any, merged: Merged, seed: int) -> Unlabelled:

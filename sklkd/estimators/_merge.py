@@ -83,16 +83,15 @@ class Merger:
             return np.asarray(X, dtype=np.float64).reshape(len(X), -1)
         return self.codec.transform(X)
 
-    def merge(self, knowledge: Knowledge, y: NDArray, standardised: Any) -> Merged:
+    def merge(self, knowledge: Knowledge, y: NDArray) -> Merged:
         """Rows with a weight, those with identical X and y as one.
 
         Parameters
         ----------
         knowledge : Knowledge
+            Its outputs in the units of y.
         y : ndarray of shape (n,) or (n, n_targets)
             Class codes or standardised targets of all rows.
-        standardised : callable
-            Puts outputs into the units of y.
         """
         X, y = self.rows.X, y[self.kept]
         weight = np.ones(len(y)) if self.rows.weight is None else self.rows.weight[self.kept]
@@ -101,7 +100,7 @@ class Merger:
         total = np.bincount(inverse, weight)
         outputs = knowledge.outputs
         if outputs is not None:
-            outputs = _averaged(standardised(outputs.take(self.kept)), inverse, weight, total)
+            outputs = _averaged(outputs.take(self.kept), inverse, weight, total)
         seen = np.bincount(inverse, ~knowledge.unseen[self.kept])
         return Merged(
             _safe_indexing(X, self.kept[first]),

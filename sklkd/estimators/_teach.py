@@ -18,7 +18,7 @@ from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students import InputEncoder
 from sklkd.students._resolve import Student, as_input, fill_module
-from sklkd.students._train import initialize, train
+from sklkd.students._train import forward, initialize, train
 from sklkd.teachers import Outputs, Teacher
 from sklkd.transfer import UNLABELLED, TransferSet
 
@@ -153,7 +153,4 @@ def pad_labels(y: NDArray, n_extra: int) -> torch.Tensor:
 
 def answers(encoder: Any, net: NeuralNet, X: Any) -> NDArray[np.float64]:
     """A trained student's logits or standardised targets."""
-    inputs = as_input(encoder.transform(X))
-    with torch.inference_mode():
-        parts = [net.module_(part.to(net.device)) for part in inputs.split(4096)]
-    return torch.cat([part[0] if isinstance(part, tuple) else part for part in parts]).cpu().numpy().astype(float)
+    return forward(net.module_, as_input(encoder.transform(X)), net.device).numpy().astype(float)

@@ -41,8 +41,7 @@ class Objective(nn.Module):
         """Make the losses' learnt parts for a student, of which a few rows are given."""
 
     def forward(self, y_pred: Tensor, y: Tensor) -> Tensor:
-        if isinstance(y_pred, tuple):
-            y_pred = y_pred[0]
+        y_pred = logits_of(y_pred)
         if self.rows is None or self.hard_weight == 1:
             return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
         total: Any = 0.0
@@ -60,6 +59,11 @@ class Objective(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         # batches are passing through, not part of what was learnt
         return {**self.__dict__, "rows": None, "features": {}}
+
+
+def logits_of(output: Any) -> Tensor:
+    """What a module answers with: of several outputs the first, as skorch has it."""
+    return output[0] if isinstance(output, tuple) else output
 
 
 def hard_loss(y_pred: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from skorch import NeuralNet
 from torch import nn
 
+from sklkd.losses._objective import logits_of
 from sklkd.students._encoder import InputEncoder
 from sklkd.students._net import distilled_class
 from sklkd.students._sizes import SIZES, architecture, bin_edges
@@ -105,7 +106,7 @@ def check_output(net: NeuralNet, inputs: torch.Tensor, n_outputs: int) -> None:
     with torch.no_grad():
         out = net.module_(inputs[:2].to(net.device))
     net.module_.train(training)
-    out = out[0] if isinstance(out, tuple) else out
+    out = logits_of(out)
     if out.ndim != 2 or out.shape[1] != n_outputs:
         raise ValueError(
             f"student must give {n_outputs} outputs per row (one logit per class, or one per target), got an output "
@@ -115,6 +116,4 @@ def check_output(net: NeuralNet, inputs: torch.Tensor, n_outputs: int) -> None:
 
 def as_input(encoded: Any) -> torch.Tensor:
     """Encoded rows as the float32 tensor that students train on."""
-    if hasattr(encoded, "toarray"):
-        encoded = encoded.toarray()
     return torch.from_numpy(np.ascontiguousarray(np.asarray(encoded), dtype=np.float32))
