@@ -247,7 +247,7 @@ def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> lis
     Raises
     ------
     TypeError
-        Where something is not a :class:`~sklkd.losses.Loss`, or compares features or relations.
+        Where something is not a :class:`~sklkd.losses.Loss`.
     ValueError
         Where a name repeats, contains "__" or is a parameter's, or a loss has no meaning for the task.
     """
@@ -260,11 +260,6 @@ def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> lis
         if task not in one.tasks:
             raise ValueError(
                 f"loss: {type(one).__name__} has no meaning for {task}, only for {' and '.join(one.tasks)}."
-            )
-        if one.knowledge != "response":
-            raise TypeError(
-                f"loss: {type(one).__name__} compares {one.knowledge} knowledge, with which estimators cannot train "
-                "yet: pass a response loss such as SoftTargetLoss, or call it by itself on two tensors."
             )
         one.check()
     return [(name, clone(one)) for name, one in pairs]

@@ -17,12 +17,14 @@ from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.augment import MUNGE
 from sklkd.estimators._base import check_losses, check_names, tags_of
 from sklkd.estimators._hard_weight import choose_hard_weight
+from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
 from sklkd.estimators._targets import check_scale, check_weight, check_weighted_classes
 from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
+from sklkd.losses import Loss
 from sklkd.students._resolve import resolve_student
 from sklkd.students._train import keep_units, learnt_losses, logits_to_proba
 from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
@@ -31,6 +33,8 @@ SYNTHETIC_ROWS, COPIES = 60_000, 10  # at most; more pays little against what th
 # In-sample answers of deep trees are the labels, nearly. Beside synthetic rows they count as much as labels deserve;
 # the labels' own term, a mean over the same rows, does not change. Measured on churn, credit_g and vehicle: 1.5 to 3 %
 IN_SAMPLE = 0.02
+# The labels' share where nothing else trains the output layer; what a hint is worth is its weight
+BESIDE_HIDDEN = 0.5
 
 
 class Distillation:
@@ -51,6 +55,7 @@ class Distillation:
         """Fit the teacher where needed, gather what it knows, train the student."""
         est = self.est
         losses = check_losses(est.loss, est._default_loss(), est._task, set(est.get_params(deep=False)))
+        check_hard_weight(est.hard_weight, losses)
         self.spread = any(loss.needs_spread for _, loss in losses)
         student = resolve_student(est.student)
         teacher = given_teacher(est, teacher_outputs, [name for name, _ in losses])
@@ -72,6 +77,7 @@ class Distillation:
             n_jobs=est.n_jobs,
         )
         self.teacher = knowledge.teacher
+        layers = TeacherLayers(losses if est.hard_weight != 1 else [], self.teacher, self._in_units)
         if knowledge.outputs is not None:
             knowledge = replace(knowledge, outputs=self._standardised(knowledge.outputs))
         merged = merger.merge(knowledge, self._numbers(y))
@@ -81,7 +87,9 @@ class Distillation:
         est.teacher_, est.teacher_refitted_ = (self.teacher.estimator if est.keep_teacher else None), not kept
         est.cv_, est.loss_ = knowledge.source, self._as_given(losses)
         est._allow_nan = self._takes_missing(merged)
-        est.hard_weight_, est.hard_weight_reason_ = self._choose_hard_weight(merged, teacher, fitter, sample_seed)
+        est.hard_weight_, est.hard_weight_reason_ = self._choose_hard_weight(
+            merged, losses, teacher, fitter, sample_seed
+        )
         if est.hard_weight_ == 1:
             losses = []
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
@@ -98,6 +106,7 @@ class Distillation:
             losses,
             est.hard_weight_,
             self.teacher,
+            layers=layers,
             seed=train_seed,
             verbose=est.verbose,
         )
@@ -125,7 +134,8 @@ class Distillation:
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         seed = int(check_random_state(est.random_state).randint(2**31 - 1))
         net = copy.deepcopy(est.student_)
-        est.student_ = teach_more(est.encoder_, net, self.task, merged, extra, losses, seed=seed)
+        layers = TeacherLayers(losses, self.teacher, self._in_units) if losses else None
+        est.student_ = teach_more(est.encoder_, net, self.task, merged, extra, losses, layers=layers, seed=seed)
         if losses:
             est.loss_ = self._as_given(learnt_losses(est.student_))
         est.history_ = est.student_.history
@@ -154,9 +164,15 @@ class Distillation:
             return Task(True, len(self.classes))
         return Task(False, len(self.est._center))
 
-    def _choose_hard_weight(self, merged: Merged, teacher: Any, fitter: TeacherFitter, seed: int) -> tuple[float, str]:
+    def _choose_hard_weight(
+        self, merged: Merged, losses: list[tuple[str, Loss]], teacher: Any, fitter: TeacherFitter, seed: int
+    ) -> tuple[float, str]:
         if self.est.hard_weight != "auto":
             return float(self.est.hard_weight), "given"
+        if losses[0][1].always_alone:
+            return 0.0, f"constant: {type(losses[0][1]).__name__} trains alone"
+        if not any(loss.teaches_output for _, loss in losses):
+            return BESIDE_HIDDEN, "constant: no loss compares outputs, so that labels alone teach the last layer"
         labels = merged.y * self.est._scale + self.est._center if self.classes is None else self.classes[merged.y]
         return choose_hard_weight(
             merged,
@@ -182,6 +198,10 @@ class Distillation:
             return np.searchsorted(self.classes, y)
         return (y.reshape(len(y), -1) - self.est._center) / self.est._scale
 
+    def _in_units(self, values: NDArray) -> NDArray:
+        """Values of a regression teacher, (..., n_targets), in units of the target's standard deviation."""
+        return values if self.classes is not None else (values - self.est._center) / self.est._scale
+
     def _standardised(self, outputs: Any) -> Outputs:
         """Outputs of a regression teacher in units of the target's standard deviation."""
         if self.classes is not None:
@@ -191,7 +211,7 @@ class Distillation:
                 f"the teacher gives {outputs.values.shape[1]} value(s) per row, but y has {len(self.est._center)}."
             )
         spread = None if outputs.spread is None else outputs.spread / self.est._scale
-        return replace(outputs, values=(outputs.values - self.est._center) / self.est._scale, spread=spread)
+        return replace(outputs, values=self._in_units(outputs.values), spread=spread)
 
     def _ask(self, X: Any) -> Outputs:
         if not self.teacher.answers_new_rows:
@@ -249,6 +269,23 @@ class Distillation:
                 TeacherWarning,
                 stacklevel=5,
             )
+
+
+def check_hard_weight(hard_weight: Any, losses: list[tuple[str, Loss]]) -> None:
+    """Raise where nothing would train the student's output, or where a loss that trains alone is not by itself."""
+    for _, loss in losses:
+        if loss.always_alone and (len(losses) > 1 or hard_weight not in ("auto", 0, 1)):
+            what = f"{len(losses)} losses" if len(losses) > 1 else f"hard_weight={hard_weight}"
+            raise ValueError(
+                f"{type(loss).__name__} trains alone, without labels or other losses; got {what}. Pass it by itself, "
+                "with hard_weight='auto'."
+            )
+    if hard_weight == 0 and not any(loss.teaches_output for _, loss in losses):
+        names = ", ".join(type(loss).__name__ for _, loss in losses)
+        raise ValueError(
+            f"hard_weight must be > 0 with losses on hidden layers alone ({names}), which do not train the student's "
+            "output; got hard_weight=0. Raise it, or add a loss on outputs such as SoftTargetLoss."
+        )
 
 
 def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str]) -> Any:

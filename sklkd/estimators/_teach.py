@@ -12,15 +12,16 @@ from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
 
 from sklkd._sklearn import _safe_indexing
+from sklkd.estimators._layers import TeacherLayers, joined
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._own_steps import fit_steps
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students import InputEncoder
 from sklkd.students._resolve import Student, as_input, fill_module
-from sklkd.students._train import forward, initialize, train
+from sklkd.students._train import forward, initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs, Teacher
-from sklkd.transfer import UNLABELLED, TransferSet
+from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
 
 THRESHOLD_ROWS = 2_000  # rows on which a teacher's thresholds are mapped back to the user's columns
 
@@ -51,6 +52,7 @@ def teach(
     hard_weight: float,
     teacher: Teacher,
     *,
+    layers: TeacherLayers | None = None,
     seed: int,
     verbose: int = 0,
 ) -> tuple[Any, NeuralNet]:
@@ -69,7 +71,9 @@ def teach(
         Clones of this fit's own; empty for labels alone.
     hard_weight : float
     teacher : Teacher
-        Asked for thresholds and features.
+        Asked for thresholds.
+    layers : TeacherLayers or None
+        Of the same losses, for those that compare hidden layers.
     seed : int
     verbose : int
 
@@ -83,11 +87,10 @@ def teach(
     encoder, encoded = fit_encoder(student, merged)
     thresholds = column_thresholds(student, teacher, merged, seed)
     fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds, task.classification)
-    objective = Objective(losses, hard_weight)
     inputs = as_input(encoded)
-    net = initialize(student.net, objective, inputs[:2], seed, verbose)
-    rows = transfer_set(inputs, merged, encoder, extra, losses)
-    return encoder, train(net, rows, seed, n_outputs=task.n_outputs)
+    known = known_layers(layers, losses, merged, extra)
+    net = initialize(student.net, Objective(losses, hard_weight), inputs[:2], known[0], seed, verbose)
+    return encoder, train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed)
 
 
 def teach_more(
@@ -98,26 +101,69 @@ def teach_more(
     extra: list[Unlabelled],
     losses: list[tuple[str, Loss]],
     *,
+    layers: TeacherLayers | None = None,
     seed: int,
 ) -> NeuralNet:
     """Train a trained net further on new rows."""
-    rows = transfer_set(as_input(encoder.transform(merged.X)), merged, encoder, extra, losses)
-    return train(net, rows, seed, n_outputs=task.n_outputs, continued=True)
+    inputs, known = as_input(encoder.transform(merged.X)), known_layers(layers, losses, merged, extra)
+    return train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed, continued=True)
 
 
-def transfer_set(
-    inputs: torch.Tensor, merged: Merged, encoder: Any, extra: list[Unlabelled], losses: list[tuple[str, Loss]]
-) -> TransferSet:
-    """Labelled rows, then unlabelled ones, with what each loss needs of the teacher."""
+def known_layers(
+    layers: TeacherLayers | None, losses: list[tuple[str, Loss]], merged: Merged, extra: list[Unlabelled]
+) -> list[list[Any]]:
+    """For the labelled rows, and for each lot of the others, the teacher's layers that each loss compares."""
+    if layers is None or not losses:
+        return [[None] * len(losses) for _ in (merged, *extra)]
+    return [layers.of(part.X, part.outputs) for part in (merged, *extra)]
+
+
+def train_on(
+    net: NeuralNet,
+    task: Task,
+    encoder: Any,
+    inputs: torch.Tensor,
+    merged: Merged,
+    extra: list[Unlabelled],
+    losses: list[tuple[str, Loss]],
+    known: list[list[Any]],
+    *,
+    seed: int,
+    continued: bool = False,
+) -> NeuralNet:
+    """Train an initialised net on labelled rows, then unlabelled ones, with what each loss needs of the teacher."""
     parts = [inputs, *(as_input(encoder.transform(part.X)) for part in extra)]
     weight = np.concatenate([merged.weight, *(part.weight for part in extra)])
-    outputs: list[Any] = [merged.outputs, *(part.outputs for part in extra)]
-    return TransferSet(
+    told: list[Any] = [merged.outputs, *(part.outputs for part in extra)]
+    outputs: Any = Outputs.concatenate(told) if losses else None
+    features = joined(known)
+    rows = TransferSet(
         torch.cat(parts),
         pad_labels(merged.y, sum(len(part) for part in parts[1:])),
         None if np.allclose(weight, weight[0]) else torch.from_numpy(weight.astype(np.float32)),
-        [loss.target(Outputs.concatenate(outputs)) for _, loss in losses],
+        [
+            loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, net.device)
+            for (_, loss), layer in zip(losses, features, strict=True)
+        ],
     )
+    train(net, rows, seed, n_outputs=task.n_outputs, continued=continued)
+    if losses:
+        reuse_output_layers(net, inputs[:2], features, linear_answers(outputs))
+    return net
+
+
+def linear_answers(outputs: Outputs) -> torch.Tensor:
+    """Values, or logits with a mean of 0: those of log-probabilities too are linear in the layer before a softmax."""
+    if outputs.values is not None:
+        return torch.from_numpy(outputs.values)
+    return torch.from_numpy(outputs.logits - outputs.logits.mean(axis=1, keepdims=True))
+
+
+def prepared(loss: Loss, features: Any, device: Any) -> Any:
+    """What a loss makes of the teacher's layers, once for all rows; its learnt parts are where the student is."""
+    with torch.no_grad():
+        made = loss.prepare(map_tensors(lambda layer: layer.to(device), features))
+    return map_tensors(lambda layer: layer.cpu(), made)
 
 
 def fit_encoder(student: Student, merged: Merged) -> tuple[Any, Any]:

@@ -39,6 +39,12 @@ class Loss(BaseEstimator, nn.Module):
         How many layers of each side one call compares: 0 for outputs, 1 for features, 2 between layers.
     needs_y : bool
         Whether ``compare`` needs the labels.
+    teaches_output : bool
+        Whether it is enough to train what the student answers; labels have to help those that end at a hidden layer.
+    always_alone : bool
+        Whether nothing else may train the student, in any epoch.
+    reads_leaves : bool
+        Whether the teacher's side may be the leaves of its trees, which are codes and no numbers.
     needs_spread : bool
         Whether ``target`` needs ``outputs.spread``, the disagreement of an ensemble's members.
     """
@@ -47,6 +53,9 @@ class Loss(BaseEstimator, nn.Module):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
     n_layers: ClassVar[int] = 0
     needs_y: ClassVar[bool] = False
+    teaches_output: ClassVar[bool] = True
+    always_alone: ClassVar[bool] = False
+    reads_leaves: ClassVar[bool] = False
 
     def __init__(self, *, weight: float = 1.0):
         nn.Module.__init__(self)
@@ -76,7 +85,14 @@ class Loss(BaseEstimator, nn.Module):
 
     def alone(self, epoch: int) -> bool:
         """Whether the epoch belongs to a stage that trains only the losses that answer true, and no labels."""
-        return False
+        return self.always_alone
+
+    def output_layer(self, teacher: Any, logits: Tensor) -> nn.Linear | None:
+        """What takes the place of the student's last layer after training; None leaves it.
+
+        Given the teacher's features of rows and its logits for them (for regression its values).
+        """
+        return None
 
     def prepare(self, teacher: Any) -> Any:
         """What of the teacher's side does not change over batches: a tensor or a tuple of tensors, row by row."""

@@ -10,10 +10,10 @@ from torch import Tensor
 from sklkd.losses._base import check_number
 from sklkd.losses._feature import check_integer
 from sklkd.losses._geometry import unit_rows
-from sklkd.losses._relation import RelationLoss
+from sklkd.losses._relation import SimilarityLoss
 
 
-class CCLoss(RelationLoss):
+class CCLoss(SimilarityLoss):
     r"""Correlations between the rows of a batch, by a kernel [1]_.
 
     .. math:: \frac{1}{n^2} \| K^s - K^t \|^2, \qquad
@@ -30,7 +30,7 @@ class CCLoss(RelationLoss):
     weight : float, default=1.0
         Factor of this loss in the objective.
     student_layer, teacher_layer : str, default=None
-        Names of the layers; None is the last hidden layer.
+        Names of the layers; None is the last hidden layer, of trees ``"leaves"``.
 
     Raises
     ------
@@ -43,6 +43,9 @@ class CCLoss(RelationLoss):
     A row of zeros has cosine 0 with every row and gets no gradient. A batch of one row gives 0, unless one side is
     all zeros. Public codes by this name differ: one multiplies the differences of neighbouring rows, which depends on
     their order and needs equal widths; one does not normalise the rows, nor square the norm.
+
+    Of an ensemble of trees, integers of shape (n_rows, n_trees) are the leaves of its rows: the teacher's cosine of two
+    rows is the share of trees in which they meet. That is what None means for such a teacher.
 
     References
     ----------
@@ -76,17 +79,17 @@ class CCLoss(RelationLoss):
         check_integer("order", self.order, 1)
 
     def prepare(self, teacher: Tensor) -> Tensor:
-        """The teacher's features as vectors of norm 1."""
-        return unit_rows(super().prepare(teacher))
+        """The teacher's features as vectors of norm 1; leaves as they are."""
+        teacher = super().prepare(teacher)
+        return unit_rows(teacher) if teacher.is_floating_point() else teacher
 
     def compare(
         self, student: Tensor, target: Tensor, y: Tensor | None = None, sample_weight: Tensor | None = None
     ) -> Tensor:
         student = unit_rows(self.vectors(student, target))
-        return (self._kernel(student) - self._kernel(target)).square().mean()
+        return (self._kernel(student @ student.T) - self._kernel(self.products(target, student.dtype))).square().mean()
 
-    def _kernel(self, x: Tensor) -> Tensor:
-        cosines = x @ x.T
+    def _kernel(self, cosines: Tensor) -> Tensor:
         kernel = torch.zeros_like(cosines)
         for p in range(1, self.order + 1):  # the constant of p = 0 cancels
             kernel = kernel + math.exp(-2 * self.gamma) * (2 * self.gamma) ** p / math.factorial(p) * cosines**p

@@ -28,6 +28,7 @@ class FeatureLoss(Loss):
 
     knowledge: ClassVar[str] = "feature"
     n_layers: ClassVar[int] = 1
+    teaches_output: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -39,6 +40,11 @@ class FeatureLoss(Loss):
         super().__init__(weight=weight)
         self.student_layer = student_layer
         self.teacher_layer = teacher_layer
+
+    def check(self) -> None:
+        super().check()
+        for name in ("student_layer", "teacher_layer"):
+            check_layer(name, getattr(self, name), self.n_layers)
 
 
 class ProjectedLoss(FeatureLoss):
@@ -201,6 +207,16 @@ def at_same_positions(student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return student, target
     size = (min(student.shape[2], target.shape[2]), min(student.shape[3], target.shape[3]))
     return F.adaptive_avg_pool2d(student, size), F.adaptive_avg_pool2d(target, size)
+
+
+def check_layer(name: str, value: Any, n_layers: int) -> None:
+    """Raise unless a parameter names a layer (several of them, between layers) or is None."""
+    if n_layers == 1 and not (value is None or isinstance(value, str)):
+        raise TypeError(f"{name} must be the name of a layer or None, got {name}={value!r}.")
+    if n_layers > 1 and value is not None:
+        named = isinstance(value, (tuple, list)) and all(isinstance(one, str) for one in value)
+        if not named or len(value) == 0:
+            raise TypeError(f"{name} must be a tuple of names of layers or None, got {name}={value!r}.")
 
 
 def check_integer(name: str, value: Any, low: int) -> None:

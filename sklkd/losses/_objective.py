@@ -23,38 +23,47 @@ class Objective(nn.Module):
         Built losses.
     hard_weight : float
         Between 0 (teacher alone) and 1 (labels alone).
-    taps : list of (tuple of str), default=None
-        For each loss, the student's layers that it compares; empty for the student's output.
+    taps : list of tuple, default=None
+        For each loss, where the student's layers that it compares are read; empty for the student's output.
     """
 
-    def __init__(self, losses: list[tuple[str, Loss]], hard_weight: float, taps: list[tuple[str, ...]] | None = None):
+    def __init__(self, losses: list[tuple[str, Loss]], hard_weight: float, taps: list[tuple] | None = None):
         super().__init__()
         self.names = [name for name, _ in losses]
         self.losses = nn.ModuleList([loss for _, loss in losses])
         self.hard_weight = float(hard_weight)
         self.taps = [()] * len(losses) if taps is None else taps
-        # what the net sets before each step: the rows of the batch, and the activations of the tapped layers
+        # what the net sets before each step: the epoch, the rows of the batch, the activations of the tapped layers
+        self.epoch = 0
         self.rows: Any = None
-        self.features: dict[str, Tensor] = {}
+        self.features: dict[Any, Tensor] = {}
 
-    def build(self, module: nn.Module, sample: Tensor) -> None:
-        """Make the losses' learnt parts for a student, of which a few rows are given."""
+    def stage(self, epoch: int) -> list[tuple[int, Loss]]:
+        """The losses, with their numbers, that train by themselves in an epoch; none where all of them train."""
+        losses: Any = enumerate(self.losses)
+        return [(k, loss) for k, loss in losses if loss.alone(epoch)]
 
     def forward(self, y_pred: Tensor, y: Tensor) -> Tensor:
         y_pred = logits_of(y_pred)
         if self.rows is None or self.hard_weight == 1:
             return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
+        alone = self.stage(self.epoch)
+        if alone:
+            return sum(loss.weight * self._value(k, loss, y_pred, y) for k, loss in alone)
         total: Any = 0.0
         if self.hard_weight > 0:
             total = self.hard_weight * hard_loss(y_pred, y, self.rows.weight)
         parts: Any = self.losses
-        for loss, layers, target in zip(parts, self.taps, self.rows.targets, strict=True):
-            student: Any = tuple(self.features[layer] for layer in layers) if layers else y_pred
-            if len(layers) == 1:
-                student = student[0]
-            value = loss.compare(student, target, y if loss.needs_y else None, self.rows.weight)
-            total = total + (1 - self.hard_weight) * loss.weight * value
+        for k, loss in enumerate(parts):
+            ramp = loss.ramp(self.epoch)
+            if ramp > 0:
+                total = total + (1 - self.hard_weight) * loss.weight * ramp * self._value(k, loss, y_pred, y)
         return total
+
+    def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
+        layers = tuple(self.features[tap] for tap in self.taps[k])
+        student = y_pred if loss.n_layers == 0 else layers[0] if loss.n_layers == 1 else layers
+        return loss.compare(student, self.rows.targets[k], y if loss.needs_y else None, self.rows.weight)
 
     def __getstate__(self) -> dict[str, Any]:
         # batches are passing through, not part of what was learnt

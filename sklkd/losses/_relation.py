@@ -29,6 +29,8 @@ class RelationLoss(FeatureLoss):
 
     def prepare(self, teacher: Tensor) -> Tensor:
         """The teacher's features as vectors, (n_rows, width)."""
+        if self.reads_leaves and isinstance(teacher, Tensor) and not teacher.is_floating_point():
+            return teacher
         check_features(self, teacher)
         return teacher.flatten(1)
 
@@ -37,6 +39,21 @@ class RelationLoss(FeatureLoss):
         check_features(self, student)
         check_rows(self, student, target)
         return student.flatten(1)
+
+
+class SimilarityLoss(RelationLoss):
+    """Base of the losses on similarities between rows, which trees state themselves.
+
+    The teacher's side may be the leaves of its trees, integers of shape (n_rows, n_trees): the similarity of two rows
+    is then the share of trees in which they meet, the proximity of a random forest. That is the cosine between the 0/1
+    vectors of their leaves, so that it stands where the cosine of features does.
+    """
+
+    reads_leaves: ClassVar[bool] = True
+
+    def products(self, target: Tensor, dtype: torch.dtype) -> Tensor:
+        """The teacher's inner products (n_rows, n_rows), from what ``prepare`` has made of its side."""
+        return target @ target.T if target.is_floating_point() else proximity(target, dtype)
 
 
 class BetweenLayersLoss(FeatureLoss):
@@ -63,6 +80,13 @@ class BetweenLayersLoss(FeatureLoss):
     ):
         super().__init__(weight=weight, student_layer=student_layer, teacher_layer=teacher_layer)
         self.register_module("projectors_", None)
+
+    def check(self) -> None:
+        super().check()
+        for name in ("student_layer", "teacher_layer"):
+            layers = getattr(self, name)
+            if layers is not None and len(layers) != 2:
+                raise ValueError(f"{name} must name two layers, got {name}={layers!r}.")
 
     def build(self, student_shape: Any, teacher_shape: Any) -> None:
         """Make a projector for each layer whose width (number of channels) differs from the teacher's."""
@@ -108,6 +132,20 @@ def check_rows(loss: Loss, one: Tensor, other: Tensor) -> None:
         raise ValueError(
             f"{type(loss).__name__} compares layers on the same rows, got {len(one)} and {len(other)} rows."
         )
+
+
+def proximity(leaves: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Share of trees in which two rows meet in a leaf, (n_rows, n_rows).
+
+    Examples
+    --------
+    >>> import torch
+    >>> proximity(torch.tensor([[3, 8], [3, 9]]))
+    tensor([[1.0000, 0.5000],
+            [0.5000, 1.0000]])
+    """
+    leaves = leaves.to(dtype)
+    return 1 - torch.cdist(leaves, leaves, p=0) / leaves.shape[1]
 
 
 def over_mean(distances: Tensor) -> Tensor:

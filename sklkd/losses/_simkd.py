@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,11 @@ class SimKDLoss(HintLoss):
     .. math:: L = \frac{1}{B D} \sum_{b, d} (r(s_b)_d - t_{bd})^2
 
     In a fit, ``r`` is a learnt Linear (1x1 convolution for maps), starting as the identity where the widths are equal,
-    and the teacher's columns are standardised once. Called by itself, the loss compares equal widths as they are.
+    and the teacher's columns are standardised once. It trains alone, without labels, and afterwards the teacher's
+    classifier takes the place of the student's last layer. That classifier is read off the teacher's answers, as the
+    linear map from its features to its logits with the least squared error: the teacher's own where its last layer is
+    linear, and a substitute for one where it has none, as trees. Called by itself, the loss compares equal widths as
+    they are.
 
     Parameters
     ----------
@@ -39,6 +45,18 @@ class SimKDLoss(HintLoss):
     >>> SimKDLoss()(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 4.0]]))
     tensor(2.)
     """
+
+    teaches_output: ClassVar[bool] = True
+    always_alone: ClassVar[bool] = True
+
+    @torch.no_grad()
+    def output_layer(self, teacher: Tensor, logits: Tensor) -> nn.Linear:
+        """The student's last layer: :meth:`head` with the linear map from the teacher's features to its logits."""
+        features = teacher.double().mean((2, 3)) if teacher.ndim == 4 else teacher.double()
+        ones = features.new_ones(len(features), 1)
+        # the least of all solutions where columns depend on each other, and so none of it from a unit that is dead
+        solution = torch.linalg.lstsq(torch.cat([features, ones], 1), logits.double(), driver="gelsd").solution
+        return self.head(solution[:-1].T.contiguous(), solution[-1])
 
     @torch.no_grad()
     def head(self, weight: Tensor, bias: Tensor) -> nn.Linear:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from sklkd.losses._geometry import unit_rows
-from sklkd.losses._relation import RelationLoss
+from sklkd.losses._relation import SimilarityLoss
 
 
-class SPLoss(RelationLoss):
+class SPLoss(SimilarityLoss):
     r"""Similarities between the rows of a batch, as in [1]_.
 
     .. math:: \frac{1}{n^2} \| N(F^s F^{s\top}) - N(F^t F^{t\top}) \|^2
@@ -20,7 +20,7 @@ class SPLoss(RelationLoss):
     weight : float, default=1.0
         Factor of this loss in the objective; 3000 is usual for networks.
     student_layer, teacher_layer : str, default=None
-        Names of the layers; None is the last hidden layer.
+        Names of the layers; None is the last hidden layer, of trees ``"leaves"``.
 
     Raises
     ------
@@ -33,6 +33,9 @@ class SPLoss(RelationLoss):
     The features are not centred: an offset that all rows share makes all similarities equal. The value falls with the
     batch size. A row of zeros is similar to nothing and gets no gradient. A batch of one row gives 0, unless one side
     is all zeros. One public library divides by the sum of absolute values instead of the norm.
+
+    Of an ensemble of trees, integers of shape (n_rows, n_trees) are the leaves of its rows: the teacher's similarity of
+    two rows is the share of trees in which they meet. That is what None means for such a teacher.
 
     References
     ----------
@@ -51,4 +54,4 @@ class SPLoss(RelationLoss):
         self, student: Tensor, target: Tensor, y: Tensor | None = None, sample_weight: Tensor | None = None
     ) -> Tensor:
         student = self.vectors(student, target)
-        return (unit_rows(student @ student.T) - unit_rows(target @ target.T)).square().mean()
+        return (unit_rows(student @ student.T) - unit_rows(self.products(target, student.dtype))).square().mean()

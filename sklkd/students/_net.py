@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,16 +25,16 @@ class TransferTraining(_Net):
     Nothing that the user's class overrides is replaced: every hook ends in ``super()``.
     """
 
-    def use_objective(self, objective: Any, sample: Tensor) -> None:
-        """Make ``objective`` the criterion, in place of the user's; it is built for the module on a sample of rows."""
+    def use_objective(self, objective: Any, build: Callable[[nn.Module], None]) -> None:
+        """Make ``objective`` the criterion, in place of the user's; ``build`` is called once the module is there."""
         for name in [name for name in vars(self) if name.startswith("criterion__")]:
             delattr(self, name)
         self.criterion = type(objective)
-        self.__dict__["_objective"] = [objective, sample]
+        self.__dict__["_objective"] = [objective, build]
 
     def initialize_criterion(self) -> Any:
-        objective, sample = self.__dict__.pop("_objective")
-        objective.build(self.module_, sample.to(self.device))
+        objective, build = self.__dict__.pop("_objective")
+        build(self.module_)
         self.criterion_ = objective
         return self
 
@@ -61,6 +60,11 @@ class TransferTraining(_Net):
         train, valid = self.train_split(real, np.asarray(real.y), **fit_params)
         train_rows = torch.cat([labelled.nonzero()[:, 0][torch.as_tensor(train.indices)], (~labelled).nonzero()[:, 0]])
         return X.take(train_rows), None if valid is None else real.take(torch.as_tensor(valid.indices))
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        super().on_epoch_begin(net, **kwargs)
+        if hasattr(self.criterion_, "epoch"):
+            self.criterion_.epoch = len(self.history) - 1
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         self._expect(batch)
@@ -146,22 +150,3 @@ class _Loader:
     def __iter__(self) -> Iterator[Batch]:
         for index in self.loader:
             yield Batch(self.rows.take(index).to(self.device))
-
-
-@contextmanager
-def tapped(module: nn.Module, layers: set[str], store: dict[str, Tensor]) -> Iterator[None]:
-    """While it lasts, each forward pass of ``module`` stores the named layers' activations."""
-    handles = []
-    modules = dict(module.named_modules())
-    for layer in layers:
-
-        def keep(_module: nn.Module, _inputs: Any, output: Tensor, layer: str = layer) -> None:
-            store[layer] = output
-
-        handles.append(modules[layer].register_forward_hook(keep))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-        store.clear()

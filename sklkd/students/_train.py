@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective, logits_of
-from sklkd.students._net import tapped
 from sklkd.students._resolve import check_output, trainable
 from sklkd.students._tabular_student import TabularStudent
+from sklkd.students._taps import build_losses, put_output_layer, tapped
 from sklkd.transfer import TransferSet
 
 FORWARD_ROWS = 512  # small enough for the cache, measured 1.2 to 1.8 times faster than 10,000
@@ -48,10 +48,16 @@ def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:
     net.predict_nonlinearity = Unscale(mean, scale)
 
 
-def initialize(net: NeuralNet, objective: Objective, sample: Tensor, seed: int, verbose: int) -> NeuralNet:
-    """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion."""
+def initialize(
+    net: NeuralNet, objective: Objective, sample: Tensor, features: Sequence[Any], seed: int, verbose: int
+) -> NeuralNet:
+    """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion.
+
+    ``sample`` is a few of the student's input rows, ``features`` for each loss the teacher's layers on the training
+    rows.
+    """
     net = trainable(net)
-    net.use_objective(objective, sample)
+    net.use_objective(objective, lambda module: build_losses(objective, module, sample.to(net.device), features))
     if verbose and net.callbacks != "disable":
         # without names: skorch then keeps them apart from the user's
         logs = [PrintLog()] if verbose > 1 and isinstance(net, TabularStudent) else []
@@ -88,9 +94,10 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         n_labelled = int(rows.labelled().sum())
         net.n_epochs_ = 1 if continued and net.max_epochs == "auto" else net.epochs(n_labelled, len(rows))
         options["epochs"] = net.n_epochs_
-    layers = {layer for layers in objective.taps for layer in layers}
+    check_stages(objective, len(net.history) + options.get("epochs", net.max_epochs))
+    taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
-    with torch.random.fork_rng(devices=[]), flushed(), tapped(net.module_, layers, objective.features):
+    with torch.random.fork_rng(devices=[]), flushed(), tapped(net.module_, taps, objective.features):
         torch.manual_seed(seed)
         net.partial_fit(rows, None, **options)
     net.predict_nonlinearity = nonlinearity
@@ -100,6 +107,30 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         if value.is_floating_point() and not value.isfinite().all():
             net.raise_diverged(f"parameter {name!r} is no longer finite")
     return net
+
+
+def check_stages(objective: Objective, n_epochs: int) -> None:
+    """Raise where a first stage of training leaves no epoch in which the output is trained."""
+    last = [loss for _, loss in objective.stage(n_epochs - 1)]
+    if last and not any(loss.teaches_output for loss in last):
+        stage = f"init_epochs={last[0].init_epochs}"  # type: ignore[attr-defined]  # no other loss has a stage
+        raise ValueError(
+            f"init_epochs must be smaller than the number of epochs, got {stage} and {n_epochs} epochs: lower it, or "
+            "raise the student's max_epochs."
+        )
+
+
+def reuse_output_layers(net: NeuralNet, sample: Tensor, features: Sequence[Any], logits: Tensor) -> None:
+    """Put the teacher's classifier into a trained net, where a loss says so.
+
+    ``sample`` is a few input rows; ``features`` for each loss the teacher's layers, and ``logits`` its answers, on all
+    rows that have trained the net.
+    """
+    objective = net.criterion_
+    for loss, taps, teacher in zip(objective.losses, objective.taps, features, strict=True):
+        layer = loss.output_layer(teacher, logits) if teacher is not None else None
+        if layer is not None:
+            put_output_layer(net.module_, sample.to(net.device), taps[0], layer)
 
 
 def forward(module: nn.Module, inputs: Tensor, device: Any) -> Tensor:

@@ -31,7 +31,8 @@ class Teacher:
     ``margins``         (n, n_labels) or, for two classes, (n,) raw margins, or None
     ``predict``         (n,) or (n, n_targets) values of a regressor
     ``spread``          (n,) or (n, n_targets) standard deviation over the members of an ensemble of regressors, or None
-    ``layers``          names and per-row shapes of what ``feature`` gives; ``default_layer`` is what None means
+    ``layers``          names and per-row shapes of what ``feature`` gives; ``default_layer`` is what None means,
+                        ``hidden`` what it means to losses between layers
     ``feature``         (n, ...) numbers of one layer
     ``splits``          the splits of its trees, in the columns that it is given
     ``out_of_bag``      answers for the training rows from members that have not seen them, and ``has_out_of_bag``
@@ -93,6 +94,11 @@ class Teacher:
     def layers(self) -> dict[str, Shape]:
         """Names of the features that this teacher gives, with the shape of one row (None: not known before it ran)."""
         return {}
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Layers on the way to the answer, in that order, of which losses between layers take the last two."""
+        return () if self.default_layer is None else (self.default_layer,)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
         raise NotImplementedError

@@ -20,6 +20,7 @@ class DistilledTeacher(EstimatorTeacher):
     def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
         super().__init__(estimator, classes, seen=seen, missing=missing)
         self.student = self._inner(estimator.student_)
+        self.default_layer = self.student.default_layer
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
@@ -28,6 +29,10 @@ class DistilledTeacher(EstimatorTeacher):
     @property
     def layers(self) -> dict[str, Shape]:
         return self.student.layers
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        return self.student.hidden
 
     def features(self, X: Any, layer: str | None = None) -> np.ndarray:
         return self.student.features(self.estimator.encoder_.transform(X), layer)

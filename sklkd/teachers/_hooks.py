@@ -5,36 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
 
 from sklkd.teachers._base import Shape
 
-LAST_HIDDEN = "last_hidden"
-"""Name of what the last layer with weights is given; with activations written as functions no module returns it."""
+LAST_HIDDEN, PREVIOUS_HIDDEN = "last_hidden", "previous_hidden"
+"""Names of what the last linear or convolutional layer is given, and the one before it; with activations written as
+functions no module returns these."""
+
+
+class Tap(NamedTuple):
+    """Where a layer's values are read: what the module at ``path`` is given, or what it returns."""
+
+    path: str
+    given: bool
 
 
 @dataclass
 class Trace:
-    """The layers of a module: per-row shapes by name in the order of calling, and which one comes last."""
+    """The layers of a module: per-row shapes by name in the order of calling, and what its weighted ones are given."""
 
     shapes: dict[str, Shape] = field(default_factory=dict)
-    last: str | None = None
-    hidden: Shape | None = None
+    weighted: list[tuple[str, Shape]] = field(default_factory=list)
+
+    @property
+    def given(self) -> dict[str, tuple[str, Shape]]:
+        """The hidden layers that are an input: path of the module that takes it, and its shape."""
+        found = {}
+        if len(self.weighted) > 2:
+            found[PREVIOUS_HIDDEN] = self.weighted[-2]
+        if len(self.weighted) > 1:
+            found[LAST_HIDDEN] = self.weighted[-1]
+        return {name: place for name, place in found.items() if name not in self.shapes}
 
     @property
     def layers(self) -> dict[str, Shape]:
-        if self.hidden is None or LAST_HIDDEN in self.shapes:
-            return self.shapes
-        return {**self.shapes, LAST_HIDDEN: self.hidden}
+        return self.shapes | {name: shape for name, (_, shape) in self.given.items()}
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Names of the last layers in the order of the forward pass: hidden ones, and the output where they are few."""
+        return (*self.given, *([self.weighted[-1][0]] if 0 < len(self.weighted) < 3 else []))
+
+    def tap(self, layer: str) -> Tap:
+        """Where one of ``layers`` is read."""
+        return Tap(self.given[layer][0], True) if layer in self.given else Tap(layer, False)
 
 
 def trace(module: nn.Module, run: Callable[[], Any]) -> Trace:
     """Watch a module answer a few rows."""
     found = Trace()
-    weighted: list[tuple[str, Shape | None]] = []
 
     def note(name: str, part: nn.Module, given: tuple, answer: Any) -> None:
         answer = first(answer)
@@ -42,40 +65,37 @@ def trace(module: nn.Module, run: Callable[[], Any]) -> Trace:
             return
         found.shapes.pop(name, None)
         found.shapes[name] = tuple(answer.shape[1:])
-        if next(part.parameters(recurse=False), None) is not None:
-            hidden = tuple(given[0].shape[1:]) if given and isinstance(given[0], Tensor) else None
-            weighted.append((name, hidden))
+        if is_weighted(part) and given and isinstance(given[0], Tensor):
+            found.weighted.append((name, tuple(given[0].shape[1:])))
 
     with hooked(module, note):
         run()
-    if len(weighted) > 1:
-        found.last, found.hidden = weighted[-1]
     return found
+
+
+def is_weighted(part: nn.Module) -> bool:
+    """Whether a module multiplies by a matrix or kernels of its own, as normalisations do not."""
+    return any(parameter.ndim > 1 for parameter in part.parameters(recurse=False))
 
 
 def declared(module: nn.Module) -> Trace:
     """The layers of a module that cannot be watched: shapes are what its parts say, None where they do not."""
     parts = {name: part for name, part in module.named_modules() if name}
-    found = Trace({name: (getattr(part, "out_features", None),) for name, part in parts.items()})
-    weighted = [name for name, part in parts.items() if next(part.parameters(recurse=False), None) is not None]
-    if len(weighted) > 1:
-        found.last, found.hidden = weighted[-1], (getattr(parts[weighted[-1]], "in_features", None),)
-    return found
+    weighted = [(name, (getattr(part, "in_features", None),)) for name, part in parts.items() if is_weighted(part)]
+    return Trace({name: (getattr(part, "out_features", None),) for name, part in parts.items()}, weighted)
 
 
-def collect(module: nn.Module, layer: str, last: str | None, run: Callable[[], Any]) -> np.ndarray:
+def collect(module: nn.Module, layer: str, tap: Tap, run: Callable[[], Any]) -> np.ndarray:
     """What one layer computes while the module answers in batches, all rows together, in float32.
 
     A layer that is called several times in one pass counts with its last call.
     """
-    is_input = layer == LAST_HIDDEN and layer not in dict(module.named_modules())
-    path = last if is_input else layer
     batches: list[np.ndarray] = []
     latest: list[Tensor] = []
 
     def note(name: str, part: nn.Module, given: tuple, answer: Any) -> None:
-        if name == path:
-            latest[:] = [given[0] if is_input else first(answer)]
+        if name == tap.path:
+            latest[:] = [given[0] if tap.given else first(answer)]
         elif name == "":
             batches.extend(one.detach().float().cpu().numpy() for one in latest)
             latest.clear()

@@ -35,6 +35,10 @@ class MLPTeacher(EstimatorTeacher):
     def default_layer(self) -> str | None:  # type: ignore[override]
         return next(reversed(self.layers), None)
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        return tuple(self.layers)
+
     def margins(self, X: Any) -> NDArray[np.float64]:
         last = self._hidden(X, len(self.estimator.coefs_) - 1)
         return last @ self.estimator.coefs_[-1] + self.estimator.intercepts_[-1]

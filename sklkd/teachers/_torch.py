@@ -24,8 +24,9 @@ BATCH = 1024
 class TorchTeacher(Teacher):
     """Base of what has a torch module inside: an adapter says ``module`` and how to ``run`` it.
 
-    Layers: every module path of ``named_modules`` whose answer is a tensor, and ``"last_hidden"``, what the last layer
-    with weights is given. Their shapes are read from the rows that were asked last, or guessed before that.
+    Layers: every module path of ``named_modules`` whose answer is a tensor; ``"last_hidden"``, what the last linear or
+    convolutional layer is given; and ``"previous_hidden"``, what the one before it is given. Their shapes are read from
+    the rows that were asked last, or guessed before that.
     """
 
     takes_codes = True
@@ -53,9 +54,13 @@ class TorchTeacher(Teacher):
     def layers(self) -> dict[str, Shape]:
         return self._trace().layers
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        return self._trace().hidden
+
     def feature(self, X: Any, layer: str) -> np.ndarray:
         self._example = sample(X, 2)
-        return collect(self.module, layer, self._trace().last, partial(self.forward, X))
+        return collect(self.module, layer, self._trace().tap(layer), partial(self.forward, X))
 
     def _trace(self) -> Trace:
         if self._example is not None:

@@ -57,6 +57,10 @@ class WrappedTeacher(Teacher):
     def layers(self) -> dict[str, Shape]:
         return self.inner.layers
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        return self.inner.hidden
+
     def features(self, X: Any, layer: str | None = None) -> np.ndarray:
         return self.inner.features(self.transform(X), layer)
 

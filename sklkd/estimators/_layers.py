@@ -1,0 +1,97 @@
+"""What losses on hidden layers ask of a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sklkd.losses import Loss
+from sklkd.teachers import Outputs, Teacher
+
+OUTPUT = "output"
+"""Layer of every teacher: its answer, as logits or in units of the target's standard deviation."""
+
+
+class TeacherLayers:
+    """The teacher's layers that the losses of a fit compare; each is asked once for the same rows.
+
+    Parameters
+    ----------
+    losses : list of (str, Loss)
+    teacher : Teacher
+    in_units : callable or None
+        Puts values of a regressor into units of the target's standard deviation.
+
+    Raises
+    ------
+    ValueError
+        If the teacher has no such layer; the message lists those that it has.
+    """
+
+    def __init__(
+        self, losses: list[tuple[str, Loss]], teacher: Teacher, in_units: Callable[[NDArray], NDArray] | None = None
+    ):
+        self.losses = [loss for _, loss in losses]
+        self.teacher, self.in_units = teacher, in_units
+        self.names = [teacher_layers(loss, teacher) for loss in self.losses]
+
+    def of(self, X: Any, outputs: Outputs | None) -> list[Any]:
+        """For each loss its layers on some rows: a tensor, a tuple of them between layers, None for losses on outputs.
+
+        ``outputs`` are the teacher's answers for these rows.
+        """
+        asked = {name: self._ask(X, outputs, name) for name in {name for names in self.names for name in names}}
+        sides = [tuple(asked[name] for name in names) for names in self.names]
+        return [
+            None if loss.n_layers == 0 else side[0] if loss.n_layers == 1 else side
+            for loss, side in zip(self.losses, sides, strict=True)
+        ]
+
+    def _ask(self, X: Any, outputs: Any, name: str) -> Tensor:
+        if name == OUTPUT and name not in self.teacher.layers:
+            return as_features(outputs.logits if outputs.values is None else outputs.values)
+        features = self.teacher.features(X, name)
+        if self.in_units is not None and name.rpartition(".")[2] in ("members", "margins"):
+            features = self.in_units(features)
+        return as_features(features)
+
+
+def teacher_layers(loss: Loss, teacher: Teacher) -> tuple[str, ...]:
+    """Names of the teacher's layers that a loss compares."""
+    if loss.n_layers == 0:
+        return ()
+    given: Any = loss.teacher_layer
+    if given is not None:
+        names = (given,) if isinstance(given, str) else tuple(given)
+        return tuple(name if name == OUTPUT else teacher.layer_name(name) for name in names)
+    if loss.reads_leaves and "leaves" in teacher.layers:
+        return ("leaves",)
+    if loss.n_layers == 1:
+        return (teacher.layer_name(None),)
+    return (*teacher.hidden[-2:], OUTPUT)[:2] if teacher.hidden else (teacher.layer_name(None), OUTPUT)
+
+
+def as_features(features: NDArray) -> Tensor:
+    """A teacher's layer as vectors or maps, in float32; codes as small integers."""
+    if features.ndim not in (2, 4):
+        features = features.reshape(len(features), -1)
+    kind = np.int32 if features.dtype.kind in "iu" else np.float32
+    return torch.from_numpy(np.ascontiguousarray(features, dtype=kind))
+
+
+def joined(parts: Sequence[list[Any]]) -> list[Any]:
+    """For each loss its layers on all rows, from those on parts of them."""
+    return [_joined(pieces) for pieces in zip(*parts, strict=True)]
+
+
+def _joined(pieces: Sequence[Any]) -> Any:
+    if pieces[0] is None:
+        return None
+    if isinstance(pieces[0], Tensor):
+        return torch.cat(list(pieces))
+    return tuple(torch.cat(layers) for layers in zip(*pieces, strict=True))

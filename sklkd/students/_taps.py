@@ -1,0 +1,132 @@
+"""Where the losses on hidden layers read a student, and what they are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklkd.losses import Loss
+from sklkd.losses._objective import Objective
+from sklkd.teachers._hooks import Tap, Trace, first, trace
+from sklkd.teachers._torch import evaluating
+
+
+def build_losses(objective: Objective, module: nn.Module, sample: Tensor, features: Sequence[Any]) -> None:
+    """Make what the losses of an objective learn, for a student.
+
+    Parameters
+    ----------
+    objective : Objective
+        Its ``taps`` are set here.
+    module : Module
+        The student.
+    sample : Tensor
+        A few of its input rows.
+    features : sequence
+        For each loss the teacher's layers on the training rows, as it compares them; None for losses on outputs.
+
+    Raises
+    ------
+    ValueError
+        If the student has no such layer; the message lists those that it has.
+    """
+    found = watch(module, sample) if any(loss.n_layers for loss in objective.losses) else Trace()
+    losses: Any = objective.losses
+    for k, (loss, teacher) in enumerate(zip(losses, features, strict=True)):
+        if loss.n_layers == 0:
+            continue
+        names = student_layers(loss, found)
+        objective.taps[k] = tuple(found.tap(name) for name in names)
+        shapes = [found.layers[name] for name in names]
+        loss.build(*(alone_or_tuple(side, loss) for side in (shapes, row_shapes(teacher))))
+        loss.fit_teacher(teacher)
+
+
+def watch(module: nn.Module, sample: Tensor) -> Trace:
+    """The layers of a student, by a forward pass of a few rows."""
+    with torch.no_grad(), evaluating(module):
+        return trace(module, lambda: module(sample))
+
+
+def student_layers(loss: Loss, found: Trace) -> tuple[str, ...]:
+    """Names of the student's layers that a loss compares."""
+    given: Any = loss.student_layer
+    kind = type(loss).__name__
+    if given is None:
+        # one layer must be a hidden one; of two, the second may be the output
+        hidden = tuple(found.given)[-1:] if loss.n_layers == 1 else found.hidden
+        if len(hidden) < loss.n_layers:
+            raise ValueError(
+                f"{kind} compares hidden layers, but the student has too few: use another student, or name layers as "
+                f"student_layer; it has {', '.join(map(repr, found.layers))}."
+            )
+        return hidden
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if name not in found.layers:
+            listed = ", ".join(map(repr, found.layers))
+            raise ValueError(f"student_layer of {kind}: the student has no layer {name!r}; it has {listed}.")
+    return names
+
+
+def row_shapes(teacher: Any) -> list[tuple[int, ...]]:
+    """Shapes of one row of the teacher's layers."""
+    return [tuple(layer.shape[1:]) for layer in ((teacher,) if isinstance(teacher, Tensor) else teacher)]
+
+
+def alone_or_tuple(layers: Sequence[Any], loss: Loss) -> Any:
+    """The layer of a loss that compares one, a tuple of them between layers."""
+    return layers[0] if loss.n_layers == 1 else tuple(layers)
+
+
+@contextmanager
+def tapped(module: nn.Module, taps: set[Tap], store: dict[Any, Tensor]) -> Iterator[None]:
+    """While it lasts, each forward pass of ``module`` stores what is read at the taps."""
+    modules = dict(module.named_modules())
+
+    def keeper(tap: Tap) -> Any:
+        def keep(_module: nn.Module, given: Any, answer: Any) -> None:
+            store[tap] = given[0] if tap.given else first(answer)
+
+        return keep
+
+    handles = [modules[tap.path].register_forward_hook(keeper(tap)) for tap in taps]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        store.clear()
+
+
+def put_output_layer(module: nn.Module, sample: Tensor, tap: Tap, layer: nn.Linear) -> None:
+    """Copy a layer over the student's last one, in place.
+
+    Raises
+    ------
+    ValueError
+        If the student does not end in a Linear layer of that size, on what is read at the tap.
+    """
+    found = watch(module, sample)
+    path = found.weighted[-1][0]
+    last, reads = dict(module.named_modules())[path], Tap(path, True)
+    store: dict[Any, Tensor] = {}
+    fits = isinstance(last, nn.Linear) and last.bias is not None and last.weight.shape == layer.weight.shape
+    if fits:
+        with torch.no_grad(), evaluating(module), tapped(module, {tap, reads}, store):
+            module(sample)
+            hidden = store[tap].mean((2, 3)) if store[tap].ndim == 4 else store[tap]
+            fits = hidden.shape == store[reads].shape and bool(torch.allclose(hidden, store[reads], atol=1e-4))
+    if not fits:
+        raise ValueError(
+            "the teacher's classifier can only replace a Linear layer with a bias that ends the student, and that is "
+            f"given what student_layer names (of maps, the mean over their positions); got {last} at {path!r}. Let "
+            "student_layer be the layer before the output."
+        )
+    with torch.no_grad():
+        last.weight.copy_(layer.weight)  # type: ignore[union-attr,operator]
+        last.bias.copy_(layer.bias)  # type: ignore[union-attr,operator]
