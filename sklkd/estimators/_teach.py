@@ -113,9 +113,10 @@ def known_layers(
     layers: TeacherLayers | None, losses: list[tuple[str, Loss]], merged: Merged, extra: list[Unlabelled]
 ) -> list[list[Any]]:
     """For the labelled rows, and for each lot of the others, the teacher's layers that each loss compares."""
+    parts: list[Any] = [merged, *extra]
     if layers is None or not losses:
-        return [[None] * len(losses) for _ in (merged, *extra)]
-    return [layers.of(part.X, part.outputs) for part in (merged, *extra)]
+        return [[None] * len(losses) for _ in parts]
+    return [layers.of(part.X, part.outputs) for part in parts]
 
 
 def train_on(

@@ -32,7 +32,7 @@ class Objective(nn.Module):
         self.names = [name for name, _ in losses]
         self.losses = nn.ModuleList([loss for _, loss in losses])
         self.hard_weight = float(hard_weight)
-        self.taps = [()] * len(losses) if taps is None else taps
+        self.taps: list[tuple] = [()] * len(losses) if taps is None else taps
         # what the net sets before each step: the epoch, the rows of the batch, the activations of the tapped layers
         self.epoch = 0
         self.rows: Any = None
@@ -47,10 +47,12 @@ class Objective(nn.Module):
         y_pred = logits_of(y_pred)
         if self.rows is None or self.hard_weight == 1:
             return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
-        alone = self.stage(self.epoch)
-        if alone:
-            return sum(loss.weight * self._value(k, loss, y_pred, y) for k, loss in alone)
         total: Any = 0.0
+        alone = self.stage(self.epoch)
+        for k, loss in alone:
+            total = total + loss.weight * self._value(k, loss, y_pred, y)
+        if alone:
+            return total
         if self.hard_weight > 0:
             total = self.hard_weight * hard_loss(y_pred, y, self.rows.weight)
         parts: Any = self.losses

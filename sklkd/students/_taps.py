@@ -128,5 +128,4 @@ def put_output_layer(module: nn.Module, sample: Tensor, tap: Tap, layer: nn.Line
             "student_layer be the layer before the output."
         )
     with torch.no_grad():
-        last.weight.copy_(layer.weight)  # type: ignore[union-attr,operator]
-        last.bias.copy_(layer.bias)  # type: ignore[union-attr,operator]
+        last.load_state_dict(layer.state_dict())

@@ -113,10 +113,9 @@ def check_stages(objective: Objective, n_epochs: int) -> None:
     """Raise where a first stage of training leaves no epoch in which the output is trained."""
     last = [loss for _, loss in objective.stage(n_epochs - 1)]
     if last and not any(loss.teaches_output for loss in last):
-        stage = f"init_epochs={last[0].init_epochs}"  # type: ignore[attr-defined]  # no other loss has a stage
         raise ValueError(
-            f"init_epochs must be smaller than the number of epochs, got {stage} and {n_epochs} epochs: lower it, or "
-            "raise the student's max_epochs."
+            f"the first stage of {type(last[0]).__name__} (init_epochs) must leave epochs in which the output is "
+            f"trained, got {n_epochs} epochs in all: lower init_epochs, or raise the student's max_epochs."
         )
 
 

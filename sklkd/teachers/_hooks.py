@@ -81,7 +81,9 @@ def is_weighted(part: nn.Module) -> bool:
 def declared(module: nn.Module) -> Trace:
     """The layers of a module that cannot be watched: shapes are what its parts say, None where they do not."""
     parts = {name: part for name, part in module.named_modules() if name}
-    weighted = [(name, (getattr(part, "in_features", None),)) for name, part in parts.items() if is_weighted(part)]
+    weighted: list[tuple[str, Shape]] = [
+        (name, (getattr(part, "in_features", None),)) for name, part in parts.items() if is_weighted(part)
+    ]
     return Trace({name: (getattr(part, "out_features", None),) for name, part in parts.items()}, weighted)
 
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.exceptions import DivergedError, SampleWeightWarning, SklkdWarning, TeacherWarning
-from sklkd.losses import DKDLoss, FitNetLoss, RKDDistanceLoss, SoftTargetLoss, SPLoss, TargetLoss
+from sklkd.losses import DKDLoss, FitNetLoss, RKDDistanceLoss, SoftTargetLoss, TargetLoss
 from sklkd.teachers import Precomputed
 
 from .problems import classes, quick, targets
@@ -283,14 +283,3 @@ def test_not_fitted():
 def test_kinds_of_warnings():
     assert issubclass(TeacherWarning, SklkdWarning) and issubclass(SampleWeightWarning, SklkdWarning)
     assert issubclass(SklkdWarning, UserWarning) and issubclass(DivergedError, ValueError)
-
-
-@pytest.mark.parametrize(("loss", "kind"), [(FitNetLoss(), "feature"), (SPLoss(), "relation")])
-def test_losses_of_layers_are_refused_before_the_teacher_is_fitted(loss, kind):
-    class NeverFitted(RandomForestClassifier):
-        def fit(self, X, y, sample_weight=None):
-            raise AssertionError("fitted")
-
-    X, y = classes()
-    with pytest.raises(TypeError, match=f"compares {kind} knowledge, with which estimators cannot train yet"):
-        DistilledClassifier(NeverFitted(), quick(), loss=loss).fit(X, y)
