@@ -367,7 +367,8 @@ class Detached:
 def unseen_value(est, X):
     """The loss between student and teacher on rows that neither has seen."""
     (_, loss), (taps,) = est.loss_[1], est.student_.criterion_.taps[1:]
-    adapter = adapt(est.teacher_, est.classes_)
+    # the embedding of leaves is learnt by the adapter, on the training rows
+    adapter = est._adapter
     layers = TeacherLayers([("", loss)], adapter).of(X, adapter.outputs(X))[0]
     module, store = est.student_.module_, {}
     with torch.no_grad(), tapped(module, set(taps), store):
