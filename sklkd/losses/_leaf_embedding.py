@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from sklkd.losses._feature import HintLoss
 
 
@@ -13,8 +16,9 @@ class LeafEmbeddingLoss(HintLoss):
     For tree ensembles: t is the row's embedding, made from the leaf that it falls into in every tree (GBDT2NN learns
     G = H w, a linear layer on the concatenated one-hot leaves H), so the student learns how the trees divide the
     space and not only what they answer. In a fit, ``r`` is a learnt Linear, starting as the identity where the widths
-    are equal, and the embedding's columns are standardised once. Called by itself, the loss compares equal widths as
-    they are.
+    are equal, and the embedding is centred and divided by one scale for all columns, the root of their mean variance:
+    a column counts by what it carries of the proximities, and the nearly constant one of a booster for nothing. Called
+    by itself, the loss compares equal widths as they are.
 
     Parameters
     ----------
@@ -51,3 +55,9 @@ class LeafEmbeddingLoss(HintLoss):
         teacher_layer: str | None = "leaf_embedding",
     ):
         super().__init__(weight=weight, student_layer=student_layer, teacher_layer=teacher_layer)
+
+    def fit_teacher(self, teacher: Tensor) -> None:
+        """Learn the columns' means and their common scale on the teacher's training rows."""
+        super().fit_teacher(teacher)
+        scale = teacher.std(0, correction=0).square().mean().sqrt()
+        self.standardizer_.scale_ = torch.where(scale > 0, scale, 1.0).expand(teacher.shape[1]).clone()

@@ -25,7 +25,19 @@ from sklearn.utils.validation import validate_data
 from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor
-from sklkd.losses import CorrectedTargetLoss, DISTLoss, DKDLoss, LogitMSELoss, SoftTargetLoss, TargetLoss
+from sklkd.losses import (
+    CorrectedTargetLoss,
+    DISTLoss,
+    DKDLoss,
+    FitNetLoss,
+    FSPLoss,
+    LeafEmbeddingLoss,
+    LogitMSELoss,
+    SimKDLoss,
+    SoftTargetLoss,
+    SPLoss,
+    TargetLoss,
+)
 from sklkd.students import TabularStudent
 
 from .problems import Net, skorch_net
@@ -51,6 +63,7 @@ DEFAULTS = [
     DistilledRegressor(Ridge(), random_state=0),
 ]
 
+SHORT = TabularStudent("tiny", max_epochs=20)
 FORMS = [
     DistilledRegressor(ExtraTreesRegressor(20, random_state=0), random_state=0),
     classifier(cv=None, augment=None),
@@ -70,6 +83,11 @@ FORMS = [
     classifier(loss=[("kd", SoftTargetLoss(temperature=2.0)), ("mse", LogitMSELoss(weight=0.1))]),
     regressor(loss=TargetLoss(kind="huber")),
     regressor(loss=TargetLoss(kind="gaussian")),
+    classifier(loss=FitNetLoss(), student=SHORT),
+    classifier(loss=SimKDLoss(), student=SHORT),
+    classifier(loss=[("kd", SoftTargetLoss()), ("sp", SPLoss(weight=100.0))], student=SHORT),
+    regressor(loss=[("kd", TargetLoss()), ("leaves", LeafEmbeddingLoss())], student=SHORT),
+    regressor(loss=FSPLoss(weight=0.01), student=SHORT),
     classifier(student=TabularStudent("tiny", max_epochs=20, module__hidden=(8,))),
     classifier(student=skorch_net(max_epochs=30)),
     regressor(student=skorch_net(nn.MSELoss, max_epochs=30)),

@@ -21,7 +21,7 @@ def test_reads_the_leaf_embedding_unless_told_otherwise():
     assert LeafEmbeddingLoss(teacher_layer="margins").teacher_layer == "margins"
 
 
-def test_every_column_of_the_embedding_counts_alike():
+def test_a_column_of_the_embedding_counts_by_its_variance():
     rng = np.random.default_rng(0)
     embedding = rng.normal(size=(50, 3)) * [100.0, 1.0, 0.01]
     loss = LeafEmbeddingLoss()
@@ -29,9 +29,17 @@ def test_every_column_of_the_embedding_counts_alike():
     loss.double().fit_teacher(torch.from_numpy(embedding))
     student = torch.zeros(50, 2).double()
     bias = loss.projector_.bias.detach().numpy()
-    # a student of zeros predicts the bias: an error of 1 + bias^2 in each standardised column
+    # a student of zeros predicts the bias, whatever the column
     value = loss(student, torch.from_numpy(embedding)).item()
-    np.testing.assert_allclose(value, np.mean(1 + bias**2), rtol=1e-10)
+    share = embedding.var(0) / embedding.var(0).mean()
+    np.testing.assert_allclose(value, np.mean(share + bias**2), rtol=1e-10)
+
+
+def test_a_constant_embedding_is_left_as_it_is():
+    loss = LeafEmbeddingLoss()
+    loss.build((2,), (3,))
+    loss.fit_teacher(torch.full((4, 3), 2.0))
+    assert torch.equal(loss.prepare(torch.full((4, 3), 3.0)), torch.ones(4, 3))
 
 
 def test_leaf_indices_are_refused():
