@@ -44,7 +44,7 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
     loss : Loss or list of (str, Loss), default=None
         What makes the student like the teacher; see :mod:`sklkd.losses`. None is ``TargetLoss()``. The parameters are
         the estimator's, too: ``loss__delta``, or ``name__delta`` in a list. The objects themselves are
-        not trained; a clone is. Losses of features and relations are refused: this estimator compares outputs.
+        not trained; a clone is. Losses on hidden layers are best added to one on outputs, which they do not train.
     hard_weight : float in [0, 1] or "auto", default="auto"
         Weight w of the targets in what is minimised, ``w * squared_error(y) + (1 - w) * sum(loss.weight * loss)``, all
         in units of the targets' standard deviation. 0 learns from the teacher alone, 1 from the targets alone. "auto"
@@ -52,7 +52,7 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
         teacher on the last quarter, which neither has seen, and takes max(0, (s - 0.2) / 0.8): a poor teacher does no
         harm. For a teacher that may have seen all rows, a clone of it is fitted on the same three quarters, to find out
         and not to teach; a number avoids this cost. Where there are fewer than 50 distinct rows, or the teacher can
-        neither be cloned nor shown to have not seen the rows (a torch module, given outputs), it is 0.1. With "auto",
+        neither be cloned nor shown to have not seen the rows (a torch module, given outputs), it is 0.1; with losses on hidden layers alone 0.5. With "auto",
         in-sample answers for the real rows count that weight (at least 0.02) beside synthetic rows, as they are nearly
         the targets again.
     cv : None, int, splitter, iterable of splits, "oob" or "auto", default="auto"
