@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from sklkd.students._encoder import InputEncoder
 from sklkd.students._sizes import SIZES, Size, architecture
+from sklkd.students._tabular_net import ColumnEncoding
 
 # Numbers of parameters that are aimed at: the least, steps of 1 %, and the presets' own
 AIMS = np.unique(np.r_[1, np.geomspace(100, 1e7, 1_158), [size.max_parameters for size in SIZES.values()]])
 NARROWEST = 4
-# Microseconds of one row through the network: least squares over 72 architectures (benchmarks/latency.py), within
-# -10 to +6 % of what was measured for four fifths of them
-BASE_US, LAYER_US, BINS_US, PARAMETER_US = 31.0, 10.6, 11.4, 0.091e-3
+# Microseconds of one row through the network in torch, rounded from several runs of benchmarks/latency.py, which fits
+# them to 72 architectures; the model was within a tenth of what was measured for most of them on an idle machine
+BASE_US, LAYER_US, BINS_US, PARAMETER_US = 31.0, 10.0, 12.0, 1e-4
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,13 @@ def candidates(table: Table) -> Iterator[Plan]:
     """Architectures of growing size for the data at hand: between the presets, and beyond them."""
     for aim in AIMS:
         yield preset_plan(between_presets(float(aim)), table)
+
+
+def smallest(encoding: ColumnEncoding, n_outputs: int) -> int:
+    """Parameters of the smallest network for the columns of an encoding."""
+    n_numeric, n_gaps, n_levels = (len(part) for part in (encoding.numeric, encoding.gaps, encoding.level_code))
+    table = Table(n_numeric, n_gaps, n_levels, n_outputs, 0, np.zeros(0))
+    return int(next(candidates(table)).costs(table)["max_parameters"])
 
 
 def between_presets(max_parameters: float) -> Size:

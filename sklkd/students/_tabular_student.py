@@ -33,12 +33,12 @@ class TabularStudent(NeuralNet):
         Budget of parameters: 5,000, 100,000 or 400,000. One-hot columns and outputs come first, so very wide data or
         many classes can exceed it. Not used where one of the budgets below is given.
     max_parameters, max_bytes : int, default=None
-        The network is the largest that fits, and never exceeds them, at the latest where it has 10 million parameters.
-        Widths grow with the square root of the budget, up to about 22,000 parameters in one hidden layer, then in
-        three. Bytes are those of the network as it is shipped: parameters in float32, and the encoding's buffers.
+        The network never exceeds them, and is the largest that fits, up to 10 million parameters: that of the nearest
+        preset, its widths scaled by the square root of the ratio of their budgets. Bytes are those of the network as
+        it is shipped: parameters in float32, and the buffers of its encoding.
     max_latency_us : float, default=None
         The same for the microseconds of one row through the network, as modelled, so that the same rows give the same
-        network everywhere: 31, and 10.6 a hidden layer, 11.4 for bins, 0.091 for 1,000 parameters, which is what torch
+        network everywhere: 31, and 10 a hidden layer, 12 for bins, 0.1 for 1,000 parameters, which is about what torch
         took on one thread of one machine. Encoding and checks of the input come on top. Other machines differ by a
         factor; :class:`~sklkd.CompressionCurveDisplay` measures.
     module : type, default=TabularNet
