@@ -27,6 +27,7 @@ from sklkd.students._budget import smallest
 
 SMALLEST, LARGEST, N_SIZES = 1_000, 100_000, 5
 HELD_OUT = 0.25
+FACTOR = 3
 ACROSS = {
     "parameters": ("parameters", "parameters"),
     "bytes": ("n_bytes", "bytes of the network"),
@@ -212,7 +213,7 @@ class CompressionCurveDisplay:
         baseline_kw: dict[str, Any] | None = None,
         teacher_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw the scores, sizes across on a logarithmic axis.
+        """Draw the scores, sizes across, on a logarithmic axis where the largest is above three times the smallest.
 
         Parameters
         ----------
@@ -254,10 +255,11 @@ class CompressionCurveDisplay:
         if self.teacher_score is not None:
             style = {"color": STYLES["teacher"]["color"], "linestyle": ":", "label": "teacher"} | (teacher_kw or {})
             self.teacher_line_ = self.ax_.axhline(sign * self.teacher_score, **style)
-        self.ax_.set_xscale("log")
+        if across.max() > FACTOR * across.min():
+            self.ax_.set_xscale("log")
         thousands(self.ax_.xaxis)
         name = self.score_name.removeprefix("negative ") if negate_score else self.score_name
-        self.ax_.set(xlabel=called, ylabel=name)
+        self.ax_.set(xlabel=called, ylabel=f"{name} ({'lower' if negate_score else 'higher'} is better)")
         self.ax_.spines[["top", "right"]].set_visible(False)
         self.ax_.legend(frameon=False)
         return self

@@ -104,16 +104,16 @@ def distillation_report(
     check_repeats(n_repeats)
     check_baseline(baseline, X_train, y_train, sample_weight_train)
     X = est._check_X(X, reset=False, allow_nan=est._allow_nan)
-    y = est._check_more_y(X, y, None)
+    labels = est._check_more_y(X, y, None)
     weight = check_weight(sample_weight, X)
 
     notes: list[str] = []
-    models = {"teacher": measured_teacher(est, notes), "student": measured_student(est)}
-    models["baseline"] = make_baseline(
-        est, X, y, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
+    found = {"teacher": measured_teacher(est, notes), "student": measured_student(est)}
+    found["baseline"] = make_baseline(
+        est, X, labels, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
     )
-    models = {name: model for name, model in models.items() if model is not None}
-    return _report(est, models, X, y, weight, n_repeats, notes)
+    models = {name: model for name, model in found.items() if model is not None}
+    return _report(est, models, X, labels, weight, n_repeats, notes)
 
 
 def _report(
