@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -261,7 +262,7 @@ class CompressionCurveDisplay:
         name = self.score_name.removeprefix("negative ") if negate_score else self.score_name
         self.ax_.set(xlabel=called, ylabel=f"{name} ({'lower' if negate_score else 'higher'} is better)")
         self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.legend(frameon=False)
+        self.ax_.legend(framealpha=0.8, edgecolor="none")
         return self
 
 
@@ -337,7 +338,13 @@ def _fit_all(est: Any, X: Any, y: Any, sample_weight: Any, sizes: Any, folder: s
         # the same seeds for each, also from a generator of random numbers, which is not used up
         params |= {"random_state": copy.deepcopy(est.random_state), "keep_teacher": True}
         params |= {"student": _student(est.student, size), "memory": folder if est.memory is None else est.memory}
-        return type(est)(**params).fit(X, y, sample_weight=sample_weight)
+        try:
+            return type(est)(**params).fit(X, y, sample_weight=sample_weight)
+        except pickle.PicklingError as error:
+            raise TypeError(
+                "teacher must be one that can be pickled, so that it is fitted only once for all sizes; a lambda in it "
+                "cannot be: make it a function of a module."
+            ) from error
 
     if sizes is not None:
         return [fit(size) for size in sizes]
