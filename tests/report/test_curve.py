@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,9 +22,6 @@ from sklkd import CompressionCurveDisplay, DistilledClassifier, DistilledRegress
 from sklkd.report import _curve
 from sklkd.students import TabularStudent
 from sklkd.teachers import Precomputed
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 SIZES = [100, 400]
 from_estimator = CompressionCurveDisplay.from_estimator
