@@ -48,12 +48,13 @@ class DistilledClassifier(ClassifierMixin, BaseOffline):
     hard_weight : float in [0, 1] or "auto", default="auto"
         Weight w of the labels in what is minimised, ``w * cross_entropy(y) + (1 - w) * sum(loss.weight * loss)``. 0
         learns from the teacher alone, 1 from the labels alone. "auto" trains a student on the labels of three quarters
-        of the rows, finds its share s in the best mixture with the teacher on the last quarter, which neither has
-        seen, and takes max(0, (s - 0.2) / 0.8): a poor teacher does no harm. For a teacher that may have seen all
-        rows, a clone of it is fitted on the same three quarters, to find out and not to teach; a number avoids this
-        cost. Where there are fewer than 50 distinct rows, or the teacher can neither be cloned nor shown to have not
-        seen the rows (a torch module, given outputs), it is 0.1; with losses on hidden layers alone 0.5. With "auto", in-sample answers for the real rows
-        count that weight (at least 0.02) beside synthetic rows, as they are nearly the labels again.
+        of the rows, finds its share s in the best mixture with the teacher on the last quarter, which neither has seen,
+        and takes max(0, (s - 0.2) / 0.8): a poor teacher does no harm. For a teacher that may have seen all rows, a
+        clone of it is fitted on the same three quarters, to find out and not to teach; a number avoids this cost. Where
+        there are fewer than 50 distinct rows, or the teacher can neither be cloned nor shown to have not seen the rows
+        (a torch module, given outputs), it is 0.1; with losses on hidden layers alone 0.5. With "auto", in-sample
+        answers for the real rows count that weight (at least 0.02) beside synthetic rows, as they are nearly the labels
+        again.
     cv : None, int, splitter, iterable of splits, "oob" or "auto", default="auto"
         How the teacher answers for the rows that it was fitted on, of which it may be too sure. None: as it does.
         "oob": by those members of a bagged ensemble that have not seen the row, without a refit; rows that all have

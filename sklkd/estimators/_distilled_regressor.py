@@ -52,9 +52,9 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
         teacher on the last quarter, which neither has seen, and takes max(0, (s - 0.2) / 0.8): a poor teacher does no
         harm. For a teacher that may have seen all rows, a clone of it is fitted on the same three quarters, to find out
         and not to teach; a number avoids this cost. Where there are fewer than 50 distinct rows, or the teacher can
-        neither be cloned nor shown to have not seen the rows (a torch module, given outputs), it is 0.1; with losses on hidden layers alone 0.5. With "auto",
-        in-sample answers for the real rows count that weight (at least 0.02) beside synthetic rows, as they are nearly
-        the targets again.
+        neither be cloned nor shown to have not seen the rows (a torch module, given outputs), it is 0.1; with losses on
+        hidden layers alone 0.5. With "auto", in-sample answers for the real rows count that weight (at least 0.02)
+        beside synthetic rows, as they are nearly the targets again.
     cv : None, int, splitter, iterable of splits, "oob" or "auto", default="auto"
         How the teacher answers for the rows that it was fitted on, of which it may be too sure. None: as it does.
         "oob": by those members of a bagged ensemble that have not seen the row, without a refit; rows that all have

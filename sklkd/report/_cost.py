@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,12 @@ def costs(measured: Measured, row: Any, batch: Any, n_repeats: int) -> dict[str,
         "us_one_row": microseconds(lambda: measured.ask(row), n_repeats),
         "us_per_row": microseconds(lambda: measured.ask(batch), n_repeats) / _num_samples(batch),
     }
+
+
+def check_repeats(n_repeats: int) -> None:
+    """Raise unless something can be timed so often."""
+    if not (isinstance(n_repeats, Integral) and n_repeats >= 1):
+        raise ValueError(f"n_repeats must be an integer >= 1, got n_repeats={n_repeats!r}.")
 
 
 def microseconds(call: Callable[[], Any], n_repeats: int) -> float:

@@ -1,4 +1,4 @@
-"""The report's picture."""
+"""The report's picture, and what all pictures share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,26 @@ STYLES = {
 }
 APART = 0.75
 """Decades."""
+
+
+def pyplot(caller: str) -> Any:
+    """matplotlib.pyplot, or an error that names the extra."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(f"{caller} needs matplotlib: pip install 'sklkd[plot]'.") from error
+    return plt
+
+
+def new_axes(ax: Any, caller: str) -> Any:
+    """The given axes, or those of a new figure."""
+    plt = pyplot(caller)
+    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1] if ax is None else ax
+
+
+def thousands(axis: Any) -> None:
+    """Write numbers on an axis in full."""
+    axis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
 
 
 def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, str], labels: tuple[str, str]) -> Any:
@@ -32,18 +52,13 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
     -------
     matplotlib Axes
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("DistillationReport.plot needs matplotlib: pip install 'sklkd[plot]'.") from error
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    ax = new_axes(ax, "DistillationReport.plot")
     if "teacher" in points:
         ax.axhline(points["teacher"][1], color="0.6", linestyle=":", linewidth=1, zorder=0)
     for model, point in points.items():
         ax.plot(*point, linestyle="none", markersize=9, label=model, **STYLES[model])
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
+    thousands(ax.xaxis)
     logs = {model: float(np.log10(x)) for model, (x, _) in points.items()}
     low, high = min(logs.values()), max(logs.values())
     # texts stand between points that are far apart, and beside those that are not, each time in a third of the width

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -12,7 +11,7 @@ from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._targets import check_weight
 from sklkd.report._baseline import check_baseline, make_baseline
-from sklkd.report._cost import costs
+from sklkd.report._cost import check_repeats, costs
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._quality import closeness, gain_retained, quality
 from sklkd.report._result import DistillationReport
@@ -102,20 +101,19 @@ def distillation_report(
             "pass the last step, and rows that the steps before it have transformed; of a search, its best_estimator_."
         )
     check_is_fitted(est, "student_")
-    if not (isinstance(n_repeats, Integral) and n_repeats >= 1):
-        raise ValueError(f"n_repeats must be an integer >= 1, got n_repeats={n_repeats!r}.")
+    check_repeats(n_repeats)
     check_baseline(baseline, X_train, y_train, sample_weight_train)
     X = est._check_X(X, reset=False, allow_nan=est._allow_nan)
-    y = est._check_more_y(X, y, None)
+    labels = est._check_more_y(X, y, None)
     weight = check_weight(sample_weight, X)
 
     notes: list[str] = []
-    models = {"teacher": measured_teacher(est, notes), "student": measured_student(est)}
-    models["baseline"] = make_baseline(
-        est, X, y, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
+    found = {"teacher": measured_teacher(est, notes), "student": measured_student(est)}
+    found["baseline"] = make_baseline(
+        est, X, labels, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
     )
-    models = {name: model for name, model in models.items() if model is not None}
-    return _report(est, models, X, y, weight, n_repeats, notes)
+    models = {name: model for name, model in found.items() if model is not None}
+    return _report(est, models, X, labels, weight, n_repeats, notes)
 
 
 def _report(
@@ -142,7 +140,10 @@ def _report(
 
 
 def _chosen(est: Any) -> dict[str, str]:
-    """What parameters that were left to "auto" turned out to be."""
+    """What parameters that were left to "auto" turned out to be, and what the labels' share rests on."""
     params = est.get_params(deep=False)
     auto = [name for name, value in params.items() if isinstance(value, str) and value == "auto"]
-    return {name: str(getattr(est, f"{name}_")) for name in auto if hasattr(est, f"{name}_")}
+    chosen = {name: str(getattr(est, f"{name}_")) for name in auto if hasattr(est, f"{name}_")}
+    if "hard_weight" in chosen:
+        chosen["hard_weight"] += f" ({est.hard_weight_reason_})"
+    return chosen

@@ -120,7 +120,8 @@ class DistillationReport:
     n_batch : int
         Rows of the batch that was timed.
     chosen : dict of str to str
-        What those of the estimator's parameters that were "auto" turned out to be.
+        What those of the estimator's parameters that were "auto" turned out to be; of ``hard_weight`` also what it
+        rests on (``hard_weight_reason_``).
     notes : list of str
         What is missing, or has to be known to read the numbers.
     """

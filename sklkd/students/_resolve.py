@@ -15,9 +15,10 @@ from skorch import NeuralNet
 from torch import nn
 
 from sklkd.losses._objective import logits_of
+from sklkd.students._budget import Table, preset_plan, room_for_bins
 from sklkd.students._encoder import InputEncoder
 from sklkd.students._net import distilled_class
-from sklkd.students._sizes import SIZES, architecture, bin_edges
+from sklkd.students._sizes import SIZES, bin_edges
 from sklkd.students._tabular_net import TabularNet
 from sklkd.students._tabular_student import TabularStudent
 
@@ -71,19 +72,39 @@ def fill_module(
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
     values["n_classes" if classification else "n_targets"] = n_outputs
-    if student.tabular and isinstance(encoder, InputEncoder):
-        values |= {"cardinalities": encoder.cardinalities_, "missing": [bool(gap) for gap in encoder.missing_]}
-        budget = net.budget() if isinstance(net, TabularStudent) else SIZES["small"]
-        numeric = sum(levels == 0 for levels in encoder.cardinalities_)
-        n_inputs = numeric + int(encoder.missing_.sum()) + sum(encoder.cardinalities_)
-        hidden, n_bins = architecture(budget, n_inputs, n_outputs)
-        values["hidden"] = hidden
-        values["edges"] = bin_edges(encoded, weight, encoder, thresholds, n_bins, budget.max_bins)
+    if isinstance(net, TabularStudent):
+        net.limits()  # also where they cannot be kept
+    if student.tabular:
+        n_units = 0 if classification else n_outputs
+        values |= _sized(net, encoder, encoded, weight, n_outputs, n_units, thresholds)
     accepted = _arguments(net.module)
     params = net.get_params()
     fill = {f"module__{k}": v for k, v in values.items() if k in accepted and f"module__{k}" not in params}
     if fill:
         net.set_params(**fill)
+
+
+def _sized(
+    net: NeuralNet,
+    encoder: Any,
+    encoded: NDArray,
+    weight: NDArray,
+    n_outputs: int,
+    n_units: int,
+    thresholds: list[tuple[NDArray, NDArray]],
+) -> dict[str, Any]:
+    """A TabularNet's widths, and what it has to know of the columns; the user's own steps give plain numbers."""
+    ours = isinstance(encoder, InputEncoder)
+    levels = encoder.cardinalities_ if ours else [0] * encoded.shape[1]
+    gaps = [bool(gap) for gap in encoder.missing_] if ours else []
+    limited = isinstance(net, TabularStudent) and bool(net.limits())
+    room = room_for_bins(encoded, encoder) if ours and limited else np.zeros(encoded.shape[1], int)
+    table = Table(levels.count(0), sum(gaps), sum(levels), n_outputs, n_units, room)
+    plan = net.plan(table) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], table)
+    if not ours:
+        return {"hidden": plan.hidden}
+    edges = bin_edges(encoded, weight, encoder, thresholds, plan.n_bins, plan.max_bins)
+    return {"cardinalities": levels, "missing": gaps, "hidden": plan.hidden, "edges": edges}
 
 
 def _arguments(module: Any) -> set[str]:

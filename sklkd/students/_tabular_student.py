@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, PassthroughScoring
 from torch import nn
 
+from sklkd.students._budget import Plan, Table, largest_plan, preset_plan
 from sklkd.students._sizes import SIZES, Size
 from sklkd.students._tabular_net import TabularNet
 
@@ -29,7 +31,16 @@ class TabularStudent(NeuralNet):
     ----------
     size : {"tiny", "small", "base"}, default="small"
         Budget of parameters: 5,000, 100,000 or 400,000. One-hot columns and outputs come first, so very wide data or
-        many classes can exceed it.
+        many classes can exceed it. Not used where one of the budgets below is given.
+    max_parameters, max_bytes : int, default=None
+        The network never exceeds them, and is the largest that fits, up to 10 million parameters: that of the nearest
+        preset, its widths scaled by the square root of the ratio of their budgets. Bytes are those of the network as
+        it is shipped: parameters in float32, and the buffers of its encoding.
+    max_latency_us : float, default=None
+        The same for the microseconds of one row through the network, as modelled, so that the same rows give the same
+        network everywhere: 31, and 10 a hidden layer, 12 for bins, 0.1 for 1,000 parameters, which is about what torch
+        took on one thread of one machine. Encoding and checks of the input come on top. Other machines differ by a
+        factor; :class:`~sklkd.CompressionCurveDisplay` measures.
     module : type, default=TabularNet
     optimizer : type, default=torch.optim.AdamW
         With ``optimizer__weight_decay=0.01`` and ``optimizer__fused=True``.
@@ -40,6 +51,14 @@ class TabularStudent(NeuralNet):
     batch_size : int, default=256
     **kwargs
         Everything else that :class:`skorch.NeuralNet` takes.
+
+    Raises
+    ------
+    ValueError
+        At fit: if ``size`` is unknown, a budget is no number above 0 or below what the smallest network takes, or
+        ``module__hidden`` or ``module__edges`` is given beside a budget, which decides them.
+    TypeError
+        At fit: if a budget is given for a module that is not a TabularNet.
 
     Examples
     --------
@@ -52,12 +71,19 @@ class TabularStudent(NeuralNet):
     >>> est = DistilledClassifier(RandomForestClassifier(random_state=0), student, random_state=0).fit(X, y)
     >>> len(est.history_)
     5
+    >>> student = TabularStudent(max_parameters=2_000, max_epochs=5)
+    >>> est = DistilledClassifier(RandomForestClassifier(random_state=0), student, random_state=0).fit(X, y)
+    >>> 1_900 < sum(part.numel() for part in est.student_.module_.parameters()) <= 2_000
+    True
     """
 
     def __init__(
         self,
         size: str = "small",
         *,
+        max_parameters: int | None = None,
+        max_bytes: int | None = None,
+        max_latency_us: float | None = None,
         module: Any = TabularNet,
         criterion: Any = nn.CrossEntropyLoss,
         optimizer: Any = torch.optim.AdamW,
@@ -82,6 +108,9 @@ class TabularStudent(NeuralNet):
             **kwargs,
         )
         self.size = size
+        self.max_parameters = max_parameters
+        self.max_bytes = max_bytes
+        self.max_latency_us = max_latency_us
 
     @property
     def _default_callbacks(self) -> list:
@@ -93,11 +122,32 @@ class TabularStudent(NeuralNet):
             ("schedule", WarmupCosine()),
         ]
 
-    def budget(self) -> Size:
+    def preset(self) -> Size:
         """The preset called ``size``."""
         if self.size not in SIZES:
             raise ValueError(f"size must be one of {sorted(SIZES)}, got size={self.size!r}.")
         return SIZES[self.size]
+
+    def limits(self) -> dict[str, float]:
+        """The budgets that are given, checked, by name."""
+        given = {name: getattr(self, name) for name in ("max_parameters", "max_bytes", "max_latency_us")}
+        limits = {name: value for name, value in given.items() if value is not None}
+        for name, value in limits.items():
+            if not isinstance(value, Real) or isinstance(value, bool) or not float(value) > 0:
+                raise ValueError(f"{name} must be a number > 0 or None, got {name}={value!r}.")
+        if limits and self.module is not TabularNet:
+            raise TypeError(
+                f"{next(iter(limits))} sizes a TabularNet, got module={self.module!r}: leave one of them out."
+            )
+        decided = [name for name in ("module__hidden", "module__edges") if limits and name in self.get_params()]
+        if decided:
+            raise ValueError(f"{next(iter(limits))} decides {decided[0]}, which is given too: leave one of them out.")
+        return limits
+
+    def plan(self, table: Table) -> Plan:
+        """The architecture for the data at hand: the largest within the budgets, or else the preset's."""
+        limits = self.limits()
+        return largest_plan(limits, table) if limits else preset_plan(self.preset(), table)
 
     def epochs(self, n_labelled: int, n_rows: int) -> int:
         """Epochs for a transfer set of ``n_rows``, of which ``n_labelled`` are real."""

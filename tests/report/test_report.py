@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy.stats import entropy
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import NotFittedError
@@ -200,6 +201,17 @@ def test_auto_parameters_are_told(student, flowers):
     report = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1)
     assert report.chosen == {"augment": str(est.augment_), "cv": est.cv_}
     assert report.chosen["cv"] == "oob"
+
+
+def test_what_hard_weight_rests_on_is_told(student, flowers):
+    X, y, X_test, y_test = flowers
+    est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, random_state=0).fit(X, y)
+    report = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1)
+    told = f"hard_weight={est.hard_weight_} (20 rows held out from a clone of the teacher and a student)"
+    assert report.chosen["hard_weight"] == told.removeprefix("hard_weight=")
+    assert told in " ".join(str(report).split()) and told in report._repr_html_()
+    given = clone(est).set_params(hard_weight=0.5).fit(X, y)
+    assert "hard_weight" not in distillation_report(given, X_test, y_test, baseline=False, n_repeats=1).chosen
 
 
 def test_a_pipeline_is_refused(classifier, flowers):

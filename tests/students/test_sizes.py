@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from sklkd.students import InputEncoder, TabularNet
+from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd.students import InputEncoder, TabularNet, TabularStudent
+from sklkd.students._budget import Table, between_presets, largest_plan, preset_plan
 from sklkd.students._sizes import SIZES, architecture, bin_edges
 
 
@@ -80,3 +90,153 @@ def test_a_weight_of_two_and_a_repeated_row_are_the_same():
     X, weight = rng.normal(size=(60, 2)), rng.integers(1, 4, size=60)
     weighted = edges_of(X, [NONE, NONE], 8, weight=weight.astype(float))[1]
     assert weighted == edges_of(np.repeat(X, weight, axis=0), [NONE, NONE], 8)[1]
+
+
+tables = st.builds(
+    lambda room, gaps, levels, n_outputs, regression: Table(
+        len(room), min(gaps, len(room)), levels, n_outputs, n_outputs if regression else 0, np.array(room, int)
+    ),
+    st.lists(st.integers(2, 300) | st.just(0), max_size=25),
+    st.integers(0, 10),
+    st.integers(0, 400),
+    st.integers(1, 30),
+    st.booleans(),
+).filter(lambda table: table.n_inputs > 0)
+PRICES = {"max_parameters": (300, 500_000), "max_bytes": (2_000, 3_000_000), "max_latency_us": (45, 140)}
+limits_of = st.fixed_dictionaries(
+    {}, optional={name: st.integers(low, high) for name, (low, high) in PRICES.items()}
+).filter(bool)
+
+
+def network(plan, table):
+    """A network of a plan's architecture, each column given bins as far as there are some left."""
+    edges, left = [], plan.n_bins
+    for room in np.minimum(table.room, plan.max_bins):
+        edges.append(np.linspace(-1, 1, min(room, left) + 1))
+        left -= min(room, left)
+    levels = [0] * table.n_numeric + [table.n_levels] * (table.n_levels > 0)
+    net = TabularNet(
+        len(levels),
+        table.n_outputs,
+        hidden=plan.hidden,
+        edges=edges + [()] * (len(levels) - len(edges)),
+        cardinalities=levels,
+        missing=[j < table.n_gaps for j in range(len(levels))],
+    )
+    if table.n_units:
+        net.register_buffer("target_mean", torch.zeros(table.n_units, dtype=torch.float64))
+        net.register_buffer("target_scale", torch.zeros(table.n_units, dtype=torch.float64))
+    return net
+
+
+def taken(net):
+    state = net.state_dict().values()
+    return sum(part.numel() for part in net.parameters()), sum(part.numel() * part.element_size() for part in state)
+
+
+@given(tables, st.floats(150, 1e5))
+@settings(deadline=None)
+def test_costs_are_those_of_the_network(table, aim):
+    plan = preset_plan(between_presets(aim), table)
+    costs = plan.costs(table)
+    assert (costs["max_parameters"], costs["max_bytes"]) == taken(network(plan, table))
+
+
+@given(tables, limits_of, st.floats(1, 5))
+@settings(deadline=None, max_examples=40)
+def test_budgets_are_kept_and_larger_ones_never_give_less(table, limits, factor):
+    try:
+        costs = largest_plan(limits, table).costs(table)
+    except ValueError:
+        assume(False)
+    assert all(costs[name] <= limit for name, limit in limits.items())
+    more = largest_plan({name: limit * factor for name, limit in limits.items()}, table).costs(table)
+    assert more["max_parameters"] >= costs["max_parameters"]
+    without_one = dict(list(limits.items())[1:])
+    if without_one:
+        assert largest_plan(without_one, table).costs(table)["max_parameters"] >= costs["max_parameters"]
+
+
+@given(tables, st.sampled_from(sorted(PRICES)))
+@settings(deadline=None, max_examples=20)
+def test_the_smallest_that_fits_is_named(table, name):
+    with pytest.raises(ValueError, match=rf"{name} must be >= [\d_.]+ for .* got {name}=0.5: the smallest") as caught:
+        largest_plan({name: 0.5}, table)
+    smallest = float(str(caught.value).split(">= ")[1].split(" ")[0])
+    slack = 0.05 if name == "max_latency_us" else 0
+    assert largest_plan({name: smallest + slack}, table).costs(table)[name] == pytest.approx(smallest, abs=0.1)
+    with pytest.raises(ValueError, match="the smallest network does not fit"):
+        largest_plan({name: smallest - 0.2}, table)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_preset_is_the_network_of_its_budget(size):
+    assert between_presets(SIZES[size].max_parameters) == SIZES[size]
+    table = Table(16, 0, 0, 3, 0, np.full(16, 1_000))
+    found = largest_plan({"max_parameters": SIZES[size].max_parameters}, table).costs(table)["max_parameters"]
+    assert found >= preset_plan(SIZES[size], table).costs(table)["max_parameters"]
+
+
+def columns(n=300):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "c": rng.choice(list("xyz"), n), "d": 1.0})
+    X.loc[::7, "b"] = np.nan
+    return X, np.column_stack([X["a"] + 2 * (X["c"] == "x"), X["a"] ** 2])
+
+
+@pytest.mark.parametrize("budget", [{"max_parameters": 700}, {"max_bytes": 3_000}, {"max_latency_us": 54}])
+def test_a_fitted_student_keeps_its_budget(budget):
+    X, y = columns()
+    teacher = make_pipeline(
+        make_column_transformer((OrdinalEncoder(), ["c"]), remainder="passthrough"), ExtraTreesRegressor(5)
+    )
+    student = TabularStudent(max_epochs=1, **budget)
+    module = DistilledRegressor(teacher, student, augment=None, random_state=0).fit(X, y).student_.module_
+    parameters, n_bytes = taken(module)
+    assert len(module.hidden) == 1
+    if "max_parameters" in budget:
+        assert 600 < parameters <= 700
+    if "max_bytes" in budget:
+        assert 2_600 < n_bytes <= 3_000
+    if "max_latency_us" in budget:
+        assert 31 + 10 + 12 + 1e-4 * parameters <= 54
+
+
+def test_a_search_over_budgets():
+    X, y = load_iris(return_X_y=True)
+    student = TabularStudent(max_parameters=5_000, max_epochs=3)
+    est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, hard_weight=0.1, random_state=0)
+    search = GridSearchCV(est, {"student__max_parameters": [200, 1_000]}, cv=2).fit(X, y)
+    chosen = search.best_params_["student__max_parameters"]
+    assert chosen / 2 < taken(search.best_estimator_.student_.module_)[0] <= chosen
+    assert est.student.max_parameters == 5_000
+
+
+def test_behind_steps_of_the_users_own_sizes_count_too():
+    X, y = load_iris(return_X_y=True)
+    for student, limit in ((TabularStudent("tiny", max_epochs=1), 5_000), (TabularStudent(max_parameters=300), 300)):
+        pipeline = make_pipeline(StandardScaler(), student.set_params(max_epochs=1))
+        est = DistilledClassifier(ExtraTreesClassifier(5), pipeline, augment=None, hard_weight=0.1, random_state=0)
+        module = est.fit(X, y).student_.module_
+        assert taken(module)[0] <= limit and len(module.hidden) == 1 and module.encoding.n_outputs == 4
+
+
+@pytest.mark.parametrize(
+    ("student", "error", "message"),
+    [
+        (
+            TabularStudent(max_parameters=20),
+            ValueError,
+            r"max_parameters must be >= 35 for 4 encoded columns and 3 out",
+        ),
+        (TabularStudent(max_bytes=0), ValueError, r"max_bytes must be a number > 0 or None, got max_bytes=0"),
+        (TabularStudent(max_latency_us="1"), ValueError, r"max_latency_us must be a number > 0 or None, got .*'1'"),
+        (TabularStudent(max_parameters=True), ValueError, r"max_parameters must be a number > 0"),
+        (TabularStudent(max_parameters=500, module__hidden=(8,)), ValueError, "max_parameters decides module__hidden"),
+        (TabularStudent(max_bytes=500, module=torch.nn.LazyLinear), TypeError, "max_bytes sizes a TabularNet, got"),
+    ],
+)
+def test_budgets_that_cannot_be_kept(student, error, message):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(error, match=message):
+        DistilledClassifier(ExtraTreesClassifier(5), student, hard_weight=0.1, random_state=0).fit(X, y)

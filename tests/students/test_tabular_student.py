@@ -24,7 +24,7 @@ def test_epochs_by_budget(n_labelled, n_rows, expected):
 
 def test_unknown_size():
     with pytest.raises(ValueError, match=r"size must be one of .*'tiny'.*got size='huge'"):
-        TabularStudent(size="huge").budget()
+        TabularStudent(size="huge").preset()
 
 
 class Rates(Callback):

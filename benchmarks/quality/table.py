@@ -1,6 +1,6 @@
 """Turn what ``quality.py --out FILE`` has written into a Markdown table.
 
-python benchmarks/table.py FILE
+python benchmarks/quality/table.py FILE
 """
 
 import json

@@ -1,0 +1,87 @@
+"""What the comparisons share: rows, teachers, and the loss. It needs no sklkd, so that other environments can use it.
+
+The data sets are read from the folder SKLKD_DATA, by default ../shared/data beside the repository, and loaded, split
+and scored by the common quality.py, in the folder "bench" beside it.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+DATA = Path(os.environ.get("SKLKD_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+sys.path.insert(0, str(DATA.resolve().parent / "bench"))
+
+import quality  # noqa: E402
+
+KINDS = ("forest", "booster", "voting", "stack", "net")
+
+
+def load(name, rows, seed):
+    """Frame, targets, row numbers for training and test, and whether the targets are labels."""
+    return quality.load(DATA, name, rows, seed)
+
+
+def outputs(model, X, labels):
+    return quality.outputs(model, X, labels)
+
+
+def loss(y, out, labels, classes):
+    """Log loss, or root mean squared error."""
+    return float(quality.loss(y, out, labels, classes))
+
+
+def codes():
+    """Categories as codes, missing numbers at the median: for trees."""
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    return make_column_transformer(
+        (encoder, make_column_selector(dtype_exclude=np.number)), remainder=SimpleImputer(strategy="median")
+    )
+
+
+def scaled():
+    """Categories as 0/1 columns, numbers standardised: for networks."""
+    encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=10, sparse_output=False)
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    return make_column_transformer((encoder, make_column_selector(dtype_exclude=np.number)), remainder=numbers)
+
+
+def mlp(labels, seed, **params):
+    """scikit-learn's own network, its targets standardised too."""
+    if labels:
+        return make_pipeline(scaled(), MLPClassifier(random_state=seed, **params))
+    regressor = MLPRegressor(random_state=seed, **params)
+    return make_pipeline(scaled(), TransformedTargetRegressor(regressor, transformer=StandardScaler()))
+
+
+def make_teacher(kind, labels, seed):
+    """An unfitted teacher of a kind."""
+    forest = RandomForestClassifier if labels else RandomForestRegressor
+    booster = HistGradientBoostingClassifier if labels else HistGradientBoostingRegressor
+    boosted = booster(max_iter=300, learning_rate=0.05, random_state=seed)
+    if kind == "forest":
+        return make_pipeline(codes(), forest(300, n_jobs=-1, random_state=seed))
+    if kind == "booster":
+        return make_pipeline(codes(), boosted)
+    if kind == "voting":
+        return quality.make_teacher(labels, seed)
+    if kind == "stack":
+        members = [("forest", forest(100, n_jobs=-1, random_state=seed)), ("booster", boosted)]
+        return make_pipeline(codes(), (StackingClassifier if labels else StackingRegressor)(members, cv=3))
+    if kind == "net":
+        return mlp(labels, seed, hidden_layer_sizes=(256, 256), early_stopping=True)
+    raise ValueError(f"teacher must be one of {KINDS}, got {kind!r}.")

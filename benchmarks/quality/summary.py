@@ -1,0 +1,119 @@
+"""Ranks and excesses of what ``compare.py`` and ``autogluon_distil.py`` have written: a Markdown table, a picture.
+
+python benchmarks/quality/summary.py FILE ... [--picture FILE.png]
+
+A run is a set, a teacher and a seed. Ranks are among all that were measured on a run, the teacher too; only runs on
+which everybody was measured count for them (imodels, for one, takes no more than two classes), and a second mean rank
+is among those that were measured on every run. Excess is the loss over the lower of the teacher's and of the same
+student's without a teacher ("labels alone"), minus one.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+
+def read(files):
+    """Results by run, then by contestant."""
+    runs = defaultdict(dict)
+    for file in files:
+        for row in json.loads(file.read_text()):
+            runs[row["set"], row["teacher"], row["seed"], row["max_rows"]][row["contestant"]] = row
+    return {run: found for run, found in runs.items() if {"teacher", "labels alone"} <= set(found)}
+
+
+def excesses(runs, contestant):
+    """Of every run on which the contestant was measured, by teacher."""
+    found = defaultdict(list)
+    for (_, kind, _, _), rows in runs.items():
+        if contestant in rows:
+            best = min(rows["teacher"]["loss"], rows["labels alone"]["loss"])
+            found[kind].append(rows[contestant]["loss"] / best - 1)
+    return found
+
+
+def mean_ranks(runs, contestants):
+    """Over the runs on which all of them were measured; how many those are."""
+    losses = [[rows[one]["loss"] for one in contestants] for rows in runs.values() if set(contestants) <= set(rows)]
+    if not losses:
+        return {}, 0
+    return dict(zip(contestants, rankdata(losses, axis=1).mean(axis=0), strict=True)), len(losses)
+
+
+def median(values):
+    values = [value for value in values if value is not None]
+    return None if not values else float(np.median(values))
+
+
+def table(runs, order, ranks, everywhere):
+    (ranked, n_ranked), (ranked_everywhere, n_everywhere) = ranks, everywhere
+    head = ["", f"mean rank ({n_ranked} runs)", f"mean rank ({n_everywhere} runs)", "runs", "median excess"]
+    head += ["at most +2 %", "worst", "agreement", "parameters", "fit over teacher's"]
+    lines = [head, ["---", *["--:"] * (len(head) - 1)]]
+    for one in order:
+        rows = [found for found in runs.values() if one in found]
+        excess = np.concatenate([*excesses(runs, one).values()])
+        agreement, parameters = (median(found[one][key] for found in rows) for key in ("agreement", "parameters"))
+        seconds = median(found[one]["fit_s"] / found["teacher"]["fit_s"] for found in rows)
+        line = [one, *(f"{where[one]:.2f}" if one in where else "-" for where in (ranked, ranked_everywhere))]
+        line += [f"{len(rows)}", f"{np.median(excess):+.1%}", f"{np.mean(excess <= 0.02):.0%}", f"{excess.max():+.1%}"]
+        line += ["-" if agreement is None else f"{agreement:.1%}", "-" if parameters is None else f"{parameters:,.0f}"]
+        lines.append([*line, f"{seconds:.2g}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def picture(runs, order, ranked, file):
+    """A dot a run: excess across, a row a contestant, a colour a kind of teacher; a bar at the median."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    kinds = list(dict.fromkeys(kind for _, kind, _, _ in runs))
+    contestants = [one for one in order if one != "teacher"]
+    _, ax = plt.subplots(figsize=(8, 1 + 0.7 * len(contestants)), layout="constrained")
+    ax.axvline(0, color="0.6", linewidth=1, zorder=0)
+    for row, one in enumerate(contestants):
+        by_kind = excesses(runs, one)
+        for shade, kind in enumerate(kinds):
+            across = np.clip(np.array(by_kind[kind]) * 100, -100, 100)
+            up = row + (shade - (len(kinds) - 1) / 2) * 0.6 / max(len(kinds) - 1, 1)
+            label = kind if row == 0 else None
+            ax.plot(across, np.full(len(across), up), "o", color=f"C{shade}", alpha=0.5, markersize=4, label=label)
+        middle = 100 * np.median(np.concatenate([*by_kind.values()]))
+        ax.plot([np.clip(middle, -100, 100)] * 2, [row - 0.38, row + 0.38], color="black", linewidth=2)
+    ax.set_xscale("symlog", linthresh=5)
+    ax.set_xlim(-70, 110)
+    ax.set_xticks([-50, -15, -5, 0, 5, 15, 40, 100])
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f} %" if x else "0")
+    ax.minorticks_off()
+    names = [f"{one}\nmean rank {ranked[one]:.1f}" if one in ranked else one for one in contestants]
+    ax.set_yticks(range(len(contestants)), names)
+    ax.invert_yaxis()
+    ax.set_xlabel("loss over the better of teacher and the same student without one (clipped at 100 %)")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(title="teacher", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    plt.savefig(file, dpi=150)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--picture", type=Path)
+    args = parser.parse_args()
+    runs = read(args.files)
+    contestants = list(dict.fromkeys(one for found in runs.values() for one in found))
+    ranks = mean_ranks(runs, contestants)
+    everywhere = mean_ranks(runs, [one for one in contestants if all(one in found for found in runs.values())])
+    order = sorted(contestants, key=lambda one: ranks[0].get(one, everywhere[0].get(one, np.inf)))
+    print(table(runs, order, ranks, everywhere))
+    if args.picture:
+        picture(runs, order, ranks[0] or everywhere[0], args.picture)
+
+
+if __name__ == "__main__":
+    main()
