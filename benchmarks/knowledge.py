@@ -6,9 +6,9 @@
 600 rows of each set train a student of at most 5,000 parameters, with 1,200 synthetic rows that the teacher has
 answered; up to 2,000 others are for testing. Every loss is added to soft targets (for regression, to the squared error
 to the teacher's values), with labels left out. Its weight is chosen out of three, once for each kind of teacher, as the
-best on average over the first two sets, on rows held out of the training rows of a seed of its own. The table has the change of
-the test loss (log loss or RMSE) against soft targets alone, same seed, same rows: its mean over the seeds, and the
-standard deviation over them. Sets: three tables, and scikit-learn's digits.
+best on average over the first two sets, on rows held out of the training rows of a seed of its own. The table has the
+change of the test loss (log loss or RMSE) against soft targets alone, same seed, same rows: its mean over the seeds,
+and the standard deviation over them. Sets: three tables, and scikit-learn's digits.
 """
 
 from __future__ import annotations
