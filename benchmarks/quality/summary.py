@@ -4,8 +4,8 @@ python benchmarks/quality/summary.py FILE ... [--picture FILE.png]
 
 A run is a set, a teacher and a seed. Ranks are among all that were measured on a run, the teacher too; only runs on
 which everybody was measured count for them (imodels, for one, takes no more than two classes), and a second mean rank
-is among those that were measured on every run. Excess is the loss over the lower of the teacher's and of the same
-student's without a teacher ("labels alone"), minus one.
+is among those that were measured on every run. Excess is the loss over the lower of the teacher's and of the default
+student's without a teacher ("labels alone"; for the tiny student "tiny alone"), minus one.
 """
 
 import argparse
@@ -16,6 +16,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
+# Whose loss without a teacher counts
+SCRATCH = {"sklkd tiny": "tiny alone", "tiny alone": "tiny alone"}
+
 
 def read(files):
     """Results by run, then by contestant."""
@@ -23,7 +26,7 @@ def read(files):
     for file in files:
         for row in json.loads(file.read_text()):
             runs[row["set"], row["teacher"], row["seed"], row["max_rows"]][row["contestant"]] = row
-    return {run: found for run, found in runs.items() if {"teacher", "labels alone"} <= set(found)}
+    return {run: found for run, found in runs.items() if {"teacher", "labels alone", "tiny alone"} <= set(found)}
 
 
 def excesses(runs, contestant):
@@ -31,7 +34,7 @@ def excesses(runs, contestant):
     found = defaultdict(list)
     for (_, kind, _, _), rows in runs.items():
         if contestant in rows:
-            best = min(rows["teacher"]["loss"], rows["labels alone"]["loss"])
+            best = min(rows["teacher"]["loss"], rows[SCRATCH.get(contestant, "labels alone")]["loss"])
             found[kind].append(rows[contestant]["loss"] / best - 1)
     return found
 
@@ -88,13 +91,13 @@ def picture(runs, order, ranked, file):
         ax.plot([np.clip(middle, -100, 100)] * 2, [row - 0.38, row + 0.38], color="black", linewidth=2)
     ax.set_xscale("symlog", linthresh=5)
     ax.set_xlim(-70, 110)
-    ax.set_xticks([-50, -15, -5, 0, 5, 15, 40, 100])
-    ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f} %" if x else "0")
+    ax.set_xticks([-50, -15, -5, 0, 5, 15, 35, 100])
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f}" if x else "0")
     ax.minorticks_off()
     names = [f"{one}\nmean rank {ranked[one]:.1f}" if one in ranked else one for one in contestants]
     ax.set_yticks(range(len(contestants)), names)
     ax.invert_yaxis()
-    ax.set_xlabel("loss over the better of teacher and the same student without one (clipped at 100 %)")
+    ax.set_xlabel("% of loss over the better of teacher and the same student without one (clipped at 100)")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(title="teacher", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     plt.savefig(file, dpi=150)
