@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from sklkd._columns._cells import Coded, cast, objects_from, slots
 
@@ -116,6 +115,8 @@ class _Sparse(Table):
         return self.matrix()[rows, j]
 
     def clear(self) -> None:
+        from scipy import sparse  # who reads a table does not wait for it
+
         csr = sparse.csr_array if isinstance(self.data, sparse.sparray) else sparse.csr_matrix
         self.data = csr((0, self.shape[1]), dtype=self.data.dtype)
 
@@ -246,7 +247,7 @@ def open_table(X: Any) -> Any:
     """The reader of a container, recognised by its methods: pandas and polars are never imported."""
     if isinstance(X, np.ndarray):
         return _Array(X)
-    if sparse.issparse(X):
+    if hasattr(X, "tocsr"):
         return _Sparse(X)
     if hasattr(X, "iloc") and hasattr(X, "dtypes"):
         if len(X.shape) != 2:

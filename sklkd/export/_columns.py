@@ -1,0 +1,128 @@
+"""The front of a graph: from the user's columns to numbers and levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from sklkd.export._format import MISSING, spellings
+from sklkd.export._graph import Graph
+from sklkd.students import InputEncoder
+
+
+@dataclass
+class Encoded:
+    """Tensors of a graph that stand for encoded columns.
+
+    Attributes
+    ----------
+    third : str or None
+        A third of the scaled numbers, float of shape (n, n_numeric), missing ones at 0; None without numeric columns.
+    exact : str or None
+        The scaled numbers, as the encoder rounds them, in double; None where single precision does.
+    absent : str or None
+        Where numbers are missing, bool; None where they never are.
+    levels : list of (int, str)
+        Categorical columns, each with the codes of its levels, int64 of shape (n, 1).
+    """
+
+    third: str | None
+    exact: str | None
+    absent: str | None
+    levels: list[tuple[int, str]]
+
+
+def column_names(codec: Any) -> list[str] | None:
+    """What the graph's inputs are called, one per column; None where one tensor "X" holds all."""
+    names = getattr(codec, "feature_names_in_", None)
+    if names is not None:
+        return [str(name) for name in names]
+    if all(categories is None for categories in codec.categories_):
+        return None
+    return [f"x{j}" for j in range(codec.n_features_in_)]
+
+
+def encode(graph: Graph, encoder: InputEncoder, numbers: str | None, kind: str, allow_nan: bool) -> Encoded:
+    """Write a fitted encoder's work: declare the inputs, scale numbers, code categories.
+
+    Parameters
+    ----------
+    graph : Graph
+    encoder : InputEncoder
+    numbers : str or None
+        A tensor that holds the columns, all numeric, where something before has made it; None to declare inputs.
+    kind : {"float", "double"}
+        Type of numeric inputs.
+    allow_nan : bool
+        Whether missing values may come.
+    """
+    codec = encoder.codec_
+    names = column_names(codec)
+    numeric = [j for j, categories in enumerate(codec.categories_) if categories is None]
+    levels: list[tuple[int, str]] = []
+    if numbers is None and names is None:
+        numbers = graph.input("X", kind, (codec.n_features_in_,))
+    elif numbers is None and names is not None:
+        columns = []
+        for j, name in enumerate(names):
+            if codec.categories_[j] is None:
+                columns.append(graph.input(name, kind, (1,)))
+            else:
+                levels.append((j, _levels(graph, encoder, j, graph.input(name, "string", (1,)))))
+        if columns:
+            numbers = graph.op("Concat", *columns, axis=1) if len(columns) > 1 else columns[0]
+    if numbers is None or not numeric:
+        return Encoded(None, None, None, levels)
+    scale = _scale_exactly if kind == "double" else _scale
+    return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, levels)
+
+
+def _scale(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any) -> Encoded:
+    """Centred before it is scaled, which keeps the digits of large numbers."""
+    centred = graph.op("Sub", numbers, graph.constant(center))
+    third = graph.op("Mul", centred, graph.constant(1 / (3 * scale)))
+    absent = graph.op("IsNaN", third) if allow_nan else None
+    return Encoded(_filled(graph, third, absent), None, absent, levels)
+
+
+def _scale_exactly(
+    graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any
+) -> Encoded:
+    """In double precision, and rounded to single where the encoder rounds."""
+    centred = graph.op("Sub", numbers, graph.constant(center, np.float64))
+    scaled = graph.op("Cast", graph.op("Div", centred, graph.constant(scale, np.float64)), to=TensorProto.FLOAT)
+    absent = graph.op("IsNaN", scaled) if allow_nan else None
+    scaled = _filled(graph, scaled, absent)
+    third = graph.op("Mul", scaled, graph.constant(1 / 3))
+    return Encoded(third, graph.op("Cast", scaled, to=TensorProto.DOUBLE), absent, levels)
+
+
+def _filled(graph: Graph, numbers: str, absent: str | None) -> str:
+    return numbers if absent is None else graph.op("Where", absent, graph.constant(0.0), numbers)
+
+
+def _levels(graph: Graph, encoder: InputEncoder, j: int, column: str) -> str:
+    levels: Any = encoder._levels[j]
+    categories: Any = encoder.codec_.categories_[j]
+    keys = [*spellings(categories.tolist(), encoder.codec_._name(j)), MISSING]
+    values = levels[: len(keys)].astype(np.int64)
+    return graph.op(
+        "LabelEncoder",
+        column,
+        domain="ai.onnx.ml",
+        keys_strings=keys,
+        values_int64s=values.tolist(),
+        default_int64=int(levels[-1]),
+    )
+
+
+def smoothly_clipped(graph: Graph, third: str) -> str:
+    """A third of the smoothly clipped numbers: ``t / sqrt(1 + t**2)`` is the sine of the arc whose tangent is t.
+
+    It cannot overflow, and takes half the nodes of squaring, adding, the root and the quotient.
+    """
+    return graph.op("Sin", graph.op("Atan", third))
