@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -145,8 +146,11 @@ class _Pandas(Table):
     def matrix(self) -> NDArray[np.float64] | None:
         if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in self.dtypes):
             return np.array(self.frame.to_numpy(dtype=np.float64), order="C")
-        self._columns = [series for _, series in self.frame.items()]  # twice as fast as iloc[:, j] one by one
         return None
+
+    @cached_property
+    def _columns(self) -> list[Any]:
+        return [series for _, series in self.frame.items()]  # twice as fast as iloc[:, j] one by one
 
     def column(self, j: int) -> Column:
         dtype, series = self.dtypes[j], self._columns[j]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import DTypeLike, NDArray
-from onnx import TensorProto, compose, helper, numpy_helper
+from onnx import TensorProto, compose, helper, numpy_helper, version_converter
 
 from sklkd.export._format import KEY
 
@@ -28,6 +28,11 @@ class Graph:
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
         self._n = 0
+
+    @property
+    def ml_opset(self) -> int:
+        """Version of the operators of classical models, of the same age."""
+        return 2 if self.opset < 15 else 3
 
     def _name(self) -> str:
         self._n += 1
@@ -56,6 +61,9 @@ class Graph:
 
     def inline(self, model: Any, feeds: list[str]) -> list[str]:
         """Copy a whole model in, fed with tensors that are here already; returns what its outputs are called now."""
+        opset = next(one.version for one in model.opset_import if not one.domain)
+        if opset != self.opset:
+            model = version_converter.convert_version(model, self.opset)
         model = compose.add_prefix(model, f"{self._name()}/")
         names = dict(zip([value.name for value in model.graph.input], feeds, strict=True))
         for tensor in model.graph.initializer:
@@ -70,7 +78,7 @@ class Graph:
         """The finished model, checked; ``metadata`` becomes its JSON entry."""
         tensors = [numpy_helper.from_array(value, name) for name, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, "sklkd", self.inputs, self.outputs, tensors)
-        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", 2 if self.opset < 15 else 3)]
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", self.ml_opset)]
         used = {node.domain for node in self.nodes}
         opsets = [one for one in opsets if not one.domain or one.domain in used]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd")

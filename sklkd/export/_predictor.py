@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns._cells import Lookup
+from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
+from sklkd._columns._tables import open_table
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
@@ -123,11 +124,14 @@ class OnnxPredictor(ColumnReader):
         if self._names is not None:
             self.feature_names_in_ = np.asarray(self._names, dtype=object)
         self._lookups = {int(j): Lookup(categories) for j, categories in metadata["categories"].items()}
+        self._text = metadata["text"]
+        self._lookups |= {j: _Text() for j in self._text}
         self._empty = np.isin(np.arange(self.n_features_in_), metadata["empty"])
         self._spelt = {
             # the code -1, of unseen cells, reads the end
             j: np.array([*spellings(list(lookup), self._name(j)), MISSING, UNSEEN], dtype=object)
             for j, lookup in self._lookups.items()
+            if j not in self._text
         }
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -209,8 +213,11 @@ class OnnxPredictor(ColumnReader):
                 spelt = self._spelt[j]
                 codes = np.where(np.isnan(matrix[:, j]), len(spelt) - 2, matrix[:, j]).astype(int)
                 feeds[name] = spelt[codes][:, None]
-            else:
+            elif j not in self._text:
                 feeds[name] = numbers[:, [j]]
+        if self._text:
+            table = open_table(X)
+            feeds |= {self._inputs[j]: _strings(table.column(j), self._name(j)) for j in self._text}
         return feeds
 
     def _check_array(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -235,6 +242,25 @@ class OnnxPredictor(ColumnReader):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.n_threads = state["n_threads"]
         self._open(state["content"])
+
+
+class _Text(Lookup):
+    """Any string; what it means is known to the graph alone."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def __missing__(self, cell: Any) -> float:
+        return np.nan if is_missing(cell) else 0.0
+
+
+def _strings(column: Any, name: str) -> NDArray[np.object_]:
+    """A column of strings, (n, 1)."""
+    cells = [[*column.values, None][code] for code in column.codes] if isinstance(column, Coded) else column
+    for cell in cells:
+        if not isinstance(cell, str) and not is_missing(cell):
+            raise ValueError(f"Column {name} held strings when it was exported, got {cell!r}: convert it to strings.")
+    return np.array([[cell if isinstance(cell, str) else MISSING] for cell in cells], dtype=object).reshape(-1, 1)
 
 
 class _BoundRow:

@@ -14,13 +14,15 @@ N_ROWS, REACH = 3_000, 3.0
 GAP, NEVER_SEEN = 0.1, 0.05
 
 
-def training_like_rows(est: Any) -> NDArray:
+def training_like_rows(est: Any, *, gaps: bool) -> NDArray:
     """Rows like those of training, and harder ones: every bin, both its edges, missing and unseen cells.
 
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor
-        Fitted; its encoder is an :class:`InputEncoder`, or takes arrays of numbers.
+        Fitted; its encoder is an :class:`InputEncoder`.
+    gaps : bool
+        Whether cells may be missing.
 
     Returns
     -------
@@ -29,17 +31,14 @@ def training_like_rows(est: Any) -> NDArray:
     """
     rng = np.random.RandomState(0)
     encoder = est.encoder_
-    if not isinstance(encoder, InputEncoder):
-        return rng.standard_normal((N_ROWS, est.n_features_in_)).astype(np.float32)
     edges = _edges(est.student_.module_, encoder)
-    allow_nan = est._allow_nan
     columns = []
     for j, categories in enumerate(encoder.codec_.categories_):
         if categories is not None:
-            columns.append(_cells(rng, categories, allow_nan))
+            columns.append(_cells(rng, categories, gaps))
         else:
             columns.append(_numbers(rng, edges[j]) * encoder.scale_[j] + encoder.center_[j])
-            if allow_nan:
+            if gaps:
                 columns[-1][rng.random(N_ROWS) < GAP] = np.nan
     return np.stack(columns, axis=1)
 
@@ -73,12 +72,12 @@ def _numbers(rng: np.random.RandomState, edges: NDArray) -> NDArray[np.float64]:
     return numbers
 
 
-def _cells(rng: np.random.RandomState, categories: NDArray, allow_nan: bool) -> NDArray[np.object_]:
+def _cells(rng: np.random.RandomState, categories: NDArray, gaps: bool) -> NDArray[np.object_]:
     cells = np.empty(N_ROWS, dtype=object)
     values = categories.tolist()
     for i, code in enumerate(rng.randint(len(values), size=N_ROWS)):
         cells[i] = values[code]
     cells[rng.random(N_ROWS) < NEVER_SEEN] = UNSEEN
-    if allow_nan:
+    if gaps:
         cells[rng.random(N_ROWS) < GAP] = None
     return cells

@@ -13,7 +13,7 @@ from sklkd.export._graph import Graph
 from sklkd.students import TabularNet
 
 
-def write_tabular(graph: Graph, net: TabularNet, encoded: Encoded, last: tuple[NDArray, NDArray]) -> str:
+def write_tabular(graph: Graph, net: TabularNet, encoded: Encoded) -> str:
     """Write the net behind its encoded columns.
 
     The bins of all columns come from one product with a matrix of slopes, then are clipped: of the forms that were
@@ -27,8 +27,6 @@ def write_tabular(graph: Graph, net: TabularNet, encoded: Encoded, last: tuple[N
     net : TabularNet
         Trained.
     encoded : Encoded
-    last : (ndarray, ndarray)
-        Weight (n_in, n_outputs) and bias of the output layer, which the caller may have scaled.
 
     Returns
     -------
@@ -36,14 +34,14 @@ def write_tabular(graph: Graph, net: TabularNet, encoded: Encoded, last: tuple[N
         The outputs, (n, n_outputs).
     """
     hidden: Any = net.hidden
-    outputs = _first_layer(graph, net, encoded, *weights(hidden[0][0]))
+    outputs = _first_layer(graph, net, encoded, *_weights(hidden[0][0]))
     outputs = _silu(graph, outputs)
     for layer in hidden[1:]:
-        outputs = _silu(graph, _linear(graph, outputs, *weights(layer[0])))
-    return _linear(graph, outputs, *last)
+        outputs = _silu(graph, _linear(graph, outputs, *_weights(layer[0])))
+    return _linear(graph, outputs, *_weights(net.output))
 
 
-def weights(layer: Any) -> tuple[NDArray, NDArray]:
+def _weights(layer: Any) -> tuple[NDArray, NDArray]:
     """Weight (n_in, n_out) and bias of a linear layer, in float64."""
     return layer.weight.detach().cpu().double().numpy().T, layer.bias.detach().cpu().double().numpy()
 

@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from sklkd.estimators._base import BaseDistilled
 from sklkd.export._predictor import OnnxPredictor
-from sklkd.export._rows import training_like_rows
+from sklkd.export._source import open_source
 
 TOLERANCE = 1e-5
 """Largest difference of a probability, or of a value in units of the target's standard deviation."""
@@ -130,17 +128,11 @@ def to_onnx(
         raise ValueError(f"opset must be a whole number from {low} to {high}, or None, got opset={opset!r}.")
     if quantize not in (None, "int8", "float16"):
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
-    last = est.steps[-1][1] if hasattr(est, "steps") else est
-    if not isinstance(last, BaseDistilled):
-        raise TypeError(
-            f"est must be a distilled estimator, or a Pipeline that ends in one, got {type(last).__name__}: distil it "
-            "first, or export it with skl2onnx."
-        )
-    check_is_fitted(last, "student_")
-    rows = training_like_rows(last) if X is None else X
+    source = open_source(est, X)
+    last, rows = source.est, source.rows
     expected = _answers(est, rows)
     for double in (False, True):
-        content = write(est, Options(opset, double, None))
+        content = write(source, Options(opset, double, None))
         difference = _largest(last, expected, _answers(OnnxPredictor(content), rows))
         if difference <= MARGIN:
             break
@@ -150,7 +142,7 @@ def to_onnx(
             f"{len(expected):,} rows, more than {TOLERANCE:g}."
         )
     if quantize is not None:
-        content = write(est, Options(opset, double, quantize))
+        content = write(source, Options(opset, double, quantize))
     got = _answers(OnnxPredictor(content), rows)
     Path(path).write_bytes(content)
     return ExportReport(

@@ -16,8 +16,12 @@ from sklkd._version import __version__
 from sklkd.export._columns import encode
 from sklkd.export._format import FORMAT
 from sklkd.export._graph import DEFAULT_OPSET, OLDEST, Graph
+from sklkd.export._module import write_encoded, write_module
 from sklkd.export._quantize import quantize
-from sklkd.export._tabular import weights, write_tabular
+from sklkd.export._source import Source
+from sklkd.export._steps import write_steps
+from sklkd.export._tabular import write_tabular
+from sklkd.students import InputEncoder, TabularNet
 
 OPSETS = (OLDEST, DEFAULT_OPSET, 24)
 """The oldest, the default and the newest that is tested."""
@@ -31,22 +35,52 @@ class Options:
     double: bool
     quantize: str | None
 
+    @property
+    def kind(self) -> str:
+        return "double" if self.double else "float"
 
-def write(est: Any, options: Options) -> bytes:
-    """An estimator as the content of a file."""
+
+def write(source: Source, options: Options) -> bytes:
+    """An estimator, and the steps before it, as the content of a file."""
     graph = Graph(options.opset)
-    kind = "double" if options.double else "float"
-    module = est.student_.module_
-    encoder = est.encoder_
-    encoded = encode(graph, encoder, None, kind, est._allow_nan)
-    outputs = write_tabular(graph, module, encoded, weights(module.output))
+    outputs = _write_student(graph, source, options.kind)
+    est = source.est
     if est._classes is not None:
         _write_classes(graph, outputs, est.classes_)
     else:
         _write_values(graph, outputs, est._center, est._scale)
     if options.quantize is not None:
         quantize(graph, options.quantize)
-    return graph.model(_metadata(est, graph, encoder, options)).SerializeToString()
+    return graph.model(_metadata(source, graph, options)).SerializeToString()
+
+
+def _write_student(graph: Graph, source: Source, kind: str) -> str:
+    """From the user's columns to logits or standardised targets."""
+    est, module = source.est, source.est.student_.module_
+    rows = None
+    if source.steps:
+        rows = write_steps(graph, source.steps, _declare(graph, source, kind))
+    if not isinstance(est.encoder_, InputEncoder):
+        if source.own_steps:
+            feeds = _declare(graph, source, kind) if rows is None else [(rows, kind, est.n_features_in_)]
+            rows = write_steps(graph, source.own_steps, feeds)
+            rows = graph.op("Cast", rows, to=TensorProto.FLOAT)
+        elif rows is None:
+            rows = graph.input("X", "float", source.shape)
+        return write_module(graph, module, rows, np.shape(est.encoder_.transform(source.before_student()))[1:])
+    encoded = encode(graph, est.encoder_, rows, kind, est._allow_nan)
+    if type(module) is TabularNet:
+        return write_tabular(graph, module, encoded)
+    inputs, width = write_encoded(graph, est.encoder_, encoded)
+    return write_module(graph, module, inputs, (width,))
+
+
+def _declare(graph: Graph, source: Source, kind: str) -> list[tuple[str, str, int]]:
+    """Declare the inputs of steps: one tensor, or one input per column."""
+    if source.one_tensor:
+        return [(graph.input("X", kind, source.shape), kind, source.shape[0])]
+    kinds = ["string" if j in source.text else kind for j in range(source.shape[0])]
+    return [(graph.input(name, one, (1,)), one, 1) for name, one in zip(source.inputs, kinds, strict=True)]
 
 
 def _write_classes(graph: Graph, logits: str, classes: NDArray) -> None:
@@ -71,11 +105,11 @@ def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -
     graph.output("value", TensorProto.DOUBLE, (len(center),))
 
 
-def _metadata(est: Any, graph: Graph, encoder: Any, options: Options) -> dict[str, Any]:
+def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
+    est = source.est
     classes = est._classes
-    codec = encoder.codec_
-    names = getattr(codec, "feature_names_in_", None)
-    categories = {j: one.tolist() for j, one in enumerate(codec.categories_) if one is not None}
+    codec = est.encoder_.codec_ if source.coded else None
+    learnt = codec.categories_ if codec is not None else []
     return {
         "format": FORMAT,
         "estimator": type(est).__name__,
@@ -83,14 +117,16 @@ def _metadata(est: Any, graph: Graph, encoder: Any, options: Options) -> dict[st
         "classes_dtype": None if classes is None else str(classes.dtype),
         "y_ndim": 1 if classes is not None else est._y_ndim,
         "n_outputs": len(est._center) if classes is None else len(classes),
-        "row_shape": [codec.n_features_in_],
-        "feature_names": None if names is None else names.tolist(),
+        "row_shape": list(source.shape),
+        "feature_names": source.names,
         "dtypes": {one.name: _dtype_name(one) for one in graph.inputs},
         "number_dtype": "float64" if options.double else "float32",
-        "one_tensor": names is None and not categories,
-        "categories": categories,
-        "empty": np.flatnonzero(codec._empty).tolist(),
-        "allow_nan": bool(est._allow_nan),
+        "one_tensor": source.one_tensor,
+        "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
+        "text": source.text,
+        "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
+        # steps may impute, or not: then the answers are missing
+        "allow_nan": bool(est._allow_nan) or not source.coded,
         "opset": options.opset,
         "quantize": options.quantize,
         "versions": {
