@@ -46,7 +46,14 @@ def column_names(codec: Any) -> list[str] | None:
     return [f"x{j}" for j in range(codec.n_features_in_)]
 
 
-def encode(graph: Graph, encoder: InputEncoder, numbers: str | None, kind: str, allow_nan: bool) -> Encoded:
+def encode(
+    graph: Graph,
+    encoder: InputEncoder,
+    numbers: str | None,
+    kind: str,
+    allow_nan: bool,
+    tables: dict[int, NDArray],
+) -> Encoded:
     """Write a fitted encoder's work: declare the inputs, scale numbers, code categories.
 
     Parameters
@@ -59,6 +66,8 @@ def encode(graph: Graph, encoder: InputEncoder, numbers: str | None, kind: str, 
         Type of numeric inputs.
     allow_nan : bool
         Whether missing values may come.
+    tables : dict of int to ndarray
+        Of each categorical column the codes of its categories, in order, of missing and of unseen cells.
     """
     codec = encoder.codec_
     names = column_names(codec)
@@ -72,7 +81,7 @@ def encode(graph: Graph, encoder: InputEncoder, numbers: str | None, kind: str, 
             if codec.categories_[j] is None:
                 columns.append(graph.input(name, kind, (1,)))
             else:
-                levels.append((j, _levels(graph, encoder, j, graph.input(name, "string", (1,)))))
+                levels.append((j, _levels(graph, encoder, j, graph.input(name, "string", (1,)), tables[j])))
         if columns:
             numbers = graph.op("Concat", *columns, axis=1) if len(columns) > 1 else columns[0]
     if numbers is None or not numeric:
@@ -105,18 +114,16 @@ def _filled(graph: Graph, numbers: str, absent: str | None) -> str:
     return numbers if absent is None else graph.op("Where", absent, graph.constant(0.0), numbers)
 
 
-def _levels(graph: Graph, encoder: InputEncoder, j: int, column: str) -> str:
-    levels: Any = encoder._levels[j]
+def _levels(graph: Graph, encoder: InputEncoder, j: int, column: str, codes: NDArray) -> str:
     categories: Any = encoder.codec_.categories_[j]
-    keys = [*spellings(categories.tolist(), encoder.codec_._name(j)), MISSING]
-    values = levels[: len(keys)].astype(np.int64)
+    *known, unseen = codes.astype(int).tolist()
     return graph.op(
         "LabelEncoder",
         column,
         domain="ai.onnx.ml",
-        keys_strings=keys,
-        values_int64s=values.tolist(),
-        default_int64=int(levels[-1]),
+        keys_strings=[*spellings(categories.tolist(), encoder.codec_._name(j)), MISSING],
+        values_int64s=known,
+        default_int64=unseen,
     )
 
 

@@ -49,9 +49,8 @@ def _edges(module: Any, encoder: InputEncoder) -> list[NDArray]:
     if not isinstance(module, TabularNet):
         return edges
     encoding: Any = module.encoding
-    slope, shift = encoding.slope.cpu().double().numpy(), encoding.shift.cpu().double().numpy()
+    left, slope = encoding.left.cpu().double().numpy(), encoding.slope.cpu().double().numpy()
     column = encoding.numeric[encoding.column].cpu().numpy()
-    left = -shift / slope
     for j in np.unique(column):
         mine = column == j
         edges[j] = np.stack([left[mine], left[mine] + 1 / slope[mine]], axis=1)

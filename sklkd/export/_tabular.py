@@ -10,104 +10,75 @@ from onnx import TensorProto
 
 from sklkd.export._columns import Encoded, smoothly_clipped
 from sklkd.export._graph import Graph
-from sklkd.students import TabularNet
+from sklkd.students._folded import Folded
 
 
-def write_tabular(graph: Graph, net: TabularNet, encoded: Encoded) -> str:
-    """Write the net behind its encoded columns.
+def level_rows(folded: Folded) -> dict[int, NDArray[np.intp]]:
+    """Of each categorical column the rows of weights that its categories, missing and unseen cells read."""
+    parts = np.split(folded.levels, folded.level_starts[1:-1])
+    return dict(zip(folded.categorical.tolist(), parts, strict=False))
+
+
+def write_tabular(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+    """Write the net behind its encoded columns, and return its outputs.
 
     The bins of all columns come from one product with a matrix of slopes, then are clipped: of the forms that were
-    measured (benchmarks/README.md) the fastest for one row and for many. The matrix is nearly empty, so the file holds
-    slopes and columns, of which the runtime makes the matrix when it loads. Each part of the first layer adds to what
-    the part before has made. Inputs of the first layer whose weights are all 0 are left out.
-
-    Parameters
-    ----------
-    graph : Graph
-    net : TabularNet
-        Trained.
-    encoded : Encoded
-
-    Returns
-    -------
-    str
-        The outputs, (n, n_outputs).
+    measured (benchmarks/README.md) the fastest for many rows and, with as few bins as a column has here, for one. The
+    matrix is nearly empty, so the file holds slopes and columns, of which the runtime makes the matrix when it loads.
+    Each part of the first layer adds to what the part before has made. Inputs of the first layer whose weights are all
+    0 are left out.
     """
-    hidden: Any = net.hidden
-    outputs = _first_layer(graph, net, encoded, *_weights(hidden[0][0]))
-    outputs = _silu(graph, outputs)
-    for layer in hidden[1:]:
-        outputs = _silu(graph, _linear(graph, outputs, *_weights(layer[0])))
-    return _linear(graph, outputs, *_weights(net.output))
+    outputs = _first_layer(graph, folded, encoded)
+    for weight, bias in folded.layers:
+        active = graph.op("Mul", outputs, graph.op("Sigmoid", outputs))
+        outputs = graph.op("Gemm", active, graph.constant(weight), graph.constant(bias))
+    return outputs
 
 
-def _weights(layer: Any) -> tuple[NDArray, NDArray]:
-    """Weight (n_in, n_out) and bias of a linear layer, in float64."""
-    return layer.weight.detach().cpu().double().numpy().T, layer.bias.detach().cpu().double().numpy()
-
-
-def _linear(graph: Graph, inputs: str, weight: NDArray, bias: NDArray) -> str:
-    return graph.op("Gemm", inputs, graph.constant(weight), graph.constant(bias))
-
-
-def _silu(graph: Graph, inputs: str) -> str:
-    return graph.op("Mul", inputs, graph.op("Sigmoid", inputs))
-
-
-def _first_layer(graph: Graph, net: TabularNet, encoded: Encoded, weight: NDArray, bias: NDArray) -> str:
-    encoding = net.encoding
-    n_numeric, n_bins, n_gaps = len(encoding.numeric), len(encoding.column), len(encoding.gaps)
-    smooth, bins, gaps, levels = np.split(weight, np.cumsum([n_numeric, n_bins, n_gaps]))
-    total = _levels(graph, encoding, encoded.levels, levels, bias) if encoded.levels else graph.constant(bias)
+def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+    total = _levels(graph, folded, encoded) if encoded.levels else graph.constant(folded.bias[None])
     if encoded.third is None:
         return total
-    total = graph.op("Gemm", smoothly_clipped(graph, encoded.third), graph.constant(3 * smooth), total)
-    live = np.flatnonzero(bins.any(axis=1))
+    clipped = smoothly_clipped(graph, encoded.third)
+    total = graph.op("Gemm", clipped, graph.constant(3 * folded.clip), total)
+    column, left, slope, weight = folded._bins
+    weight = weight[len(folded.clip) :]
+    live = np.flatnonzero(weight.any(axis=1))
     if len(live):
-        total = graph.op("Gemm", _bins(graph, encoding, encoded, live), graph.constant(bins[live]), total)
-    if encoded.absent is not None and gaps.any():
+        bins = _bins(graph, encoded, len(folded.numeric), column[live], left[live, 0], slope[live, 0])
+        total = graph.op("Gemm", bins, graph.constant(weight[live]), total)
+    if encoded.absent is not None and len(folded.gaps):
         missing = graph.op("Cast", encoded.absent, to=TensorProto.FLOAT)
-        spread = graph.op("MatMul", _one_hot(graph, encoding.gaps.numpy(), n_numeric), graph.constant(gaps))
-        total = graph.op("Gemm", missing, spread, total)
+        reads = _reads(graph, folded.gaps, len(folded.numeric))
+        total = graph.op("Gemm", missing, graph.op("MatMul", reads, graph.constant(folded.gap_values)), total)
     return total
 
 
-def _one_hot(graph: Graph, column: NDArray, n_columns: int) -> str:
+def _reads(graph: Graph, column: NDArray, n_columns: int) -> str:
     """(n_columns, len(column)), 1 where an input reads a column."""
-    depth = graph.constant([n_columns], np.int64)
     index = graph.op("Cast", graph.constant(column, np.int16), to=TensorProto.INT64)
+    depth = graph.constant([n_columns], np.int64)
     return graph.op("OneHot", index, depth, graph.constant([0.0, 1.0]), axis=0)
 
 
-def _bins(graph: Graph, encoding: Any, encoded: Encoded, live: NDArray) -> str:
+def _bins(graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left: NDArray, slope: NDArray) -> str:
     """Each bin 0 on its left, 1 on its right, rising inside."""
-    column, slope, shift = (getattr(encoding, name).cpu().numpy()[live] for name in ("column", "slope", "shift"))
-    reads = _one_hot(graph, column, len(encoding.numeric))
+    reads = _reads(graph, column, n_columns)
     if encoded.exact is None:
-        slopes = graph.op("Mul", reads, graph.constant(3 * slope.astype(np.float64)))
-        rising = graph.op("Gemm", encoded.third, slopes, graph.constant(shift))  # type: ignore[arg-type]
+        slopes = graph.op("Mul", reads, graph.constant(3 * slope))
+        rising = graph.op("Gemm", encoded.third, slopes, graph.constant(-left * slope))  # type: ignore[arg-type]
         return graph.op("Clip", rising, graph.constant(0.0), graph.constant(1.0))
-    slopes = graph.op("Cast", graph.op("Mul", reads, graph.constant(slope)), to=TensorProto.DOUBLE)
-    shifts = graph.op("Cast", graph.constant(shift), to=TensorProto.DOUBLE)
-    rising = graph.op("Gemm", encoded.exact, slopes, shifts)
+    slopes = graph.op("Mul", graph.op("Cast", reads, to=TensorProto.DOUBLE), graph.constant(slope, np.float64))
+    rising = graph.op("Gemm", encoded.exact, slopes, graph.constant(-left * slope, np.float64))
     clipped = graph.op("Clip", rising, graph.constant(0.0, np.float64), graph.constant(1.0, np.float64))
     return graph.op("Cast", clipped, to=TensorProto.FLOAT)
 
 
-def _levels(graph: Graph, encoding: Any, columns: list[tuple[int, str]], weight: NDArray, bias: NDArray) -> str:
+def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:
     """What categories add to the first layer: one row of weights each, looked up and summed."""
-    level_column = encoding.level_column.cpu().numpy()
-    tables, first = [], []
-    n_rows = 0
-    for j, _ in columns:
-        # the code -1, of what has no level, reads the row of zeros in front
-        table = np.vstack([np.zeros_like(bias), weight[level_column == j]])
-        first.append(n_rows + 1)
-        n_rows += len(table)
-        tables.append(table)
-    tables[0] = tables[0] + bias
-    codes = [name for _, name in columns]
-    rows = graph.op("Concat", *codes, axis=1) if len(codes) > 1 else codes[0]
-    rows = graph.op("Add", rows, graph.constant(first, np.int64))
-    picked = graph.op("Gather", graph.constant(np.vstack(tables)), rows, axis=0)
+    values = folded.level_values.copy()
+    values[np.unique(folded.levels[: folded.level_starts[1]])] += folded.bias  # of the first column alone
+    rows: Any = [name for _, name in encoded.levels]
+    rows = graph.op("Concat", *rows, axis=1) if len(rows) > 1 else rows[0]
+    picked = graph.op("Gather", graph.constant(values), rows, axis=0)
     return graph.op("ReduceSum", picked, graph.constant([1], np.int64), keepdims=0)

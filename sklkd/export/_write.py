@@ -20,8 +20,9 @@ from sklkd.export._module import write_encoded, write_module
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
-from sklkd.export._tabular import write_tabular
-from sklkd.students import InputEncoder, TabularNet
+from sklkd.export._tabular import level_rows, write_tabular
+from sklkd.students import InputEncoder
+from sklkd.students._folded import fold
 
 OPSETS = (OLDEST, DEFAULT_OPSET, 24)
 """The oldest, the default and the newest that is tested."""
@@ -68,9 +69,11 @@ def _write_student(graph: Graph, source: Source, kind: str) -> str:
         elif rows is None:
             rows = graph.input("X", "float", source.shape)
         return write_module(graph, module, rows, np.shape(est.encoder_.transform(source.before_student()))[1:])
-    encoded = encode(graph, est.encoder_, rows, kind, est._allow_nan)
-    if type(module) is TabularNet:
-        return write_tabular(graph, module, encoded)
+    folded = fold(est.encoder_, module)
+    if folded is not None:
+        return write_tabular(graph, folded, encode(graph, est.encoder_, rows, kind, est._allow_nan, level_rows(folded)))
+    levels = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
+    encoded = encode(graph, est.encoder_, rows, kind, est._allow_nan, levels)
     inputs, width = write_encoded(graph, est.encoder_, encoded)
     return write_module(graph, module, inputs, (width,))
 
