@@ -24,15 +24,15 @@ class Encoded:
         A third of the scaled numbers, float of shape (n, n_numeric), missing ones at 0; None without numeric columns.
     exact : str or None
         The scaled numbers, as the encoder rounds them, in double; None where single precision does.
-    absent : str or None
-        Where numbers are missing, bool; None where they never are.
+    unfilled : str or None
+        Scaled numbers, NaN where they are missing; None where they never are.
     levels : list of (int, str)
         Categorical columns, each with the codes of its levels, int64 of shape (n, 1).
     """
 
     third: str | None
     exact: str | None
-    absent: str | None
+    unfilled: str | None
     levels: list[tuple[int, str]]
 
 
@@ -92,10 +92,11 @@ def encode(
 
 def _scale(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any) -> Encoded:
     """Centred before it is scaled, which keeps the digits of large numbers."""
-    centred = graph.op("Sub", numbers, graph.constant(center))
-    third = graph.op("Mul", centred, graph.constant(1 / (3 * scale)))
-    absent = graph.op("IsNaN", third) if allow_nan else None
-    return Encoded(_filled(graph, third, absent), None, absent, levels)
+    scale = 1 / (3 * scale)
+    third = graph.op("Scaler", numbers, domain="ai.onnx.ml", offset=center.tolist(), scale=scale.tolist())
+    if not allow_nan:
+        return Encoded(third, None, None, levels)
+    return Encoded(_filled(graph, third), None, third, levels)
 
 
 def _scale_exactly(
@@ -104,14 +105,15 @@ def _scale_exactly(
     """In double precision, and rounded to single where the encoder rounds."""
     centred = graph.op("Sub", numbers, graph.constant(center, np.float64))
     scaled = graph.op("Cast", graph.op("Div", centred, graph.constant(scale, np.float64)), to=TensorProto.FLOAT)
-    absent = graph.op("IsNaN", scaled) if allow_nan else None
-    scaled = _filled(graph, scaled, absent)
-    third = graph.op("Mul", scaled, graph.constant(1 / 3))
-    return Encoded(third, graph.op("Cast", scaled, to=TensorProto.DOUBLE), absent, levels)
+    filled = _filled(graph, scaled) if allow_nan else scaled
+    third = graph.op("Mul", filled, graph.constant(1 / 3))
+    exact = graph.op("Cast", filled, to=TensorProto.DOUBLE)
+    return Encoded(third, exact, scaled if allow_nan else None, levels)
 
 
-def _filled(graph: Graph, numbers: str, absent: str | None) -> str:
-    return numbers if absent is None else graph.op("Where", absent, graph.constant(0.0), numbers)
+def _filled(graph: Graph, numbers: str) -> str:
+    """0 in the place of NaN, by one node; IsNaN and Where take several times as long."""
+    return graph.op("Imputer", numbers, domain="ai.onnx.ml", imputed_value_floats=[0.0], replaced_value_float=np.nan)
 
 
 def _levels(graph: Graph, encoder: InputEncoder, j: int, column: str, codes: NDArray) -> str:

@@ -77,8 +77,8 @@ def _one_hot(graph: Graph, encoder: InputEncoder, encoded: Encoded) -> tuple[str
     if encoded.third is not None:
         parts.append(graph.op("Mul", smoothly_clipped(graph, encoded.third), graph.constant(3.0)))
         width += int(numeric.sum())
-    if len(gaps) and encoded.absent is not None:
-        picked = graph.op("Gather", encoded.absent, graph.constant(gaps, np.int64), axis=1)
+    if len(gaps) and encoded.unfilled is not None:
+        picked = graph.op("Gather", graph.op("IsNaN", encoded.unfilled), graph.constant(gaps, np.int64), axis=1)
         parts.append(graph.op("Cast", picked, to=TensorProto.FLOAT))
         width += len(gaps)
     for j, codes in encoded.levels:
@@ -94,8 +94,8 @@ def _codes(graph: Graph, encoder: InputEncoder, encoded: Encoded) -> tuple[str, 
     parts, order = [], [j for j, levels in enumerate(encoder.cardinalities_) if levels == 0]
     if encoded.third is not None:
         numbers = graph.op("Mul", encoded.third, graph.constant(3.0))
-        if encoded.absent is not None:
-            numbers = graph.op("Where", encoded.absent, graph.constant(np.nan), numbers)
+        if encoded.unfilled is not None:
+            numbers = graph.op("Where", graph.op("IsNaN", encoded.unfilled), graph.constant(np.nan), numbers)
         parts.append(numbers)
     for j, codes in encoded.levels:
         parts.append(graph.op("Cast", codes, to=TensorProto.FLOAT))

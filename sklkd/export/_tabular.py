@@ -47,8 +47,8 @@ def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
     if len(live):
         bins = _bins(graph, encoded, len(folded.numeric), column[live], left[live, 0], slope[live, 0])
         total = graph.op("Gemm", bins, graph.constant(weight[live]), total)
-    if encoded.absent is not None and len(folded.gaps):
-        missing = graph.op("Cast", encoded.absent, to=TensorProto.FLOAT)
+    if encoded.unfilled is not None and len(folded.gaps):
+        missing = graph.op("Cast", graph.op("IsNaN", encoded.unfilled), to=TensorProto.FLOAT)
         reads = _reads(graph, folded.gaps, len(folded.numeric))
         total = graph.op("Gemm", missing, graph.op("MatMul", reads, graph.constant(folded.gap_values)), total)
     return total
