@@ -19,10 +19,18 @@ TENSOR = {"float": TensorProto.FLOAT, "double": TensorProto.DOUBLE, "string": Te
 
 
 class Graph:
-    """Nodes, constants, inputs and outputs, written one after the other; every tensor has a short name of its own."""
+    """Nodes, constants, inputs and outputs, written one after the other; every tensor has a short name of its own.
 
-    def __init__(self, opset: int):
+    Parameters
+    ----------
+    opset : int
+    reserved : list of str
+        Names of inputs, which are the user's.
+    """
+
+    def __init__(self, opset: int, reserved: list[str]):
         self.opset = opset
+        self._taken = set(reserved)
         self.nodes: list[Any] = []
         self.constants: dict[str, NDArray] = {}
         self.inputs: list[Any] = []
@@ -36,7 +44,13 @@ class Graph:
 
     def _name(self) -> str:
         self._n += 1
-        return f"_{self._n}"
+        return self.free(f"_{self._n}")
+
+    def free(self, name: str) -> str:
+        """The name, or, where an input has it, one like it."""
+        while name in self._taken:
+            name += "_"
+        return name
 
     def constant(self, value: Any, dtype: DTypeLike = np.float32) -> str:
         """Keep an array in the file."""

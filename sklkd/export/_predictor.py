@@ -117,7 +117,7 @@ class OnnxPredictor(ColumnReader):
         self._dtype = np.dtype(metadata["number_dtype"])
         self._row_shape = tuple(metadata["row_shape"])
         # of arrays that can go to the graph as they are
-        self._one = (1, *self._row_shape) if metadata["one_tensor"] else None
+        self._plain_shape = self._row_shape if metadata["one_tensor"] else None
         self._allow_nan = metadata["allow_nan"]
         self.n_features_in_ = self._row_shape[0]
         self._names = metadata["feature_names"]
@@ -172,14 +172,16 @@ class OnnxPredictor(ColumnReader):
         return self._answers(X)
 
     def _answers(self, X: Any) -> NDArray[np.float64]:
-        if type(X) is np.ndarray and X.shape == self._one and X.dtype in _FAST:
-            answer = self._one_row(X)
-            if answer is not None:
-                return answer
+        if type(X) is np.ndarray and X.shape[1:] == self._plain_shape and X.dtype in _FAST and len(X):
+            answers = self._one_row(X) if len(X) == 1 else self._rows(X)
+            if answers is not None:
+                return answers
         feeds = self._feeds(X)
         n = len(next(iter(feeds.values())))
+        if n == 0:
+            raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
         parts = []
-        for start in range(0, max(n, 1), CHUNK):
+        for start in range(0, n, CHUNK):
             part = {name: values[start : start + CHUNK] for name, values in feeds.items()}
             parts.append(self._session.run([self._output], part)[0])
         answers = np.concatenate(parts).astype(np.float64)
@@ -188,12 +190,25 @@ class OnnxPredictor(ColumnReader):
         return answers
 
     def _one_row(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        """The answer to one row of finite numbers, through memory that is bound once per thread; None for others."""
+        """The answer to one row of numbers, through memory that is bound once per thread; None for infinite ones."""
         try:
             row = self._local.row
         except AttributeError:
-            row = self._local.row = _BoundRow(self._session, self._row_shape, self._dtype, self._n_outputs)
+            row = self._local.row = _BoundRow(
+                self._session, self._row_shape, self._dtype, self._n_outputs, self._allow_nan
+            )
         return row.answer(X)
+
+    def _rows(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
+        """The answers to an array of numbers that goes to the graph as it is; None where some need a closer look."""
+        answers = np.empty((len(X), self._n_outputs))
+        for start in range(0, len(X), CHUNK):
+            with np.errstate(over="ignore"):
+                part = np.ascontiguousarray(X[start : start + CHUNK], self._dtype)
+            if np.isinf(part).any() if self._allow_nan else not np.isfinite(part).all():
+                return None
+            answers[start : start + CHUNK] = self._session.run([self._output], {"X": part})[0]
+        return None if np.isnan(answers[:, 0]).any() else answers
 
     def _feeds(self, X: Any) -> dict[str, NDArray[Any]]:
         """The graph's inputs."""
@@ -205,7 +220,7 @@ class OnnxPredictor(ColumnReader):
         # float32 ends at 3e38, where the network has long stopped to change
         limit = np.finfo(self._dtype).max
         numbers = np.clip(matrix, -limit, limit).astype(self._dtype)
-        if self._one is not None:
+        if self._plain_shape is not None:
             return {"X": numbers}
         feeds: dict[str, NDArray[Any]] = {}
         for j, name in enumerate(self._inputs):
@@ -266,7 +281,8 @@ def _strings(column: Any, name: str) -> NDArray[np.object_]:
 class _BoundRow:
     """One row's input and output, bound to a session: neither is looked up, checked or allocated again."""
 
-    def __init__(self, session: Any, shape: tuple[int, ...], dtype: np.dtype[Any], n_outputs: int):
+    def __init__(self, session: Any, shape: tuple[int, ...], dtype: np.dtype[Any], n_outputs: int, allow_nan: bool):
+        self.allow_nan = allow_nan
         self.session, output = session, session.get_outputs()[-1]
         self.input = np.zeros((1, *shape), dtype)
         self.flat = self.input.reshape(-1)
@@ -285,7 +301,9 @@ class _BoundRow:
         else:
             with np.errstate(over="ignore"):
                 self.input[:] = X
-        if self.flat.dot(self.zeros) != 0:  # NaN, which 0 times NaN or infinity is
+        # NaN, where a cell is NaN or infinite
+        if self.flat.dot(self.zeros) != 0 and not (self.allow_nan and not np.isinf(self.flat).any()):
             return None
         self.session.run_with_iobinding(self.binding)
-        return self.output.astype(np.float64)
+        answer = self.output.astype(np.float64)
+        return answer if answer[0, 0] == answer[0, 0] else None

@@ -73,7 +73,7 @@ def to_onnx(
     was fitted on numbers in an array, otherwise one input of shape (n, 1) per column, called as the column (``"x0"``,
     ``"x1"``, ... where it has no name): numbers as float (or double, see ``ExportReport.numbers``), with NaN where
     they are missing, and categories as strings. It gives ``"label"`` (n,) and ``"probabilities"`` (n, n_classes), or,
-    for regressors, ``"value"`` (n, n_targets) in double.
+    for regressors, ``"value"`` (n, n_targets) in double; where a column has such a name, with an underscore behind it.
 
     Parameters
     ----------

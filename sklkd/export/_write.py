@@ -43,7 +43,7 @@ class Options:
 
 def write(source: Source, options: Options) -> bytes:
     """An estimator, and the steps before it, as the content of a file."""
-    graph = Graph(options.opset)
+    graph = Graph(options.opset, source.inputs)
     outputs = _write_student(graph, source, options.kind)
     est = source.est
     if est._classes is not None:
@@ -88,24 +88,25 @@ def _declare(graph: Graph, source: Source, kind: str) -> list[tuple[str, str, in
 
 def _write_classes(graph: Graph, logits: str, classes: NDArray) -> None:
     """The most probable label and all probabilities."""
+    label, probabilities = graph.free("label"), graph.free("probabilities")
     labels = np.array(classes.tolist())
     kinds = {"U": object, "i": np.int64, "u": np.int64}
     labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
     if labels.dtype.kind == "i" and np.array_equal(labels, np.arange(len(labels))):
-        graph.op("ArgMax", logits, axis=1, keepdims=0, name="label")
+        graph.op("ArgMax", logits, axis=1, keepdims=0, name=label)
     else:
         codes = graph.op("ArgMax", logits, axis=1, keepdims=0)
-        graph.op("Gather", graph.constant(labels, labels.dtype), codes, axis=0, name="label")
-    graph.op("Softmax", logits, axis=-1, name="probabilities")
-    graph.output("label", helper.np_dtype_to_tensor_dtype(labels.dtype))
-    graph.output("probabilities", TensorProto.FLOAT, (len(classes),))
+        graph.op("Gather", graph.constant(labels, labels.dtype), codes, axis=0, name=label)
+    graph.op("Softmax", logits, axis=-1, name=probabilities)
+    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
+    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
 
 
 def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -> None:
     """Values in the units of y, in double, whose digits may be needed where the spread is small beside the mean."""
     scaled = graph.op("Mul", graph.op("Cast", outputs, to=TensorProto.DOUBLE), graph.constant(scale, np.float64))
-    graph.op("Add", scaled, graph.constant(center, np.float64), name="value")
-    graph.output("value", TensorProto.DOUBLE, (len(center),))
+    graph.op("Add", scaled, graph.constant(center, np.float64), name=graph.free("value"))
+    graph.output(graph.free("value"), TensorProto.DOUBLE, (len(center),))
 
 
 def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
