@@ -17,8 +17,8 @@ from sklkd.export._source import open_source
 TOLERANCE = 1e-5
 """Largest difference of a probability, or of a value in units of the target's standard deviation."""
 
-MARGIN = 3e-6
-"""Largest difference with which single precision is enough."""
+MARGIN = 5e-6
+"""Largest difference with which single precision is enough; the rows made up for it are harder than real ones."""
 
 
 @dataclass(frozen=True)
