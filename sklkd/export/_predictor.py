@@ -286,7 +286,7 @@ class _BoundRow:
         self.session, output = session, session.get_outputs()[-1]
         self.input = np.zeros((1, *shape), dtype)
         self.flat = self.input.reshape(-1)
-        self.zeros = np.zeros_like(self.flat)
+        self.finite = np.zeros(self.flat.shape, bool)
         self.output = np.zeros((1, n_outputs), np.float64 if output.type == "tensor(double)" else np.float32)
         self.binding = session.io_binding()
         for bind, name, array in (
@@ -301,8 +301,10 @@ class _BoundRow:
         else:
             with np.errstate(over="ignore"):
                 self.input[:] = X
-        # NaN, where a cell is NaN or infinite
-        if self.flat.dot(self.zeros) != 0 and not (self.allow_nan and not np.isinf(self.flat).any()):
+        np.isfinite(self.flat, out=self.finite)
+        if np.count_nonzero(self.finite) != self.flat.size and not (
+            self.allow_nan and not np.isinf(self.flat).any()
+        ):
             return None
         self.session.run_with_iobinding(self.binding)
         answer = self.output.astype(np.float64)

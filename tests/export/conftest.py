@@ -42,3 +42,19 @@ def ship(tmp_path):
         return OnnxPredictor(path), report
 
     return write_and_open
+
+
+@pytest.fixture(scope="session")
+def served(fitted, tmp_path_factory):
+    """``fitted`` as a file, opened."""
+    path = tmp_path_factory.mktemp("export") / "fitted.onnx"
+    to_onnx(fitted, path)
+    return OnnxPredictor(path)
+
+
+def assert_parity(est, predictor, X):
+    """Probabilities within 1e-5, and every label that of the largest one, ties within 1e-5 apart."""
+    expected = est.predict_proba(X)
+    np.testing.assert_allclose(predictor.predict_proba(X), expected, rtol=0, atol=1e-5)
+    codes = np.searchsorted(est.classes_, predictor.predict(X))
+    assert (expected[np.arange(len(codes)), codes] >= expected.max(axis=1) - 1e-5).all()

@@ -12,23 +12,11 @@ from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 import sklkd.export._to_onnx as to_onnx_module
-from sklkd import DistilledClassifier, DistilledRegressor, OnnxPredictor, to_onnx
+from sklkd import DistilledClassifier, DistilledRegressor, to_onnx
 
-from .conftest import quick
+from .conftest import assert_parity, quick
 
 N = 100_000
-
-
-def same_labels(expected, labels, classes):
-    """Whether every label is that of the largest probability, ties within 1e-5 apart."""
-    codes = np.searchsorted(classes, labels)
-    return bool((expected[np.arange(len(codes)), codes] >= expected.max(axis=1) - 1e-5).all())
-
-
-def assert_parity(est, predictor, X):
-    expected = est.predict_proba(X)
-    np.testing.assert_allclose(predictor.predict_proba(X), expected, rtol=0, atol=1e-5)
-    assert same_labels(expected, predictor.predict(X), est.classes_)
 
 
 def test_numbers_on_100_000_rows(fitted, ship, problem):
@@ -122,24 +110,14 @@ def test_narrow_bins_do_not_cost_parity(ship):
 
 @settings(max_examples=15)
 @given(data=st.data())
-def test_any_numbers(fitted, data):
-    predictor = OnnxPredictor(exported(fitted))
+def test_any_numbers(fitted, served, data):
     cell = st.one_of(
         st.floats(allow_nan=True, allow_infinity=False), st.floats(-5, 5), st.sampled_from([0.0, -0.0, 1e-320, 1e30])
     )
     X = np.array(data.draw(st.lists(st.lists(cell, min_size=6, max_size=6), min_size=1, max_size=3)))
     # beyond the range of single precision, where the encoder itself gives infinity
     X[np.abs(X) > 1e37] = 7.0
-    assert_parity(fitted, predictor, X)
-
-
-def exported(est, _cache={}):  # noqa: B006 - hypothesis runs the test many times
-    if id(est) not in _cache:
-        from sklkd.export._source import open_source
-        from sklkd.export._write import Options, write
-
-        _cache[id(est)] = write(open_source(est, None), Options(18, False, None))
-    return _cache[id(est)]
+    assert_parity(fitted, served, X)
 
 
 @pytest.mark.parametrize("opset", [13, 15, 17, 21, 24])
