@@ -49,6 +49,8 @@ def write_module(graph: Graph, module: Any, inputs: str, shape: tuple[int, ...])
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         # its successor takes ten times as long, and needs onnxscript
         warnings.simplefilter("ignore", DeprecationWarning)
+        # the comparison on other numbers of rows shows whether something is constant that should not be
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         path = Path(folder) / "module.onnx"
         torch.onnx.export(
             module,

@@ -271,10 +271,14 @@ class _Text(Lookup):
 
 def _strings(column: Any, name: str) -> NDArray[np.object_]:
     """A column of strings, (n, 1)."""
-    cells = [[*column.values, None][code] for code in column.codes] if isinstance(column, Coded) else column
+    if isinstance(column, Coded):
+        values = [*column.values, None]  # what the code -1 reads stands at the end
+        cells = [values[code] for code in column.codes]
+    else:
+        cells = list(column)
     for cell in cells:
         if not isinstance(cell, str) and not is_missing(cell):
-            raise ValueError(f"Column {name} held strings when it was exported, got {cell!r}: convert it to strings.")
+            raise ValueError(f"Column {name} held strings when it was exported, got {cell}: convert it to strings.")
     return np.array([[cell if isinstance(cell, str) else MISSING] for cell in cells], dtype=object).reshape(-1, 1)
 
 
@@ -302,9 +306,7 @@ class _BoundRow:
             with np.errstate(over="ignore"):
                 self.input[:] = X
         np.isfinite(self.flat, out=self.finite)
-        if np.count_nonzero(self.finite) != self.flat.size and not (
-            self.allow_nan and not np.isinf(self.flat).any()
-        ):
+        if np.count_nonzero(self.finite) != self.flat.size and not (self.allow_nan and not np.isinf(self.flat).any()):
             return None
         self.session.run_with_iobinding(self.binding)
         answer = self.output.astype(np.float64)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from sklkd.export._format import UNSEEN
 from sklkd.students import InputEncoder, TabularNet
@@ -41,6 +43,36 @@ def training_like_rows(est: Any, *, gaps: bool) -> NDArray:
             if gaps:
                 columns[-1][rng.random(N_ROWS) < GAP] = np.nan
     return np.stack(columns, axis=1)
+
+
+def rows_for_columns(transformer: Any) -> Any:
+    """Rows for a fitted ColumnTransformer, with numbers on the scale and categories that its parts have learnt.
+
+    A frame where it was fitted on one, for which pandas must have been imported by whoever did so; None where it was
+    not.
+    """
+    rng = np.random.RandomState(0)
+    columns: dict[Any, NDArray] = {j: rng.standard_normal(N_ROWS) for j in range(transformer.n_features_in_)}
+    for name, part, _ in transformer.transformers_:
+        step = part.steps[0][1] if isinstance(part, Pipeline) else part
+        for position, j in enumerate(transformer._transformer_to_input_indices[name]):
+            learnt = getattr(_encoder_of(part), "categories_", None)
+            if learnt is not None:
+                columns[j] = rng.choice(learnt[position], N_ROWS)
+            elif hasattr(step, "scale_"):
+                center = getattr(step, "mean_", getattr(step, "center_", np.zeros(position + 1)))
+                columns[j] = columns[j] * step.scale_[position] + center[position]
+    names = getattr(transformer, "feature_names_in_", None)
+    if names is None:
+        return np.stack(list(columns.values()), axis=1)
+    pandas = sys.modules.get("pandas")
+    return None if pandas is None else pandas.DataFrame(dict(zip(names, columns.values(), strict=True)))
+
+
+def _encoder_of(part: Any) -> Any:
+    """What codes the categories: a transformer, or the step of a Pipeline that does."""
+    steps = [step for _, step in part.steps] if isinstance(part, Pipeline) else [part]
+    return next((step for step in steps if hasattr(step, "categories_")), None)
 
 
 def _edges(module: Any, encoder: InputEncoder) -> list[NDArray]:

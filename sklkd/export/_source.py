@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
 from sklkd.estimators._base import BaseDistilled
-from sklkd.export._rows import GAP, N_ROWS, training_like_rows
+from sklkd.export._rows import GAP, N_ROWS, rows_for_columns, training_like_rows
 from sklkd.students import InputEncoder
 
 
@@ -120,10 +121,15 @@ def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
         if rows is not None:
             return rows
     first = (steps or own or [("", est.encoder_)])[0][1]
-    if hasattr(first, "transformers_") or not (steps or own):
+    if isinstance(first, ColumnTransformer):
+        rows = rows_for_columns(first)
+        if rows is None:
+            raise ValueError("X must be given, some rows to compare the graph with: a frame, as the steps take it.")
+        return rows
+    if not (steps or own):
         raise ValueError(
-            "X must be given, some rows to compare the graph with: they cannot be made up for a ColumnTransformer or "
-            "for arrays of more than two dimensions."
+            "X must be given, some rows to compare the graph with: they cannot be made up for arrays of more than two "
+            "dimensions."
         )
     return np.random.RandomState(0).standard_normal((N_ROWS, first.n_features_in_))
 

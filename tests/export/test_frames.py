@@ -122,7 +122,9 @@ def test_what_the_graph_asks_for_is_documented(est, predictor):
     text = {name: X[name].astype(object) for name in ("word", "level", "code", "mixed")}
     spelt = {
         name: [
-            "\ue000" if pd.isna(cell) else ("\ue000" if name == "mixed" and not isinstance(cell, str) else "") + str(cell)
+            "\ue000"
+            if pd.isna(cell)
+            else ("\ue000" if name == "mixed" and not isinstance(cell, str) else "") + str(cell)
             for cell in cells
         ]
         for name, cells in text.items()

@@ -126,11 +126,14 @@ def test_bad_threads(served, n_threads):
 
 def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
     value = helper.make_tensor_value_info("X", TensorProto.FLOAT, [1])
-    graph = helper.make_graph([helper.make_node("Identity", ["X"], ["Y"])], "other", [value], [
-        helper.make_tensor_value_info("Y", TensorProto.FLOAT, [1])
-    ])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["X"], ["Y"])],
+        "other",
+        [value],
+        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, [1])],
+    )
     other = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    with pytest.raises(ValueError, match="path must be a file that sklkd.to_onnx has written"):
+    with pytest.raises(ValueError, match=r"path must be a file that sklkd\.to_onnx has written"):
         OnnxPredictor(other.SerializeToString())
     model = onnx.load_from_string(served._content)
     entry = model.metadata_props[0]
