@@ -50,7 +50,7 @@ def write_module(graph: Graph, module: Any, inputs: str, shape: tuple[int, ...])
         # its successor takes ten times as long, and needs onnxscript
         warnings.simplefilter("ignore", DeprecationWarning)
         # the comparison on other numbers of rows shows whether something is constant that should not be
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         path = Path(folder) / "module.onnx"
         torch.onnx.export(
             module,

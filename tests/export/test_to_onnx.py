@@ -193,7 +193,7 @@ def test_parameters_out_of_range(fitted, tmp_path, options, message):
 
 
 def test_other_estimators_and_unfitted_ones_are_refused(problem, tmp_path):
-    with pytest.raises(TypeError, match="est must be a distilled estimator, .* got LogisticRegression"):
+    with pytest.raises(TypeError, match=r"est must be a distilled estimator, .* got LogisticRegression"):
         to_onnx(LogisticRegression().fit(*problem), tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="not fitted"):
         to_onnx(DistilledClassifier(HistGradientBoostingClassifier()), tmp_path / "model.onnx")
