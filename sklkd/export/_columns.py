@@ -23,7 +23,7 @@ class Encoded:
     third : str or None
         A third of the scaled numbers, float of shape (n, n_numeric), missing ones at 0; None without numeric columns.
     exact : str or None
-        The scaled numbers, as the encoder rounds them, in double; None where single precision does.
+        The scaled numbers themselves, rounded as the encoder rounds them; None where a digit less does.
     unfilled : str or None
         Scaled numbers, NaN where they are missing; None where they never are.
     levels : list of (int, str)
@@ -107,8 +107,7 @@ def _scale_exactly(
     scaled = graph.op("Cast", graph.op("Div", centred, graph.constant(scale, np.float64)), to=TensorProto.FLOAT)
     filled = _filled(graph, scaled) if allow_nan else scaled
     third = graph.op("Mul", filled, graph.constant(1 / 3))
-    exact = graph.op("Cast", filled, to=TensorProto.DOUBLE)
-    return Encoded(third, exact, scaled if allow_nan else None, levels)
+    return Encoded(third, filled, scaled if allow_nan else None, levels)
 
 
 def _filled(graph: Graph, numbers: str) -> str:

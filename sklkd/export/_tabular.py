@@ -67,11 +67,11 @@ def _bins(graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left:
     if encoded.exact is None:
         slopes = graph.op("Mul", reads, graph.constant(3 * slope))
         rising = graph.op("Gemm", encoded.third, slopes, graph.constant(-left * slope))  # type: ignore[arg-type]
-        return graph.op("Clip", rising, graph.constant(0.0), graph.constant(1.0))
-    slopes = graph.op("Mul", graph.op("Cast", reads, to=TensorProto.DOUBLE), graph.constant(slope, np.float64))
-    rising = graph.op("Gemm", encoded.exact, slopes, graph.constant(-left * slope, np.float64))
-    clipped = graph.op("Clip", rising, graph.constant(0.0, np.float64), graph.constant(1.0, np.float64))
-    return graph.op("Cast", clipped, to=TensorProto.FLOAT)
+    else:
+        # a product with zeros and ones is exact, so that a narrow bin's edge is taken off before digits are lost
+        beyond = graph.op("Gemm", encoded.exact, reads, graph.constant(-left))
+        rising = graph.op("Mul", beyond, graph.constant(slope))
+    return graph.op("Clip", rising, graph.constant(0.0), graph.constant(1.0))
 
 
 def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:

@@ -142,6 +142,16 @@ def test_a_pipeline_that_imputes_takes_gaps(problem, ship):
     assert_parity(model, predictor, X[:1])
 
 
+def test_a_pipeline_that_imputes_in_double_precision(problem, ship):
+    X, y = problem[0] + 1e7, problem[1]
+    X[::5, 2] = np.nan
+    student = DistilledClassifier(FOREST, quick(), augment=None, random_state=0)
+    model = make_pipeline(SimpleImputer(strategy="median"), student).fit(X, y)
+    predictor, report = ship(model)
+    assert report.numbers == "float64"
+    assert_parity(model, predictor, X)
+
+
 def test_a_pipeline_that_does_not_impute_refuses_gaps(problem, ship):
     X, y = problem
     from sklearn.linear_model import LogisticRegression
