@@ -36,20 +36,11 @@ class Encoded:
     levels: list[tuple[int, str]]
 
 
-def column_names(codec: Any) -> list[str] | None:
-    """What the graph's inputs are called, one per column; None where one tensor "X" holds all."""
-    names = getattr(codec, "feature_names_in_", None)
-    if names is not None:
-        return [str(name) for name in names]
-    if all(categories is None for categories in codec.categories_):
-        return None
-    return [f"x{j}" for j in range(codec.n_features_in_)]
-
-
 def encode(
     graph: Graph,
     encoder: InputEncoder,
     numbers: str | None,
+    names: list[str],
     kind: str,
     allow_nan: bool,
     tables: dict[int, NDArray],
@@ -61,7 +52,9 @@ def encode(
     graph : Graph
     encoder : InputEncoder
     numbers : str or None
-        A tensor that holds the columns, all numeric, where something before has made it; None to declare inputs.
+        A tensor that holds the columns, where all are numeric; None to declare one input per column.
+    names : list of str
+        What these inputs are called.
     kind : {"float", "double"}
         Type of numeric inputs.
     allow_nan : bool
@@ -70,12 +63,9 @@ def encode(
         Of each categorical column the codes of its categories, in order, of missing and of unseen cells.
     """
     codec = encoder.codec_
-    names = column_names(codec)
     numeric = [j for j, categories in enumerate(codec.categories_) if categories is None]
     levels: list[tuple[int, str]] = []
-    if numbers is None and names is None:
-        numbers = graph.input("X", kind, (codec.n_features_in_,))
-    elif numbers is None and names is not None:
+    if numbers is None:
         columns = []
         for j, name in enumerate(names):
             if codec.categories_[j] is None:

@@ -69,11 +69,14 @@ def _write_student(graph: Graph, source: Source, kind: str) -> str:
         elif rows is None:
             rows = graph.input("X", "float", source.shape)
         return write_module(graph, module, rows, np.shape(est.encoder_.transform(source.before_student()))[1:])
+    if rows is None and source.one_tensor:
+        rows = graph.input("X", kind, source.shape)
     folded = fold(est.encoder_, module)
+    learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
+    tables = learnt if folded is None else level_rows(folded)
+    encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._allow_nan, tables)
     if folded is not None:
-        return write_tabular(graph, folded, encode(graph, est.encoder_, rows, kind, est._allow_nan, level_rows(folded)))
-    levels = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
-    encoded = encode(graph, est.encoder_, rows, kind, est._allow_nan, levels)
+        return write_tabular(graph, folded, encoded)
     inputs, width = write_encoded(graph, est.encoder_, encoded)
     return write_module(graph, module, inputs, (width,))
 
