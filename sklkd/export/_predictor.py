@@ -118,6 +118,7 @@ class OnnxPredictor(ColumnReader):
         self._row_shape = tuple(metadata["row_shape"])
         # of arrays that can go to the graph as they are
         self._plain_shape = self._row_shape if metadata["one_tensor"] else None
+        self._plain_row = (1, *self._row_shape) if metadata["one_tensor"] else None
         self._allow_nan = metadata["allow_nan"]
         self.n_features_in_ = self._row_shape[0]
         self._names = metadata["feature_names"]
@@ -172,8 +173,13 @@ class OnnxPredictor(ColumnReader):
         return self._answers(X)
 
     def _answers(self, X: Any) -> NDArray[np.float64]:
-        if type(X) is np.ndarray and X.shape[1:] == self._plain_shape and X.dtype in _FAST and len(X):
-            answers = self._one_row(X) if len(X) == 1 else self._rows(X)
+        if type(X) is np.ndarray and X.dtype in _FAST:
+            answers = None
+            if X.shape == self._plain_row:
+                row = getattr(self._local, "row", None) or self._bound_row()
+                answers = row.answer(X)
+            elif X.shape[1:] == self._plain_shape and len(X):
+                answers = self._rows(X)
             if answers is not None:
                 return answers
         feeds = self._feeds(X)
@@ -189,15 +195,10 @@ class OnnxPredictor(ColumnReader):
             raise self._missing_values()
         return answers
 
-    def _one_row(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        """The answer to one row of numbers, through memory that is bound once per thread; None for infinite ones."""
-        try:
-            row = self._local.row
-        except AttributeError:
-            row = self._local.row = _BoundRow(
-                self._session, self._row_shape, self._dtype, self._n_outputs, self._allow_nan
-            )
-        return row.answer(X)
+    def _bound_row(self) -> _BoundRow:
+        """Memory that is bound once per thread."""
+        self._local.row = _BoundRow(self._session, self._row_shape, self._dtype, self._n_outputs, self._allow_nan)
+        return self._local.row
 
     def _rows(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
         """The answers to an array of numbers that goes to the graph as it is; None where some need a closer look."""
@@ -287,10 +288,10 @@ class _BoundRow:
 
     def __init__(self, session: Any, shape: tuple[int, ...], dtype: np.dtype[Any], n_outputs: int, allow_nan: bool):
         self.allow_nan = allow_nan
-        self.session, output = session, session.get_outputs()[-1]
+        self.run, output = session.run_with_iobinding, session.get_outputs()[-1]
         self.input = np.zeros((1, *shape), dtype)
         self.flat = self.input.reshape(-1)
-        self.finite = np.zeros(self.flat.shape, bool)
+        self.finite, self.size = np.zeros(self.flat.shape, bool), self.flat.size
         self.output = np.zeros((1, n_outputs), np.float64 if output.type == "tensor(double)" else np.float32)
         self.binding = session.io_binding()
         for bind, name, array in (
@@ -300,14 +301,16 @@ class _BoundRow:
             bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def answer(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Probabilities or values of one row; None where it needs a closer look: for infinity, or refused gaps."""
         if X.dtype is self.input.dtype:
             self.input[:] = X
         else:
             with np.errstate(over="ignore"):
                 self.input[:] = X
         np.isfinite(self.flat, out=self.finite)
-        if np.count_nonzero(self.finite) != self.flat.size and not (self.allow_nan and not np.isinf(self.flat).any()):
+        if np.count_nonzero(self.finite) != self.size and not (self.allow_nan and not np.isinf(self.flat).any()):
             return None
-        self.session.run_with_iobinding(self.binding)
+        self.run(self.binding)
         answer = self.output.astype(np.float64)
-        return answer if answer[0, 0] == answer[0, 0] else None
+        first = answer.item(0)
+        return answer if first == first else None
