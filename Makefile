@@ -64,7 +64,7 @@ clean:
 $(CORE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q $$(grep '^torch==' constraints.txt)
-	.venv/bin/pip install -q -c constraints.txt -e '.[plot]'
+	.venv/bin/pip install -q -c constraints.txt -e '.[onnx,plot]'
 	touch $@
 
 $(DEV): $(CORE)

@@ -12,6 +12,7 @@ pandas, and longer.
 
 import os
 from pathlib import Path
+from timeit import repeat
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from sklkd import DistilledClassifier, distillation_report
+from sklkd import DistilledClassifier, OnnxPredictor, distillation_report, to_onnx
 
 # %%
 # The teacher
@@ -80,6 +81,19 @@ plt.show()
 # %%
 # Shipping it
 # -----------
+# Encoding and network become one ONNX file, which is compared with the student before it is written.
+
+print(to_onnx(student, "compress_forest.onnx"))
+
+# %%
+# It answers without torch and scikit-learn: here one row, a thousand times.
+
+predictor = OnnxPredictor("compress_forest.onnx")
+one_row = X_test[:1]
+microseconds = 1e3 * min(repeat(lambda: predictor.predict_proba(one_row), number=1000, repeat=3))
+print(f"One row from the file: {microseconds:.0f} us.")
+
+# %%
 # ``student.without_teacher()`` is what to pickle: it predicts the same, and the forest is not in it.
 
 light = student.without_teacher()

@@ -1,14 +1,58 @@
 """Knowledge distillation for scikit-learn: compress a trained model into a small neural network."""
 
-from sklkd.estimators import DistilledClassifier, DistilledRegressor
-from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
+from __future__ import annotations
 
-__version__ = "0.1.0.dev0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sklkd._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from sklkd import augment as augment
+    from sklkd import estimators as estimators
+    from sklkd import exceptions as exceptions
+    from sklkd import export as export
+    from sklkd import losses as losses
+    from sklkd import report as report
+    from sklkd import students as students
+    from sklkd import teachers as teachers
+    from sklkd.estimators import DistilledClassifier, DistilledRegressor
+    from sklkd.export import OnnxPredictor, to_onnx
+    from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
 
 __all__ = [
     "CompressionCurveDisplay",
     "DistillationReport",
     "DistilledClassifier",
     "DistilledRegressor",
+    "OnnxPredictor",
     "distillation_report",
+    "to_onnx",
 ]
+
+# Nothing is imported before it is asked for (PEP 562): a process that serves a file needs neither torch nor
+# scikit-learn, and would wait seconds for them.
+_HOMES = {
+    "CompressionCurveDisplay": "sklkd.report",
+    "DistillationReport": "sklkd.report",
+    "DistilledClassifier": "sklkd.estimators",
+    "DistilledRegressor": "sklkd.estimators",
+    "OnnxPredictor": "sklkd.export",
+    "distillation_report": "sklkd.report",
+    "to_onnx": "sklkd.export",
+}
+_SUBPACKAGES = {"augment", "estimators", "exceptions", "export", "losses", "report", "students", "teachers"}
+
+if not TYPE_CHECKING:  # a type checker would take any name for granted
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+            return value
+        if name in _SUBPACKAGES:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_SUBPACKAGES})

@@ -1,7 +1,23 @@
 """The user's columns, and the one float64 matrix that everything inside works on."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from sklkd._columns._cells import UNSEEN
-from sklkd._columns._codec import ColumnCodec
+from sklkd._columns._reader import ColumnReader
 from sklkd._columns._rows import identical_rows
 
-__all__ = ["UNSEEN", "ColumnCodec", "identical_rows"]
+if TYPE_CHECKING:
+    from sklkd._columns._codec import ColumnCodec
+
+__all__ = ["UNSEEN", "ColumnCodec", "ColumnReader", "identical_rows"]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name == "ColumnCodec":  # imports scikit-learn, which a process that only reads does without
+            from sklkd._columns._codec import ColumnCodec
+
+            return ColumnCodec
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

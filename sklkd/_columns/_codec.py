@@ -19,11 +19,12 @@ from sklkd._columns._cells import (
     sorted_categories,
     to_numbers,
 )
+from sklkd._columns._reader import ColumnReader, are_strings
 from sklkd._columns._tables import Column, open_table
 from sklkd._sklearn import _fit_context
 
 
-class ColumnCodec(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Turn the user's table into one float64 matrix, and such a matrix back into the user's table.
 
     Numeric columns go through as they are (booleans as 0 and 1), categories become the codes 0 to K - 1 of their
@@ -104,7 +105,7 @@ class ColumnCodec(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
                 raise ValueError(f"Found array with 0 {what}(s) (shape={(n, d)}) while a minimum of 1 is required.")
         self._names = table.names
         self.n_features_in_ = d
-        if _are_strings(self._names):
+        if are_strings(self._names):
             self.feature_names_in_ = np.asarray(self._names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
@@ -130,27 +131,7 @@ class ColumnCodec(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """The matrix of ``X`` (n, d): float64, shape (n, d), a copy; n may be 0."""
         check_is_fitted(self, "categories_")
-        table = open_table(X)
-        d = table.shape[1]
-        if d != self.n_features_in_:
-            expected = self.n_features_in_
-            raise ValueError(f"X has {d} features, but ColumnCodec is expecting {expected} features as input.")
-        if table.names != self._names and _are_strings(table.names) and _are_strings(self._names):
-            j = next(j for j in range(d) if table.names[j] != self._names[j])
-            raise ValueError(
-                "The feature names should match those that were passed during fit, in the same order: "
-                f"column {j} is {table.names[j]!r}, and was {self._names[j]!r}."
-            )
-        Z = table.matrix()
-        if Z is None:
-            Z = np.empty(table.shape)
-            for j in range(d):
-                Z[:, j] = self._code_column(j, table.column(j))
-        else:
-            for j in self._lookups:
-                Z[:, j] = self._code_column(j, Z[:, j])
-        self._check_finite(Z)
-        return Z
+        return self._read(X)
 
     def inverse_transform(self, Z: NDArray[np.float64]) -> Any:
         """The table of a matrix (n, d): the container, names and dtypes of ``fit``, with whole numbers rounded.
@@ -173,9 +154,6 @@ class ColumnCodec(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
                 )
         return self._template.fill(Z)
 
-    def _name(self, j: int) -> str:
-        return str(j) if self._names is None else repr(self._names[j])
-
     def _learn_column(self, j: int, column: Column) -> NDArray[np.float64]:
         """Decide on the kind of a column, remember it, and return its numbers or codes."""
         if isinstance(column, np.ndarray):
@@ -194,36 +172,3 @@ class ColumnCodec(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self._lookups[j] = Lookup(sorted_categories(seen))
         self.categories_[j] = as_array(list(self._lookups[j]))
         return self._code_column(j, column)
-
-    def _code_column(self, j: int, column: Column) -> NDArray[np.float64]:
-        """The numbers or codes of a column whose kind is known."""
-        if isinstance(column, Coded):  # the value at the end is what the code -1 reads
-            return self._code_column(j, [*column.values, None])[column.codes]
-        if j in self._lookups:
-            cells = column.tolist() if isinstance(column, np.ndarray) else column
-            return self._lookups[j].codes(cells, self._name(j))
-        if isinstance(column, np.ndarray):
-            return column
-        types, _ = cell_types(column, self._name(j))
-        if any(issubclass(kind, str) for kind in types):
-            example = next(cell for cell in column if isinstance(cell, str))
-            if not self._empty[j]:
-                raise ValueError(
-                    f"Column {self._name(j)} was numeric at fit and must be numeric, got the string {example!r}; "
-                    "convert it to numbers, or fit with the column as strings."
-                )
-            column = [None if isinstance(cell, str) else cell for cell in column]
-        return to_numbers(column)
-
-    def _check_finite(self, Z: NDArray[np.float64]) -> None:
-        if not np.isfinite(Z).all():
-            infinite = np.isinf(Z).any(axis=0)
-            if infinite.any():
-                raise ValueError(
-                    "Input X contains infinity or a value too large for dtype('float64') "
-                    f"(column {self._name(int(infinite.argmax()))}); replace it first."
-                )
-
-
-def _are_strings(names: list[Any] | None) -> bool:
-    return names is not None and all(isinstance(name, str) for name in names)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from sklkd._columns._cells import Coded, cast, objects_from, slots
 
@@ -116,6 +116,8 @@ class _Sparse(Table):
         return self.matrix()[rows, j]
 
     def clear(self) -> None:
+        from scipy import sparse  # who reads a table does not wait for it
+
         csr = sparse.csr_array if isinstance(self.data, sparse.sparray) else sparse.csr_matrix
         self.data = csr((0, self.shape[1]), dtype=self.data.dtype)
 
@@ -144,8 +146,11 @@ class _Pandas(Table):
     def matrix(self) -> NDArray[np.float64] | None:
         if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in self.dtypes):
             return np.array(self.frame.to_numpy(dtype=np.float64), order="C")
-        self._columns = [series for _, series in self.frame.items()]  # twice as fast as iloc[:, j] one by one
         return None
+
+    @cached_property
+    def _columns(self) -> list[Any]:
+        return [series for _, series in self.frame.items()]  # twice as fast as iloc[:, j] one by one
 
     def column(self, j: int) -> Column:
         dtype, series = self.dtypes[j], self._columns[j]
@@ -246,7 +251,7 @@ def open_table(X: Any) -> Any:
     """The reader of a container, recognised by its methods: pandas and polars are never imported."""
     if isinstance(X, np.ndarray):
         return _Array(X)
-    if sparse.issparse(X):
+    if hasattr(X, "tocsr"):
         return _Sparse(X)
     if hasattr(X, "iloc") and hasattr(X, "dtypes"):
         if len(X.shape) != 2:

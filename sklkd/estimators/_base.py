@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd.losses import Loss
 from sklkd.students import InputEncoder
+from sklkd.students._folded import Folded, fold
 from sklkd.students._train import forward, without_training
 
-_FITTED = {"_adapter", "_allow_nan", "_center", "_kept_tags", "_module64", "_scale", "_y_ndim"}
+_FITTED = {"_adapter", "_allow_nan", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
 
 
 _Params: Any = BaseEstimator if TYPE_CHECKING else object
@@ -96,14 +97,18 @@ class BaseDistilled(NamedLosses, BaseEstimator):
 
     def _encode(self, X: Any) -> NDArray:
         """Checked rows as the student takes them."""
-        if not isinstance(self.encoder_, InputEncoder):
-            if not self._allow_nan and _frame_has_gap(X):
-                raise self._missing_values()
-            return self.encoder_.transform(X)
+        if isinstance(self.encoder_, InputEncoder):
+            return self.encoder_.transform_coded(self._code(X))
+        if not self._allow_nan and _frame_has_gap(X):
+            raise self._missing_values()
+        return self.encoder_.transform(X)
+
+    def _code(self, X: Any) -> NDArray[np.float64]:
+        """Rows as the codec of the default encoder gives them."""
         coded = self.encoder_.codec_.transform(X)
         if not self._allow_nan and np.isnan(coded).any():
             raise self._missing_values()
-        return self.encoder_.transform_coded(coded)
+        return coded
 
     def _missing_values(self) -> ValueError:
         return ValueError(
@@ -114,15 +119,36 @@ class BaseDistilled(NamedLosses, BaseEstimator):
     def _raw(self, X: Any) -> NDArray[np.float64]:
         """The student's outputs in float64, logits or standardised targets, of shape (n, n_outputs)."""
         check_is_fitted(self, "student_")
-        encoded = self._encode(self._check_X(X, reset=False, allow_nan=self._allow_nan))
+        if not self._is_plain(X):
+            X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
+        if isinstance(self._float64, Folded):
+            return self._float64.outputs(self._code(X))
         # the order in memory decides how products are summed
-        inputs = torch.from_numpy(np.ascontiguousarray(encoded, dtype=np.float64))
-        device = next(self._module64.parameters(), inputs).device
-        return forward(self._module64, inputs, device).numpy()
+        inputs = torch.from_numpy(np.ascontiguousarray(self._encode(X), dtype=np.float64))
+        device = next(self._float64.parameters(), inputs).device
+        return forward(self._float64, inputs, device).numpy()
 
-    def _keep_module(self) -> None:
-        """A float64 copy of the trained module, for predictions that do not depend on how rows are batched."""
-        self._module64 = copy.deepcopy(self.student_.module_).double().eval()
+    def _is_plain(self, X: Any) -> bool:
+        """Whether X is a matrix of numbers that scikit-learn's checks, most of a row's time, would give back as it is.
+
+        The default encoder looks for infinity and missing values itself.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype.kind in "fiu"
+            and X.shape[1] == self.n_features_in_
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")
+            and isinstance(self.encoder_, InputEncoder)
+        )
+
+    def _keep_float64(self) -> None:
+        """Keep the trained network in float64, for predictions that do not depend on how rows are batched."""
+        module = self.student_.module_
+        on_cpu = all(part.device.type == "cpu" for part in module.parameters())
+        folded = fold(self.encoder_, module) if on_cpu else None
+        self._float64 = copy.deepcopy(module).double().eval() if folded is None else folded
 
     def _light_copy(self) -> Any:
         check_is_fitted(self, "student_")
@@ -143,13 +169,13 @@ class BaseDistilled(NamedLosses, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_module64", None)
+        state.pop("_float64", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if hasattr(self, "student_"):
-            self._keep_module()
+            self._keep_float64()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

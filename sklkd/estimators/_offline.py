@@ -95,7 +95,7 @@ class BaseOffline(BaseDistilled):
         y = self._check_y(X, y, classes)
         with untouched_generators(self.random_state):
             Distillation(self, self._classes).run(X, y, sample_weight, X_transfer, teacher_outputs)
-        self._keep_module()
+        self._keep_float64()
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any, X_transfer: Any) -> Self:
         self._validate_params()
@@ -109,7 +109,7 @@ class BaseOffline(BaseDistilled):
         y = self._check_more_y(X, y, classes)
         with untouched_generators(self.random_state):
             Distillation(self, self._classes).go_on(X, y, sample_weight, X_transfer)
-        self._keep_module()
+        self._keep_float64()
         return self
 
     def without_teacher(self) -> Self:

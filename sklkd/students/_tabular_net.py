@@ -84,8 +84,8 @@ class ColumnEncoding(nn.Module):
 
     numeric: Tensor
     column: Tensor
+    left: Tensor
     slope: Tensor
-    shift: Tensor
     gaps: Tensor
     level_column: Tensor
     level_code: Tensor
@@ -96,19 +96,19 @@ class ColumnEncoding(nn.Module):
         edges = [()] * n_features if edges is None else list(edges)
         missing = [False] * n_features if missing is None else list(missing)
         numeric = [j for j in range(n_features) if cardinalities[j] == 0]
-        column, slope, shift = [], [], []
+        column, left, slope = [], [], []
         for position, j in enumerate(numeric):
-            edge = np.asarray(edges[j], float)
-            width = np.diff(edge)
-            column += [position] * len(width)
-            slope += list(1 / width)
-            shift += list(-edge[:-1] / width)
+            # as float32 has them: bins then meet without gap or overlap, and none is empty
+            edge = np.unique(np.asarray(edges[j], np.float32)).astype(float)
+            column += [position] * max(len(edge) - 1, 0)
+            left += list(edge[:-1])
+            slope += list(1 / np.diff(edge))
         levels = [(j, k) for j in range(n_features) for k in range(cardinalities[j])]
         gaps = [position for position, j in enumerate(numeric) if missing[j]]
         self._buffer("numeric", numeric, torch.long)
         self._buffer("column", column, torch.long)
+        self._buffer("left", left, torch.float32)
         self._buffer("slope", slope, torch.float32)
-        self._buffer("shift", shift, torch.float32)
         self._buffer("gaps", gaps, torch.long)
         self._buffer("level_column", [j for j, _ in levels], torch.long)
         self._buffer("level_code", [k for _, k in levels], torch.float32)
@@ -124,7 +124,8 @@ class ColumnEncoding(nn.Module):
         z = z.masked_fill(absent, 0.0)
         parts = [z * torch.rsqrt(1 + (z / 3) ** 2)]
         if len(self.column):
-            parts.append(torch.addcmul(self.shift, z.index_select(1, self.column), self.slope).clamp_(0, 1))
+            # z * slope - left * slope would lose a narrow bin's digits
+            parts.append(z.index_select(1, self.column).sub_(self.left).mul_(self.slope).clamp_(0, 1))
         if len(self.gaps):
             parts.append(absent.index_select(1, self.gaps).to(z.dtype))
         if len(self.level_code):

@@ -59,6 +59,19 @@ def test_a_step_can_be_followed_at_a_threshold():
     np.testing.assert_allclose(out.numpy(), [0, 0.5, 1], atol=1e-3)
 
 
+def test_narrow_bins_far_from_zero_keep_their_digits():
+    edges = np.float32(1000) + np.spacing(np.float32(1000)) * np.arange(5, dtype=np.float32)
+    encoding = TabularNet(1, 1, edges=[edges]).encoding
+    encoded = encoding(torch.tensor(edges)[:, None])[:, 1:]
+    np.testing.assert_array_equal(encoded.numpy(), np.tri(5, 4, -1))
+
+
+def test_edges_that_are_one_in_float32_make_no_bin():
+    encoding = TabularNet(1, 1, edges=[[0.0, 1.0, 1.0 + 1e-12, 2.0]]).encoding
+    assert len(encoding.column) == 2
+    assert encoding(torch.linspace(-1, 3, 9)[:, None]).isfinite().all()
+
+
 def test_only_weights_are_learnt():
     net = TabularNet(3, 2, hidden=(5,), edges=EDGES)
     names = {name for name, _ in net.named_parameters()}

@@ -1,0 +1,81 @@
+"""What a fitted codec needs to read a table: NumPy alone, so that a process that only predicts imports no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklkd._columns._cells import Coded, Lookup, cell_types, to_numbers
+from sklkd._columns._tables import Column, open_table
+
+
+class ColumnReader:
+    """The part of :class:`ColumnCodec` that turns tables into matrices once the columns are known."""
+
+    n_features_in_: int
+    categories_: list[NDArray[Any] | None]
+    _names: Any
+    _lookups: dict[int, Lookup]
+    _empty: NDArray[np.bool_]
+
+    def _read(self, X: Any) -> NDArray[np.float64]:
+        """The matrix of ``X`` (n, d): float64, shape (n, d), a copy; n may be 0."""
+        table = open_table(X)
+        d = table.shape[1]
+        if d != self.n_features_in_:
+            what, expected = type(self).__name__, self.n_features_in_
+            raise ValueError(f"X has {d} features, but {what} is expecting {expected} features as input.")
+        if table.names != self._names and are_strings(table.names) and are_strings(self._names):
+            j = next(j for j in range(d) if table.names[j] != self._names[j])
+            raise ValueError(
+                "The feature names should match those that were passed during fit, in the same order: "
+                f"column {j} is {table.names[j]!r}, and was {self._names[j]!r}."
+            )
+        Z = table.matrix()
+        if Z is None:
+            Z = np.empty(table.shape)
+            for j in range(d):
+                Z[:, j] = self._code_column(j, table.column(j))
+        else:
+            for j in self._lookups:
+                Z[:, j] = self._code_column(j, Z[:, j])
+        self._check_finite(Z)
+        return Z
+
+    def _name(self, j: int) -> str:
+        return str(j) if self._names is None else repr(self._names[j])
+
+    def _code_column(self, j: int, column: Column) -> NDArray[np.float64]:
+        """The numbers or codes of a column whose kind is known."""
+        if isinstance(column, Coded):  # the value at the end is what the code -1 reads
+            return self._code_column(j, [*column.values, None])[column.codes]
+        if j in self._lookups:
+            cells = column.tolist() if isinstance(column, np.ndarray) else column
+            return self._lookups[j].codes(cells, self._name(j))
+        if isinstance(column, np.ndarray):
+            return column
+        types, _ = cell_types(column, self._name(j))
+        if any(issubclass(kind, str) for kind in types):
+            example = next(cell for cell in column if isinstance(cell, str))
+            if not self._empty[j]:
+                raise ValueError(
+                    f"Column {self._name(j)} was numeric at fit and must be numeric, got the string {example!r}; "
+                    "convert it to numbers, or fit with the column as strings."
+                )
+            column = [None if isinstance(cell, str) else cell for cell in column]
+        return to_numbers(column)
+
+    def _check_finite(self, Z: NDArray[np.float64]) -> None:
+        if not np.isfinite(Z).all():
+            infinite = np.isinf(Z).any(axis=0)
+            if infinite.any():
+                raise ValueError(
+                    "Input X contains infinity or a value too large for dtype('float64') "
+                    f"(column {self._name(int(infinite.argmax()))}); replace it first."
+                )
+
+
+def are_strings(names: list[Any] | None) -> bool:
+    return names is not None and all(isinstance(name, str) for name in names)

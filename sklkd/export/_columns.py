@@ -1,0 +1,126 @@
+"""The front of a graph: from the user's columns to numbers and levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from sklkd.export._format import MISSING, spellings
+from sklkd.export._graph import Graph
+from sklkd.students import InputEncoder
+
+
+@dataclass
+class Encoded:
+    """Tensors of a graph that stand for encoded columns.
+
+    Attributes
+    ----------
+    third : str or None
+        A third of the scaled numbers, float of shape (n, n_numeric), missing ones at 0; None without numeric columns.
+    exact : str or None
+        The scaled numbers themselves, rounded as the encoder rounds them; None where a digit less does.
+    unfilled : str or None
+        Scaled numbers, NaN where they are missing; None where they never are.
+    levels : list of (int, str)
+        Categorical columns, each with the codes of its levels, int64 of shape (n, 1).
+    """
+
+    third: str | None
+    exact: str | None
+    unfilled: str | None
+    levels: list[tuple[int, str]]
+
+
+def encode(
+    graph: Graph,
+    encoder: InputEncoder,
+    numbers: str | None,
+    names: list[str],
+    kind: str,
+    allow_nan: bool,
+    tables: dict[int, NDArray],
+) -> Encoded:
+    """Write a fitted encoder's work: declare the inputs, scale numbers, code categories.
+
+    Parameters
+    ----------
+    graph : Graph
+    encoder : InputEncoder
+    numbers : str or None
+        A tensor that holds the columns, where all are numeric; None to declare one input per column.
+    names : list of str
+        What these inputs are called.
+    kind : {"float", "double"}
+        Type of numeric inputs.
+    allow_nan : bool
+        Whether missing values may come.
+    tables : dict of int to ndarray
+        Of each categorical column the codes of its categories, in order, of missing and of unseen cells.
+    """
+    codec = encoder.codec_
+    numeric = [j for j, categories in enumerate(codec.categories_) if categories is None]
+    levels: list[tuple[int, str]] = []
+    if numbers is None:
+        columns = []
+        for j, name in enumerate(names):
+            if codec.categories_[j] is None:
+                columns.append(graph.input(name, kind, (1,)))
+            else:
+                levels.append((j, _levels(graph, encoder, j, graph.input(name, "string", (1,)), tables[j])))
+        if columns:
+            numbers = graph.op("Concat", *columns, axis=1) if len(columns) > 1 else columns[0]
+    if numbers is None or not numeric:
+        return Encoded(None, None, None, levels)
+    scale = _scale_exactly if kind == "double" else _scale
+    return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, levels)
+
+
+def _scale(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any) -> Encoded:
+    """Centred before it is scaled, which keeps the digits of large numbers."""
+    scale = 1 / (3 * scale)
+    third = graph.op("Scaler", numbers, domain="ai.onnx.ml", offset=center.tolist(), scale=scale.tolist())
+    if not allow_nan:
+        return Encoded(third, None, None, levels)
+    return Encoded(_filled(graph, third), None, third, levels)
+
+
+def _scale_exactly(
+    graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any
+) -> Encoded:
+    """In double precision, and rounded to single where the encoder rounds."""
+    centred = graph.op("Sub", numbers, graph.constant(center, np.float64))
+    scaled = graph.op("Cast", graph.op("Div", centred, graph.constant(scale, np.float64)), to=TensorProto.FLOAT)
+    filled = _filled(graph, scaled) if allow_nan else scaled
+    third = graph.op("Mul", filled, graph.constant(1 / 3))
+    return Encoded(third, filled, scaled if allow_nan else None, levels)
+
+
+def _filled(graph: Graph, numbers: str) -> str:
+    """0 in the place of NaN, by one node; IsNaN and Where take several times as long."""
+    return graph.op("Imputer", numbers, domain="ai.onnx.ml", imputed_value_floats=[0.0], replaced_value_float=np.nan)
+
+
+def _levels(graph: Graph, encoder: InputEncoder, j: int, column: str, codes: NDArray) -> str:
+    categories: Any = encoder.codec_.categories_[j]
+    *known, unseen = codes.astype(int).tolist()
+    return graph.op(
+        "LabelEncoder",
+        column,
+        domain="ai.onnx.ml",
+        keys_strings=[*spellings(categories.tolist(), encoder.codec_._name(j)), MISSING],
+        values_int64s=known,
+        default_int64=unseen,
+    )
+
+
+def smoothly_clipped(graph: Graph, third: str) -> str:
+    """A third of the smoothly clipped numbers: ``t / sqrt(1 + t**2)`` is the sine of the arc whose tangent is t.
+
+    It cannot overflow, and takes half the nodes of squaring, adding, the root and the quotient.
+    """
+    return graph.op("Sin", graph.op("Atan", third))

@@ -1,0 +1,49 @@
+"""What a file says about itself, and how cells are spelt in its string inputs."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+KEY = "sklkd"
+"""Name of the file's metadata entry, a JSON object."""
+
+FORMAT = 1
+"""Counts up when files change so that older versions would misread them."""
+
+MISSING = "\ue000"
+"""What a missing cell is in a string input; a private-use character, which no real category should hold."""
+
+UNSEEN = "\ue001"
+"""What a category becomes that fit did not see, before it reaches the graph; any other unknown string does as well."""
+
+
+def spellings(categories: list[Any], column: str) -> list[str]:
+    """Categories as the strings of a graph's input.
+
+    Strings stay as they are. Numbers are spelt as Python does (``3``, ``2.5``, ``True``), and begin with U+E000 where
+    the column has strings too, so that 3 and "3" stay apart.
+
+    Raises
+    ------
+    ValueError
+        For categories that are neither strings nor numbers, and for strings that begin as missing cells do.
+    """
+    mixed = any(isinstance(category, str) for category in categories)
+    spelt = []
+    for category in categories:
+        if isinstance(category, str):
+            if category.startswith((MISSING, UNSEEN)):
+                raise ValueError(
+                    f"Column {column}: categories that begin with the private-use characters U+E000 or U+E001 cannot "
+                    f"be exported, which stand for missing and unseen cells there, got {category!r}: rename it."
+                )
+            spelt.append(category)
+        elif isinstance(category, numbers.Number) or type(category).__name__ == "bool":
+            spelt.append((MISSING if mixed else "") + str(category))
+        else:
+            raise ValueError(
+                f"Column {column}: categories must be strings, numbers or booleans to be exported, got "
+                f"{type(category).__name__}: convert the column before fit."
+            )
+    return spelt

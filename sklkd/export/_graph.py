@@ -1,0 +1,102 @@
+"""A small builder of ONNX graphs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import DTypeLike, NDArray
+from onnx import TensorProto, compose, helper, numpy_helper, version_converter
+
+from sklkd.export._format import KEY
+
+OLDEST, DEFAULT_OPSET = 13, 18
+"""Opsets: the oldest that has all operators in the form used here, and one that runtimes have had for years."""
+
+TENSOR = {"float": TensorProto.FLOAT, "double": TensorProto.DOUBLE, "string": TensorProto.STRING}
+
+
+class Graph:
+    """Nodes, constants, inputs and outputs, written one after the other; every tensor has a short name of its own.
+
+    Parameters
+    ----------
+    opset : int
+    reserved : list of str
+        Names of inputs, which are the user's.
+    """
+
+    def __init__(self, opset: int, reserved: list[str]):
+        self.opset = opset
+        self._taken = set(reserved)
+        self.nodes: list[Any] = []
+        self.constants: dict[str, NDArray] = {}
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+        self._n = 0
+
+    @property
+    def ml_opset(self) -> int:
+        """Version of the operators of classical models, of the same age."""
+        return 2 if self.opset < 15 else 3
+
+    def _name(self) -> str:
+        self._n += 1
+        return self.free(f"_{self._n}")
+
+    def free(self, name: str) -> str:
+        """The name, or, where an input has it, one like it."""
+        while name in self._taken:
+            name += "_"
+        return name
+
+    def constant(self, value: Any, dtype: DTypeLike = np.float32) -> str:
+        """Keep an array in the file."""
+        name = self._name()
+        self.constants[name] = np.ascontiguousarray(value, dtype)
+        return name
+
+    def op(self, kind: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
+        """Add a node of one output, and return the output's name."""
+        output = name or self._name()
+        self.nodes.append(helper.make_node(kind, inputs, [output], domain=domain, **attributes))
+        return output
+
+    def input(self, name: str, kind: str, shape: tuple[int, ...]) -> str:
+        """Declare an input of ``(n, *shape)``."""
+        self.inputs.append(helper.make_tensor_value_info(name, TENSOR[kind], ["n", *shape]))
+        return name
+
+    def output(self, name: str, kind: int, shape: tuple[int, ...] = ()) -> None:
+        """Declare an output of ``(n, *shape)``."""
+        self.outputs.append(helper.make_tensor_value_info(name, kind, ["n", *shape]))
+
+    def inline(self, model: Any, feeds: list[str]) -> list[str]:
+        """Copy a whole model in, fed with tensors that are here already; returns what its outputs are called now."""
+        opset = next(one.version for one in model.opset_import if not one.domain)
+        if opset != self.opset:
+            model = version_converter.convert_version(model, self.opset)
+        model = compose.add_prefix(model, f"{self._name()}/")
+        names = dict(zip([value.name for value in model.graph.input], feeds, strict=True))
+        for tensor in model.graph.initializer:
+            self.constants[tensor.name] = numpy_helper.to_array(tensor)
+        for node in model.graph.node:
+            for i, name in enumerate(node.input):
+                node.input[i] = names.get(name, name)
+            self.nodes.append(node)
+        return [names.get(value.name, value.name) for value in model.graph.output]
+
+    def model(self, metadata: dict[str, Any]) -> Any:
+        """The finished model, checked; ``metadata`` becomes its JSON entry."""
+        tensors = [numpy_helper.from_array(value, name) for name, value in self.constants.items()]
+        graph = helper.make_graph(self.nodes, "sklkd", self.inputs, self.outputs, tensors)
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", self.ml_opset)]
+        used = {node.domain for node in self.nodes}
+        opsets = [one for one in opsets if not one.domain or one.domain in used]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd")
+        model.ir_version = helper.find_min_ir_version_for(opsets)
+        helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False)})
+        onnx.checker.check_model(model)
+        return model

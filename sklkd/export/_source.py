@@ -1,0 +1,166 @@
+"""What is exported: an estimator, the steps before it, and rows to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklkd._columns._cells import Coded, cell_types
+from sklkd._columns._tables import open_table
+from sklkd.estimators._base import BaseDistilled
+from sklkd.export._rows import GAP, N_ROWS, rows_for_columns, training_like_rows
+from sklkd.students import InputEncoder
+
+
+@dataclass
+class Source:
+    """An estimator and how rows come to it.
+
+    Attributes
+    ----------
+    model : estimator or Pipeline
+        As the user gave it.
+    est : DistilledClassifier or DistilledRegressor
+    steps : list of (str, transformer)
+        Before the estimator.
+    own_steps : list of (str, transformer)
+        Before the network, in the user's own student.
+    rows : array or frame
+        On which graph and estimator are compared.
+    shape : tuple of int
+        Of one row.
+    names : list of str or None
+        Of the columns.
+    text : list of int
+        Columns that go to steps as strings.
+    """
+
+    model: Any
+    est: Any
+    steps: list[Any]
+    own_steps: list[Any]
+    rows: Any
+    shape: tuple[int, ...]
+    names: list[str] | None
+    text: list[int] = field(default_factory=list)
+
+    def before_student(self) -> Any:
+        """The rows as they come to the estimator."""
+        return Pipeline(self.steps).transform(self.rows) if self.steps else self.rows
+
+    @property
+    def coded(self) -> bool:
+        """Whether the estimator's own encoder reads the user's columns."""
+        return not self.steps and isinstance(self.est.encoder_, InputEncoder)
+
+    @property
+    def one_tensor(self) -> bool:
+        """Whether all columns are numbers of an array."""
+        if self.coded:
+            codec = self.est.encoder_.codec_
+            return self.names is None and all(categories is None for categories in codec.categories_)
+        return self.names is None and not self.text
+
+    @property
+    def inputs(self) -> list[str]:
+        """What the graph's inputs are called."""
+        if self.one_tensor:
+            return ["X"]
+        return self.names or [f"x{j}" for j in range(self.shape[0])]
+
+
+def open_source(model: Any, X: Any) -> Source:
+    """Take a model apart.
+
+    Raises
+    ------
+    TypeError
+        For a model that does not end in a distilled estimator.
+    ValueError
+        Where rows are needed, or the estimator gets other columns than numbers from the steps before it.
+    """
+    steps = [step for step in model.steps[:-1] if step[1] not in (None, "passthrough")] if _is_pipeline(model) else []
+    est = model.steps[-1][1] if _is_pipeline(model) else model
+    if not isinstance(est, BaseDistilled):
+        raise TypeError(
+            f"est must be a distilled estimator, or a Pipeline that ends in one, got {type(est).__name__}: distil it "
+            "first, or export it with skl2onnx."
+        )
+    check_is_fitted(est, "student_")
+    own = est.encoder_.steps[:-1] if _is_pipeline(est.encoder_) else []
+    plain = not steps and isinstance(est.encoder_, InputEncoder)
+    if steps and isinstance(est.encoder_, InputEncoder) and est.encoder_.codec_._lookups:
+        raise ValueError(
+            "est gets categories from the steps before it, which cannot be exported: let them code categories as "
+            "numbers, or leave them to the estimator."
+        )
+    names = getattr(model.steps[0][1] if steps else est, "feature_names_in_", None)
+    if X is None:
+        X = _made_up(est, steps, own)
+    shape = np.shape(X)[1:]
+    text = [] if plain else _text_columns(X)
+    return Source(model, est, steps, own, X, shape, None if names is None else [str(name) for name in names], text)
+
+
+def _is_pipeline(model: Any) -> bool:
+    return isinstance(model, Pipeline)
+
+
+def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
+    """Rows for an estimator: like those of training where its encoder or the steps' inverses tell how these are."""
+    if isinstance(est.encoder_, InputEncoder):
+        if not steps:
+            return training_like_rows(est, gaps=est._allow_nan)
+        rows = _inverse(steps, training_like_rows(est, gaps=False))
+        if rows is not None:
+            return rows
+    first = (steps or own or [("", est.encoder_)])[0][1]
+    if isinstance(first, ColumnTransformer):
+        rows = rows_for_columns(first)
+        if rows is None:
+            raise ValueError("X must be given, some rows to compare the graph with: a frame, as the steps take it.")
+        return rows
+    if not (steps or own):
+        raise ValueError(
+            "X must be given, some rows to compare the graph with: they cannot be made up for arrays of more than two "
+            "dimensions."
+        )
+    return np.random.RandomState(0).standard_normal((N_ROWS, first.n_features_in_))
+
+
+def _inverse(steps: list[Any], rows: Any) -> Any:
+    """What the steps would turn into these rows; None where they do not tell. Cells that they impute may be missing."""
+    gaps = False
+    for _, step in reversed(steps):
+        if isinstance(step, SimpleImputer) and rows.shape[1] == step.n_features_in_:
+            gaps = gaps or step.missing_values is np.nan
+        elif hasattr(step, "inverse_transform"):
+            rows = np.asarray(step.inverse_transform(rows))
+        else:
+            return None
+    if gaps:
+        rows[np.random.RandomState(0).random(rows.shape) < GAP] = np.nan
+    return rows
+
+
+def _text_columns(X: Any) -> list[int]:
+    """Columns that hold strings."""
+    if np.ndim(X) != 2:
+        return []
+    table = open_table(X)
+    if table.matrix() is not None:
+        return []
+    return [j for j in range(table.shape[1]) if _is_text(table.column(j))]
+
+
+def _is_text(column: Any) -> bool:
+    if isinstance(column, np.ndarray):
+        return False
+    cells = column.values if isinstance(column, Coded) else column
+    return any(issubclass(kind, str) for kind in cell_types(list(cells), "")[0])

@@ -1,0 +1,96 @@
+"""scikit-learn's transformers, as skl2onnx converts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.pipeline import Pipeline
+
+from sklkd.export._graph import Graph
+
+
+def write_steps(graph: Graph, steps: list[Any], feeds: list[tuple[str, str, int]]) -> str:
+    """Write fitted transformers one behind the other.
+
+    Parameters
+    ----------
+    graph : Graph
+    steps : list of (str, transformer)
+    feeds : list of (str, str, int)
+        Tensors that go in, each with its type, "float", "double" or "string", and its number of columns.
+
+    Returns
+    -------
+    str
+        What the last one gives, of the type of the numbers that go in.
+
+    Raises
+    ------
+    ImportError
+        Where skl2onnx is not installed.
+    """
+    try:
+        from skl2onnx import convert_sklearn
+        from skl2onnx.common import data_types
+    except ImportError as error:
+        raise ImportError("steps before the estimator need skl2onnx: pip install 'sklkd[onnx]'.") from error
+    kinds = {
+        "float": data_types.FloatTensorType,
+        "double": data_types.DoubleTensorType,
+        "string": data_types.StringTensorType,
+    }
+    model = convert_sklearn(
+        Pipeline(steps),
+        initial_types=[(name, kinds[kind]([None, width])) for name, kind, width in feeds],
+        target_opset={"": graph.opset, "ai.onnx.ml": graph.ml_opset},
+    )
+    if any(kind == "double" for _, kind, _ in feeds):
+        _impute_doubles(model, steps)
+    output = graph.inline(model, [name for name, _, _ in feeds])[0]
+    numbers = {kind for _, kind, _ in feeds} - {"string"} or {"float"}
+    return graph.op("Cast", output, to=TensorProto.DOUBLE if "double" in numbers else TensorProto.FLOAT)
+
+
+def _impute_doubles(model: Any, steps: list[Any]) -> None:
+    """Put IsNaN and Where in the place of Imputer, which ONNX Runtime does not have for doubles.
+
+    The operator holds what it fills in as floats; the transformers have all digits.
+    """
+    learnt = [one for _, step in steps for one in _statistics(step)]
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    for i, node in enumerate(nodes):
+        if node.op_type != "Imputer":
+            model.graph.node.append(node)
+            continue
+        options = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        rounded = np.array(options["imputed_value_floats"], dtype=np.float32)
+        filling = next((one for one in learnt if np.array_equal(one.astype(np.float32), rounded)), rounded)
+        replaced = np.array(options.get("replaced_value_float", np.nan), dtype=np.float64)
+        constants = {f"filling_{i}": filling.astype(np.float64)}
+        cells, absent = node.input[0], f"absent_{i}"
+        if np.isnan(replaced):
+            asks = helper.make_node("IsNaN", [cells], [absent])
+        else:
+            constants[f"replaced_{i}"] = replaced
+            asks = helper.make_node("Equal", [cells, f"replaced_{i}"], [absent])
+        model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+        model.graph.node.append(asks)
+        model.graph.node.append(helper.make_node("Where", [absent, f"filling_{i}", cells], [node.output[0]]))
+
+
+def _statistics(step: Any) -> Iterator[NDArray]:
+    """What the imputers in a transformer fill in."""
+    if hasattr(step, "statistics_"):
+        yield step.statistics_
+    parts: list[Any] = []
+    if hasattr(step, "steps"):
+        parts = [part for _, part in step.steps]
+    elif hasattr(step, "transformers_"):
+        parts = [part for _, part, _ in step.transformers_]
+    for part in parts:
+        yield from _statistics(part)

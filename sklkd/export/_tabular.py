@@ -1,0 +1,84 @@
+"""TabularNet as a graph: encoding and first layer as one, then the other layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from sklkd.export._columns import Encoded, smoothly_clipped
+from sklkd.export._graph import Graph
+from sklkd.students._folded import Folded
+
+
+def level_rows(folded: Folded) -> dict[int, NDArray[np.intp]]:
+    """Of each categorical column the rows of weights that its categories, missing and unseen cells read."""
+    parts = np.split(folded.levels, folded.level_starts[1:-1])
+    return dict(zip(folded.categorical.tolist(), parts, strict=False))
+
+
+def write_tabular(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+    """Write the net behind its encoded columns, and return its outputs.
+
+    The bins of all columns come from one product with a matrix of slopes, then are clipped: of the forms that were
+    measured (benchmarks/README.md) the fastest for many rows and, with as few bins as a column has here, for one. The
+    matrix is nearly empty, so the file holds slopes and columns, of which the runtime makes the matrix when it loads.
+    Each part of the first layer adds to what the part before has made. Inputs of the first layer whose weights are all
+    0 are left out.
+    """
+    outputs = _first_layer(graph, folded, encoded)
+    for weight, bias in folded.layers:
+        active = graph.op("Mul", outputs, graph.op("Sigmoid", outputs))
+        outputs = graph.op("Gemm", active, graph.constant(weight), graph.constant(bias))
+    return outputs
+
+
+def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+    total = _levels(graph, folded, encoded) if encoded.levels else graph.constant(folded.bias[None])
+    if encoded.third is None:
+        return total
+    clipped = smoothly_clipped(graph, encoded.third)
+    total = graph.op("Gemm", clipped, graph.constant(3 * folded.clip), total)
+    column, left, slope, weight = folded._bins
+    weight = weight[len(folded.clip) :]
+    live = np.flatnonzero(weight.any(axis=1))
+    if len(live):
+        bins = _bins(graph, encoded, len(folded.numeric), column[live], left[live, 0], slope[live, 0])
+        total = graph.op("Gemm", bins, graph.constant(weight[live]), total)
+    if encoded.unfilled is not None and len(folded.gaps):
+        missing = graph.op("Cast", graph.op("IsNaN", encoded.unfilled), to=TensorProto.FLOAT)
+        reads = _reads(graph, folded.gaps, len(folded.numeric))
+        total = graph.op("Gemm", missing, graph.op("MatMul", reads, graph.constant(folded.gap_values)), total)
+    return total
+
+
+def _reads(graph: Graph, column: NDArray, n_columns: int) -> str:
+    """(n_columns, len(column)), 1 where an input reads a column."""
+    index = graph.op("Cast", graph.constant(column, np.int16), to=TensorProto.INT64)
+    depth = graph.constant([n_columns], np.int64)
+    return graph.op("OneHot", index, depth, graph.constant([0.0, 1.0]), axis=0)
+
+
+def _bins(graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left: NDArray, slope: NDArray) -> str:
+    """Each bin 0 on its left, 1 on its right, rising inside."""
+    reads = _reads(graph, column, n_columns)
+    if encoded.exact is None:
+        slopes = graph.op("Mul", reads, graph.constant(3 * slope))
+        rising = graph.op("Gemm", encoded.third, slopes, graph.constant(-left * slope))  # type: ignore[arg-type]
+    else:
+        # a product with zeros and ones is exact, so that a narrow bin's edge is taken off before digits are lost
+        beyond = graph.op("Gemm", encoded.exact, reads, graph.constant(-left))
+        rising = graph.op("Mul", beyond, graph.constant(slope))
+    return graph.op("Clip", rising, graph.constant(0.0), graph.constant(1.0))
+
+
+def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+    """What categories add to the first layer: one row of weights each, looked up and summed."""
+    values = folded.level_values.copy()
+    values[np.unique(folded.levels[: folded.level_starts[1]])] += folded.bias  # of the first column alone
+    rows: Any = [name for _, name in encoded.levels]
+    rows = graph.op("Concat", *rows, axis=1) if len(rows) > 1 else rows[0]
+    picked = graph.op("Gather", graph.constant(values), rows, axis=0)
+    return graph.op("ReduceSum", picked, graph.constant([1], np.int64), keepdims=0)

@@ -1,0 +1,178 @@
+"""An estimator as one ONNX file."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklkd.export._predictor import OnnxPredictor
+from sklkd.export._source import open_source
+
+TOLERANCE = 1e-5
+"""Largest difference of a probability, or of a value in units of the target's standard deviation."""
+
+MARGIN = 5e-6
+"""Largest difference with which single precision is enough; the rows made up for it are harder than real ones."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What :func:`to_onnx` has written, and how it compares with the estimator.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    bytes : int
+        Its size.
+    opset : int
+        Version of the standard operators that it uses.
+    quantize : str or None
+        As given.
+    numbers : {"float32", "float64"}
+        Type of the numeric inputs. Double where single precision would change answers: for narrow bins, or numbers
+        that are large beside their spread.
+    n_rows : int
+        Rows on which the file was compared with the estimator.
+    largest_difference : float
+        Of all probabilities, or of all values in units of the target's standard deviation.
+    agreement : float
+        Share of rows with the same label; of regressors, the R2 of the file's values for the estimator's.
+    """
+
+    path: str
+    bytes: int
+    opset: int
+    quantize: str | None
+    numbers: str
+    n_rows: int
+    largest_difference: float
+    agreement: float
+
+    def __str__(self) -> str:
+        how = f", {self.quantize}" if self.quantize else ""
+        return (
+            f"{self.path}: {self.bytes / 1e3:,.1f} KB{how}, opset {self.opset}, {self.numbers} inputs; on "
+            f"{self.n_rows:,} rows at most {self.largest_difference:.1e} from the estimator, agreement "
+            f"{self.agreement:.4%}"
+        )
+
+
+def to_onnx(
+    est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | None = None, opset: int | None = None
+) -> ExportReport:
+    """Write encoding and student as one ONNX graph, compared with the estimator before it is written.
+
+    The graph takes the columns as the user has them: one tensor ``"X"`` of shape (n, n_features) where the estimator
+    was fitted on numbers in an array, otherwise one input of shape (n, 1) per column, called as the column (``"x0"``,
+    ``"x1"``, ... where it has no name): numbers as float (or double, see ``ExportReport.numbers``), with NaN where
+    they are missing, and categories as strings. It gives ``"label"`` (n,) and ``"probabilities"`` (n, n_classes), or,
+    for regressors, ``"value"`` (n, n_targets) in double; where a column has such a name, with an underscore behind it.
+
+    Parameters
+    ----------
+    est : DistilledClassifier or DistilledRegressor, or a Pipeline that ends in one
+        Fitted. Steps before it are converted by skl2onnx.
+    path : str or path
+        File to write.
+    X : array or frame, default=None
+        Rows on which the file is compared with the estimator. None: rows made up from what the encoder has learnt,
+        with values inside and on the edges of every bin, missing and unseen cells; behind steps or encoders of the
+        user's own, normally distributed numbers.
+    quantize : {"int8", "float16"}, default=None
+        Store weights in 8 bits (one scale per row or column of a matrix) or 16. The runtime restores them when it
+        loads the file, so that it is a quarter or half the size, as fast, and a little less exact; the report says how
+        much. None: 32 bits.
+    opset : int, default=None
+        Version of ONNX's standard operators, 13 or newer. None: 18, which runtimes have had since 2023.
+
+    Returns
+    -------
+    ExportReport
+
+    Raises
+    ------
+    TypeError
+        For an estimator that is not one of sklkd's.
+    ValueError
+        For parameters out of range, and where the graph's answers differ from the estimator's by more than 1e-5 without
+        ``quantize``; nothing is written then.
+    ImportError
+        Where ``sklkd[onnx]`` is not installed.
+
+    Notes
+    -----
+    A string input spells a missing cell as the character U+E000, since ONNX Runtime would read None and NaN as the
+    strings "None" and "nan", which may be categories; :class:`OnnxPredictor` does so by itself. In a column that mixes
+    strings and numbers, numbers begin with U+E000. Any unknown string is an unseen category.
+
+    Without ``quantize`` the file's probabilities are within 1e-5 of the estimator's on the compared rows.
+
+    Examples
+    --------
+    See :class:`OnnxPredictor`.
+    """
+    try:
+        from sklkd.export._write import OPSETS, Options, write
+    except ImportError as error:
+        raise ImportError(f"to_onnx needs {error.name}: pip install 'sklkd[onnx]'.") from error
+    low, default, high = OPSETS
+    opset = default if opset is None else opset
+    if not isinstance(opset, int) or not low <= opset <= high:
+        raise ValueError(f"opset must be a whole number from {low} to {high}, or None, got opset={opset!r}.")
+    if quantize not in (None, "int8", "float16"):
+        raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
+    source = open_source(est, X)
+    last, rows = source.est, source.rows
+    expected = _answers(est, rows)
+    for double in (False, True):
+        content = write(source, Options(opset, double, None))
+        difference = _largest(last, expected, _answers(OnnxPredictor(content), rows))
+        if difference <= MARGIN:
+            break
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"est cannot be exported as it is: the graph's answers differ by {difference:.1e} from the estimator's on "
+            f"{len(expected):,} rows, more than {TOLERANCE:g}."
+        )
+    if quantize is not None:
+        content = write(source, Options(opset, double, quantize))
+    got = _answers(OnnxPredictor(content), rows)
+    Path(path).write_bytes(content)
+    return ExportReport(
+        path=str(path),
+        bytes=len(content),
+        opset=opset,
+        quantize=quantize,
+        numbers="float64" if double else "float32",
+        n_rows=len(expected),
+        largest_difference=_largest(last, expected, got),
+        agreement=_agreement(last, expected, got),
+    )
+
+
+def _answers(model: Any, rows: Any) -> NDArray[np.float64]:
+    """Probabilities or values, (n, n_outputs)."""
+    with warnings.catch_warnings():
+        # made-up rows have no column names
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        answers = model.predict_proba(rows) if hasattr(model, "classes_") else model.predict(rows)
+    return answers.reshape(len(answers), -1)
+
+
+def _largest(est: Any, expected: NDArray, got: NDArray) -> float:
+    scale = 1.0 if est._classes is not None else est._scale
+    return float(np.max(np.abs(got - expected) / scale, initial=0.0))
+
+
+def _agreement(est: Any, expected: NDArray, got: NDArray) -> float:
+    if est._classes is not None:
+        return float(np.mean(expected.argmax(axis=1) == got.argmax(axis=1)))
+    variance = np.sum((expected - expected.mean(axis=0)) ** 2)
+    return float(1 - np.sum((got - expected) ** 2) / variance) if variance > 0 else 1.0

@@ -1,0 +1,150 @@
+"""The graph of an estimator: its columns, its student, its answers."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from sklkd._version import __version__
+from sklkd.export._columns import encode
+from sklkd.export._format import FORMAT
+from sklkd.export._graph import DEFAULT_OPSET, OLDEST, Graph
+from sklkd.export._module import write_encoded, write_module
+from sklkd.export._quantize import quantize
+from sklkd.export._source import Source
+from sklkd.export._steps import write_steps
+from sklkd.export._tabular import level_rows, write_tabular
+from sklkd.students import InputEncoder
+from sklkd.students._folded import fold
+
+OPSETS = (OLDEST, DEFAULT_OPSET, 24)
+"""The oldest, the default and the newest that is tested."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to write: the opset, whether numbers are read and binned in double precision, how weights are stored."""
+
+    opset: int
+    double: bool
+    quantize: str | None
+
+    @property
+    def kind(self) -> str:
+        return "double" if self.double else "float"
+
+
+def write(source: Source, options: Options) -> bytes:
+    """An estimator, and the steps before it, as the content of a file."""
+    graph = Graph(options.opset, source.inputs)
+    outputs = _write_student(graph, source, options.kind)
+    est = source.est
+    if est._classes is not None:
+        _write_classes(graph, outputs, est.classes_)
+    else:
+        _write_values(graph, outputs, est._center, est._scale)
+    if options.quantize is not None:
+        quantize(graph, options.quantize)
+    return graph.model(_metadata(source, graph, options)).SerializeToString()
+
+
+def _write_student(graph: Graph, source: Source, kind: str) -> str:
+    """From the user's columns to logits or standardised targets."""
+    est, module = source.est, source.est.student_.module_
+    rows = None
+    if source.steps:
+        rows = write_steps(graph, source.steps, _declare(graph, source, kind))
+    if not isinstance(est.encoder_, InputEncoder):
+        if source.own_steps:
+            feeds = _declare(graph, source, kind) if rows is None else [(rows, kind, est.n_features_in_)]
+            rows = write_steps(graph, source.own_steps, feeds)
+            rows = graph.op("Cast", rows, to=TensorProto.FLOAT)
+        elif rows is None:
+            rows = graph.input("X", "float", source.shape)
+        return write_module(graph, module, rows, np.shape(est.encoder_.transform(source.before_student()))[1:])
+    if rows is None and source.one_tensor:
+        rows = graph.input("X", kind, source.shape)
+    folded = fold(est.encoder_, module)
+    learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
+    tables = learnt if folded is None else level_rows(folded)
+    encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._allow_nan, tables)
+    if folded is not None:
+        return write_tabular(graph, folded, encoded)
+    inputs, width = write_encoded(graph, est.encoder_, encoded)
+    return write_module(graph, module, inputs, (width,))
+
+
+def _declare(graph: Graph, source: Source, kind: str) -> list[tuple[str, str, int]]:
+    """Declare the inputs of steps: one tensor, or one input per column."""
+    if source.one_tensor:
+        return [(graph.input("X", kind, source.shape), kind, source.shape[0])]
+    kinds = ["string" if j in source.text else kind for j in range(source.shape[0])]
+    return [(graph.input(name, one, (1,)), one, 1) for name, one in zip(source.inputs, kinds, strict=True)]
+
+
+def _write_classes(graph: Graph, logits: str, classes: NDArray) -> None:
+    """The most probable label and all probabilities."""
+    label, probabilities = graph.free("label"), graph.free("probabilities")
+    labels = np.array(classes.tolist())
+    kinds = {"U": object, "i": np.int64, "u": np.int64}
+    labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
+    if labels.dtype.kind == "i" and np.array_equal(labels, np.arange(len(labels))):
+        graph.op("ArgMax", logits, axis=1, keepdims=0, name=label)
+    else:
+        codes = graph.op("ArgMax", logits, axis=1, keepdims=0)
+        graph.op("Gather", graph.constant(labels, labels.dtype), codes, axis=0, name=label)
+    graph.op("Softmax", logits, axis=-1, name=probabilities)
+    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
+    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
+
+
+def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -> None:
+    """Values in the units of y, in double, whose digits may be needed where the spread is small beside the mean."""
+    scaled = graph.op("Mul", graph.op("Cast", outputs, to=TensorProto.DOUBLE), graph.constant(scale, np.float64))
+    graph.op("Add", scaled, graph.constant(center, np.float64), name=graph.free("value"))
+    graph.output(graph.free("value"), TensorProto.DOUBLE, (len(center),))
+
+
+def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
+    est = source.est
+    classes = est._classes
+    codec = est.encoder_.codec_ if source.coded else None
+    learnt = codec.categories_ if codec is not None else []
+    return {
+        "format": FORMAT,
+        "estimator": type(est).__name__,
+        "classes": None if classes is None else classes.tolist(),
+        "classes_dtype": None if classes is None else str(classes.dtype),
+        "y_ndim": 1 if classes is not None else est._y_ndim,
+        "n_outputs": len(est._center) if classes is None else len(classes),
+        "row_shape": list(source.shape),
+        "feature_names": source.names,
+        "dtypes": {one.name: _dtype_name(one) for one in graph.inputs},
+        "number_dtype": "float64" if options.double else "float32",
+        "one_tensor": source.one_tensor,
+        "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
+        "text": source.text,
+        "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
+        # steps may impute, or not: then the answers are missing
+        "allow_nan": bool(est._allow_nan) or not source.coded,
+        "opset": options.opset,
+        "quantize": options.quantize,
+        "versions": {
+            "sklkd": __version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _dtype_name(value: Any) -> str:
+    kind = value.type.tensor_type.elem_type
+    return "string" if kind == TensorProto.STRING else helper.tensor_dtype_to_np_dtype(kind).name

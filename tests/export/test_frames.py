@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils import check_random_state
+
+from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
+
+from .conftest import assert_parity, quick
+
+N = 100_000
+WORDS = ["None", "nan", "NaN", "3.0", "3", "<NA>", "", "True", "ä\u200b", "None ", "\ue002"]
+
+
+class WordCounter(ClassifierMixin, BaseEstimator):
+    """A teacher that takes frames with strings and gaps: it sees what their cells print like."""
+
+    def __init__(self, n=10):
+        self.n = n
+
+    def fit(self, X, y):
+        self.forest_ = RandomForestClassifier(self.n, random_state=0).fit(numbers(X), y)
+        self.classes_ = self.forest_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.forest_.predict_proba(numbers(X))
+
+
+def numbers(X):
+    cells = X.to_numpy(dtype=object) if hasattr(X, "to_numpy") else np.asarray(X, dtype=object)
+    return np.array([[sum(map(ord, repr(cell))) % 97 for cell in row] for row in cells], dtype=float)
+
+
+def frame(n, seed=0):
+    rng = check_random_state(seed)
+    words = rng.choice(np.array([*WORDS, None], dtype=object), n)
+    mixed = rng.choice(np.array([1, "1", 2.5, "2.5", None, 7], dtype=object), n)
+    return pd.DataFrame(
+        {
+            "label": rng.standard_normal(n),  # also what an output is called
+            "word": words,
+            "level": pd.Categorical(rng.choice(["low", "mid", "high"], n), ["low", "mid", "high"]),
+            "mixed": mixed,
+            "code": pd.Categorical(rng.randint(0, 5, n)),
+            "flag": rng.random_sample(n) > 0.5,
+            "count": pd.array(np.where(rng.random_sample(n) < 0.2, None, rng.randint(0, 30, n)), dtype="Int64"),
+            "_1": np.where(rng.random_sample(n) < 0.2, np.nan, rng.standard_normal(n)),
+        }
+    )
+
+
+def unseen(n, seed):
+    """Rows with new categories in every categorical column."""
+    X = frame(n, seed)
+    rng = check_random_state(seed)
+    X["word"] = np.where(rng.random_sample(n) < 0.2, "never", X["word"])
+    X["level"] = X["level"].astype(object).where(rng.random_sample(n) < 0.8, "new").astype("category")
+    X["mixed"] = X["mixed"].where(rng.random_sample(n) < 0.8, 99)
+    X["code"] = pd.Categorical(np.where(rng.random_sample(n) < 0.8, X["code"].astype(int), 77))
+    return X
+
+
+@pytest.fixture(scope="module")
+def est():
+    X = frame(400)
+    y = np.where((X["word"] == "None") | (X["label"] > 0.3) & (X["level"] == "low"), "yes", "no")
+    return DistilledClassifier(WordCounter(), quick(6), augment=None, random_state=0).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def predictor(est, tmp_path_factory):
+    path = tmp_path_factory.mktemp("frames") / "model.onnx"
+    to_onnx(est, path)
+    return OnnxPredictor(path)
+
+
+def test_seen_and_unseen_and_missing_cells_on_100_000_rows(est, predictor):
+    assert_parity(est, predictor, unseen(N, 1))
+
+
+def test_the_words_that_look_like_gaps_are_told_apart(est, predictor):
+    X = frame(len(WORDS) + 1).assign(word=[*WORDS, None])
+    answers = predictor.predict_proba(X.assign(**{name: [X[name].iloc[0]] * len(X) for name in X if name != "word"}))
+    # every category, and the gap, has weights of its own, so that no two of them may answer the same
+    assert len(np.unique(answers[:, 0].round(7))) == len(WORDS) + 1
+    assert_parity(est, predictor, X)
+
+
+def test_one_row_at_a_time_and_polars(est, predictor):
+    X = unseen(60, 2)
+    expected = est.predict_proba(X)
+    for i in range(10):
+        np.testing.assert_allclose(predictor.predict_proba(X.iloc[[i]]), expected[[i]], rtol=0, atol=1e-5)
+    plain = X.assign(mixed=[None] * 60)
+    np.testing.assert_allclose(
+        predictor.predict_proba(pl.DataFrame({name: polars_column(plain[name]) for name in plain})),
+        est.predict_proba(plain),
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+def polars_column(series):
+    return [None if pd.isna(cell) else cell for cell in series.tolist()]
+
+
+def test_what_the_graph_asks_for_is_documented(est, predictor):
+    """Feeding the session by hand, as another runtime would."""
+    X = frame(50, 3)
+    session = onnxruntime.InferenceSession(predictor._content, providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_inputs()] == list(X.columns)
+    dtype = predictor.metadata_["number_dtype"]
+    feeds = {name: X[[name]].to_numpy(dtype, na_value=np.nan) for name in ("label", "flag", "count", "_1")}
+    text = {name: X[name].astype(object) for name in ("word", "level", "code", "mixed")}
+    spelt = {
+        name: [
+            "\ue000"
+            if pd.isna(cell)
+            else ("\ue000" if name == "mixed" and not isinstance(cell, str) else "") + str(cell)
+            for cell in cells
+        ]
+        for name, cells in text.items()
+    }
+    feeds |= {name: np.array(cells, dtype=object)[:, None] for name, cells in spelt.items()}
+    label, proba = (session.run(None, feeds)[i] for i in (0, 1))
+    np.testing.assert_allclose(proba, est.predict_proba(X), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(label, est.predict(X))
+    assert session.get_outputs()[0].name == "label_"
+
+
+def test_columns_and_names(est, predictor):
+    X = frame(5)
+    assert predictor.feature_names_in_.tolist() == est.feature_names_in_.tolist()
+    with pytest.raises(ValueError, match="feature names should match"):
+        predictor.predict(X[X.columns[::-1]])
+    with pytest.raises(ValueError, match="X has 7 features"):
+        predictor.predict(X.drop(columns="word"))
+    with pytest.raises(ValueError, match="'label' was numeric at fit"):
+        predictor.predict(X.assign(label="a"))
+
+
+@settings(max_examples=25)
+@given(
+    learnt=st.lists(st.text(max_size=4) | st.sampled_from(WORDS), min_size=2, max_size=6, unique=True),
+    asked=st.lists(st.none() | st.text(max_size=4) | st.sampled_from(WORDS), min_size=1, max_size=5),
+    gap=st.booleans(),
+)
+def test_any_strings(tmp_path_factory, learnt, asked, gap):
+    learnt = [word for word in learnt if not word.startswith(("\ue000", "\ue001"))] or ["a", "b"]
+    cells = np.array((learnt * 20)[:20] + [None] * 4 * gap, dtype=object)[:, None]
+    y = np.arange(len(cells)) % 2
+    est = DistilledClassifier(WordCounter(3), quick(1), augment=None, random_state=0).fit(cells, y)
+    path = tmp_path_factory.mktemp("strings") / "model.onnx"
+    to_onnx(est, path)
+    assert_parity(est, OnnxPredictor(path), np.array(asked, dtype=object)[:, None])
+
+
+def test_rare_levels_and_categories_that_cannot_be_written(tmp_path):
+    rng = np.random.RandomState(0)
+    X = np.array([f"w{i}" for i in rng.geometric(0.02, 600)], dtype=object)[:, None]
+    y = rng.randint(0, 2, 600)
+    est = DistilledClassifier(WordCounter(3), quick(1), augment=None, random_state=0).fit(X, y)
+    to_onnx(est, tmp_path / "model.onnx")
+    assert_parity(est, OnnxPredictor(tmp_path / "model.onnx"), np.vstack([X, [["never"]]]).astype(object))
+    X[X == "w1"] = "\ue000w"
+    est.fit(X, y)
+    with pytest.raises(ValueError, match=r"Column 0: categories that begin with the private-use characters"):
+        to_onnx(est, tmp_path / "model.onnx")

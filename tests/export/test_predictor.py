@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from onnx import TensorProto, helper
+
+from sklkd import OnnxPredictor
+
+from .conftest import assert_parity
+
+
+def test_a_process_that_serves_imports_neither_torch_nor_scikit_learn(served, fitted, problem, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(served._content)
+    np.save(tmp_path / "rows.npy", problem[0])
+    code = f"""
+import numpy as np
+from sklkd import OnnxPredictor
+predictor = OnnxPredictor({str(path)!r})
+np.save({str(tmp_path / "answers.npy")!r}, predictor.predict_proba(np.load({str(tmp_path / "rows.npy")!r})))
+"""
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert {"numpy", "onnxruntime", "sklkd"} <= imported
+    assert not imported & {"torch", "skorch", "sklearn", "pandas", "polars", "scipy", "onnx", "skl2onnx"}
+    np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), fitted.predict_proba(problem[0]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "int32", "uint8", "bool", "object"])
+def test_one_row_and_many_of_any_dtype(fitted, served, dtype):
+    X = np.random.RandomState(0).randint(0, 3, (1100, 6)).astype(dtype)
+    expected = fitted.predict_proba(X)
+    np.testing.assert_allclose(served.predict_proba(X), expected, rtol=0, atol=1e-5)
+    one_by_one = np.concatenate([served.predict_proba(X[i : i + 1]) for i in range(50)])
+    np.testing.assert_allclose(one_by_one, expected[:50], rtol=0, atol=1e-5)
+    assert served.predict_proba(X).dtype == np.float64
+
+
+def test_rows_in_any_container_and_layout(fitted, served, problem):
+    X = problem[0]
+    for rows in (X.tolist(), np.asfortranarray(X), X[::-2]):
+        assert_parity(fitted, served, rows)
+    np.testing.assert_array_equal(served.predict(pl.DataFrame(X)), served.predict(X))
+
+
+def test_an_answer_does_not_change_with_the_next_one(served, problem):
+    X = problem[0]
+    first = served.predict_proba(X[:1])
+    kept = first.copy()
+    served.predict_proba(X[1:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1300])
+def test_gaps_and_numbers_beyond_single_precision(fitted, served, n):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((n, 6))
+    X[:, 0], X[:, 3] = np.nan, 1e30
+    assert_parity(fitted, served, X)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1300])
+@pytest.mark.parametrize("cell", [np.inf, -np.inf])
+def test_infinity_is_an_error(served, n, cell):
+    X = np.zeros((n, 6))
+    X[-1, 2] = cell
+    with pytest.raises(ValueError, match=r"contains infinity .* \(column 2\)"):
+        served.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.zeros((2, 5)), ValueError, "X has 5 features, but OnnxPredictor is expecting 6 features as input"),
+        (np.zeros((1, 5)), ValueError, "X has 5 features"),
+        (np.zeros(6), ValueError, "Expected 2D array, got 1D array instead"),
+        (np.zeros((0, 6)), ValueError, r"0 sample\(s\)"),
+        ([["a"] * 6], ValueError, "was numeric at fit and must be numeric, got the string 'a'"),
+        (np.zeros((2, 6), complex), ValueError, "Complex data not supported"),
+        (np.zeros((2, 6), "datetime64[s]"), ValueError, "dates or durations"),
+    ],
+)
+def test_bad_rows(served, X, error, message):
+    with pytest.raises(error, match=message):
+        served.predict_proba(X)
+
+
+def test_it_pickles_for_other_processes(served, problem):
+    again = pickle.loads(pickle.dumps(served))
+    np.testing.assert_array_equal(again.predict_proba(problem[0]), served.predict_proba(problem[0]))
+    np.testing.assert_array_equal(again.predict_proba(problem[0][:1]), served.predict_proba(problem[0][:1]))
+    assert again.n_threads == served.n_threads
+
+
+def test_threads_do_not_mix_their_rows(served, problem):
+    X = problem[0]
+    expected = served.predict_proba(X)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: served.predict_proba(X[i % 400 : i % 400 + 1]), range(4000)))
+    np.testing.assert_allclose(np.concatenate(answers), np.tile(expected, (10, 1)), rtol=0, atol=1e-6)
+
+
+def test_more_threads_answer_the_same(served, problem):
+    many = OnnxPredictor(served._content, n_threads=2)
+    np.testing.assert_allclose(many.predict_proba(problem[0]), served.predict_proba(problem[0]), rtol=0, atol=1e-6)
+
+
+def test_attributes(fitted, served):
+    np.testing.assert_array_equal(served.classes_, fitted.classes_)
+    assert served.n_features_in_ == 6
+    assert not hasattr(served, "feature_names_in_")
+
+
+@pytest.mark.parametrize("n_threads", [0, 1.5, None])
+def test_bad_threads(served, n_threads):
+    with pytest.raises(ValueError, match="n_threads must be a whole number >= 1, got n_threads="):
+        OnnxPredictor(served._content, n_threads=n_threads)
+
+
+def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
+    value = helper.make_tensor_value_info("X", TensorProto.FLOAT, [1])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["X"], ["Y"])],
+        "other",
+        [value],
+        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, [1])],
+    )
+    other = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    with pytest.raises(ValueError, match=r"path must be a file that sklkd\.to_onnx has written"):
+        OnnxPredictor(other.SerializeToString())
+    model = onnx.load_from_string(served._content)
+    entry = model.metadata_props[0]
+    assert '"format": 1' in entry.value
+    entry.value = entry.value.replace('"format": 1', '"format": 2')
+    with pytest.raises(ValueError, match=r"written by sklkd .*: update sklkd\."):
+        OnnxPredictor(model.SerializeToString())
+    with pytest.raises(FileNotFoundError):
+        OnnxPredictor(tmp_path / "nothing.onnx")
+
+
+def test_without_onnxruntime_the_extra_is_named(served, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklkd\[onnx\]'"):
+        OnnxPredictor(served._content)

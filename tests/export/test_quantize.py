@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from sklkd import DistilledClassifier
+from sklkd.export._quantize import eight_bits
+from sklkd.students import TabularStudent
+
+from .test_students import FOREST, net
+
+
+@given(arrays(np.float32, array_shapes(min_dims=2, max_dims=4), elements=st.floats(-1e3, 1e3, width=32)))
+def test_eight_bits_are_at_most_half_a_step_away(weight):
+    codes, scale = eight_bits(weight)
+    assert codes.dtype == np.int8 and scale.dtype == np.float32
+    assert scale.size in (weight.shape[0], weight.shape[-1])
+    assert (np.abs(codes * scale - weight) <= scale * 0.5001 + 1e-30).all()
+
+
+@pytest.mark.parametrize(("how", "size", "difference"), [("int8", 0.4, 0.1), ("float16", 0.62, 5e-3)])
+def test_a_smaller_file_with_the_loss_reported(problem, ship, how, size, difference):
+    X, y = problem
+    student = TabularStudent("tiny", max_epochs=20, module__hidden=(128, 128))
+    est = DistilledClassifier(FOREST, student, augment=None, random_state=0).fit(X, y)
+    _, exact = ship(est)
+    predictor, report = ship(est, quantize=how)
+    assert report.quantize == how
+    assert report.bytes < size * exact.bytes
+    assert 1e-6 < report.largest_difference < difference
+    assert report.agreement > 0.95
+    # what is reported is what the file does
+    got = np.abs(predictor.predict_proba(X) - est.predict_proba(X)).max()
+    assert 0 < got < difference
+    assert how in str(report)
+    stored = {one.data_type for one in onnx.load_from_string(predictor._content).graph.initializer}
+    assert {"int8": onnx.TensorProto.INT8, "float16": onnx.TensorProto.FLOAT16}[how] in stored
+
+
+def test_networks_of_the_users_own_too(problem, ship):
+    X, y = problem
+    est = DistilledClassifier(FOREST, net(), augment=None, random_state=0).fit(X, y)
+    predictor, report = ship(est, quantize="int8")
+    assert report.largest_difference < 0.02
+    assert np.abs(predictor.predict_proba(X) - est.predict_proba(X)).max() < 0.02
