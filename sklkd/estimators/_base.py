@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd.losses import Loss
 from sklkd.students import InputEncoder
-from sklkd.students._train import forward, without_training
+from sklkd.students._train import forward
 
 _FITTED = {"_adapter", "_allow_nan", "_center", "_kept_tags", "_module64", "_scale", "_y_ndim"}
 
@@ -25,16 +25,16 @@ _FITTED = {"_adapter", "_allow_nan", "_center", "_kept_tags", "_module64", "_sca
 _Params: Any = BaseEstimator if TYPE_CHECKING else object
 
 
-class NamedLosses(_Params):
+class NamedObjects(_Params):
     """``get_params`` and ``set_params`` through a list of named objects, as scikit-learn's ensembles have them."""
 
-    _named = ("teacher", "loss")
+    _named: tuple[str, ...] = ()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         params = super().get_params(deep=deep)
         if deep:
             for attribute in self._named:
-                for name, value in _pairs(getattr(self, attribute)):
+                for name, value in named_pairs(getattr(self, attribute)):
                     params[name] = value
                     if hasattr(value, "get_params"):
                         params |= {f"{name}__{key}": part for key, part in value.get_params(deep=True).items()}
@@ -44,21 +44,22 @@ class NamedLosses(_Params):
         for attribute in self._named:
             if attribute in params:
                 setattr(self, attribute, params.pop(attribute))
-            names = [name for name, _ in _pairs(getattr(self, attribute))]
+            names = [name for name, _ in named_pairs(getattr(self, attribute))]
             replaced = {name: params.pop(name) for name in names if name in params}
             if replaced:
-                pairs = _pairs(getattr(self, attribute))
+                pairs = named_pairs(getattr(self, attribute))
                 setattr(self, attribute, [(name, replaced.get(name, value)) for name, value in pairs])
         return super().set_params(**params)
 
 
-def _pairs(value: Any) -> list[tuple[str, Any]]:
+def named_pairs(value: Any) -> list[tuple[str, Any]]:
+    """The pairs in a list of ``(name, object)``; none of anything else."""
     if not isinstance(value, list):
         return []
     return [item for item in value if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)]
 
 
-class BaseDistilled(NamedLosses, BaseEstimator):
+class BaseDistilled(NamedObjects, BaseEstimator):
     """Base of the distilled estimators."""
 
     def _fresh(self) -> Any:
@@ -107,8 +108,8 @@ class BaseDistilled(NamedLosses, BaseEstimator):
 
     def _missing_values(self) -> ValueError:
         return ValueError(
-            f"Input X contains NaN or another missing value, which the teacher that {type(self).__name__} was fitted "
-            "with does not take: impute it first, or distil a teacher that takes it (such as a Pipeline that imputes)."
+            f"Input X contains NaN or another missing value, which the student's own encoding that "
+            f"{type(self).__name__} was fitted with does not take: impute it first, or in a step of the student."
         )
 
     def _raw(self, X: Any) -> NDArray[np.float64]:
@@ -124,23 +125,6 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         """A float64 copy of the trained module, for predictions that do not depend on how rows are batched."""
         self._module64 = copy.deepcopy(self.student_.module_).double().eval()
 
-    def _light_copy(self) -> Any:
-        check_is_fitted(self, "student_")
-        light = copy.copy(self)
-        light._kept_tags = teacher_tags(self)
-        light.teacher = light.teacher_ = light._adapter = None
-        light.student_ = without_training(self.student_)
-        # losses may hold layers of their own
-        light.loss_ = clone(self.loss_, safe=False)
-        return light
-
-    def _check_has_teacher(self) -> None:
-        if self.teacher is None and hasattr(self, "_kept_tags"):
-            raise ValueError(
-                "teacher was dropped by without_teacher(), whose copies only predict: fit the estimator that it came "
-                "from, or set teacher."
-            )
-
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_module64", None)
@@ -151,17 +135,24 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         if hasattr(self, "student_"):
             self._keep_module()
 
+    @property
+    def n_iter_(self) -> int:
+        """Epochs that the student has trained."""
+        return len(self.history_)
+
+    def _students(self) -> list[Any]:
+        """What the user passed as students; the steps of Pipelines get the rows as well."""
+        return [self.student]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        teacher = teacher_tags(self)
-        tags.input_tags.allow_nan = teacher.input_tags.allow_nan
-        tags.input_tags.sparse = teacher.input_tags.sparse
-        tags.input_tags.positive_only = teacher.input_tags.positive_only
-        if isinstance(self.student, Pipeline) and len(self.student.steps) > 1:
-            # its steps get the rows as well; what a Pipeline says of missing values is no more than a default
-            steps = self.student.steps[:-1]
-            tags.input_tags.sparse &= get_tags(Pipeline(steps)).input_tags.sparse
-            tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
+        tags.input_tags.allow_nan = tags.input_tags.sparse = True
+        for student in self._students():
+            if isinstance(student, Pipeline) and len(student.steps) > 1:
+                # what a Pipeline says of missing values is no more than a default
+                steps = student.steps[:-1]
+                tags.input_tags.sparse &= get_tags(Pipeline(steps)).input_tags.sparse
+                tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
         tags.non_deterministic = False
         return tags
 
@@ -178,20 +169,6 @@ def untouched_generators(random_state: Any) -> Iterator[None]:
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
         yield
-
-
-def teacher_tags(estimator: Any) -> Any:
-    """The teacher's tags; scikit-learn's defaults where it has none; what was kept of them once it is dropped."""
-    teacher = estimator.teacher
-    if teacher is None and hasattr(estimator, "_kept_tags"):
-        return estimator._kept_tags
-    tags, *others = [tags_of(member) for _, member in _pairs(teacher)] or [tags_of(teacher)]
-    for other in others:
-        tags.input_tags.allow_nan &= other.input_tags.allow_nan
-        tags.input_tags.sparse &= other.input_tags.sparse
-        tags.input_tags.positive_only |= other.input_tags.positive_only
-        tags.target_tags.multi_output &= other.target_tags.multi_output
-    return tags
 
 
 def tags_of(teacher: Any) -> Any:

@@ -67,7 +67,7 @@ def fill_module(
     thresholds: list[tuple[NDArray, NDArray]],
     classification: bool,
 ) -> None:
-    """Fill in the module's arguments that the data decide, where the user has not."""
+    """Fill in the module's arguments that the data decide, where the user has not; ``thresholds`` may be empty."""
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
     values["n_classes" if classification else "n_targets"] = n_outputs
@@ -78,6 +78,7 @@ def fill_module(
         n_inputs = numeric + int(encoder.missing_.sum()) + sum(encoder.cardinalities_)
         hidden, n_bins = architecture(budget, n_inputs, n_outputs)
         values["hidden"] = hidden
+        thresholds = thresholds or [(np.empty(0), np.empty(0))] * encoded.shape[1]
         values["edges"] = bin_edges(encoded, weight, encoder, thresholds, n_bins, budget.max_bins)
     accepted = _arguments(net.module)
     params = net.get_params()

@@ -94,7 +94,8 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         n_labelled = int(rows.labelled().sum())
         net.n_epochs_ = 1 if continued and net.max_epochs == "auto" else net.epochs(n_labelled, len(rows))
         options["epochs"] = net.n_epochs_
-    check_stages(objective, len(net.history) + options.get("epochs", net.max_epochs))
+    objective.n_epochs = len(net.history) + options.get("epochs", net.max_epochs)
+    check_stages(objective)
     taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
     with torch.random.fork_rng(devices=[]), flushed(), tapped(net.module_, taps, objective.features):
@@ -109,8 +110,9 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
     return net
 
 
-def check_stages(objective: Objective, n_epochs: int) -> None:
+def check_stages(objective: Objective) -> None:
     """Raise where a first stage of training leaves no epoch in which the output is trained."""
+    n_epochs = objective.n_epochs
     last = [loss for _, loss in objective.stage(n_epochs - 1)]
     if last and not any(loss.teaches_output for loss in last):
         raise ValueError(
