@@ -13,9 +13,10 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
+from sklkd._named import check_names
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.augment import MUNGE
-from sklkd.estimators._base import check_losses, check_names, tags_of
+from sklkd.estimators._base import tags_of
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged, Merger
@@ -25,6 +26,7 @@ from sklkd.estimators._teach import Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
 from sklkd.losses import Loss
+from sklkd.losses._checked import check_losses
 from sklkd.students._resolve import resolve_student
 from sklkd.students._train import learnt_losses
 from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted

@@ -10,8 +10,9 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd._named import named_pairs
 from sklkd._sklearn import HasMethods, Interval, StrOptions
-from sklkd.estimators._base import BaseDistilled, named_pairs, tags_of, untouched_generators
+from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._distil import Distillation
 from sklkd.students._train import without_training
 

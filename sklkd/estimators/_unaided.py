@@ -61,11 +61,15 @@ class BaseUnaided(BaseDistilled):
             self._learn_units(rows)
             merged = Merger(rows).merge(None, self._numbers(y))
             self._train(merged, int(check_random_state(self.random_state).randint(2**31 - 1)))
-        self._keep_units(self.student_)
-        self.student_ = without_training(self.student_)
+        self.student_ = self._finished(self.student_)
         self._allow_nan = merged.coded is not None and takes_gaps(self.encoder_, merged.X)
         self.history_ = self.student_.history
         self._keep_module()
+
+    def _finished(self, net: Any) -> Any:
+        """A trained net that answers in probabilities or the units of y, and holds nothing else."""
+        self._keep_units(net)
+        return without_training(net)
 
     def _chosen_method(self, default: Method, kind: type[Method]) -> Any:
         """A checked clone of the method for a fit to use.

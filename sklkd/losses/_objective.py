@@ -37,6 +37,8 @@ class Objective(nn.Module):
         self.epoch, self.n_epochs = 0, 0
         self.rows: Any = None
         self.features: dict[Any, Tensor] = {}
+        # whose gradients are clipped by themselves: none, or lists of (name, parameter)
+        self.groups: list[list[tuple[str, nn.Parameter]]] = []
 
     def begin_epoch(self, net: Any, rows: Any) -> None:
         """Called before each epoch with the net and its training rows, whose targets may be rewritten in place."""

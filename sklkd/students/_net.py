@@ -66,6 +66,14 @@ class TransferTraining(_Net):
         if hasattr(self.criterion_, "begin_epoch"):
             self.criterion_.begin_epoch(self, kwargs.get("dataset_train"))
 
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Show callbacks the gradients of one group after the other, so that each is clipped by itself."""
+        groups = self.criterion_.groups if method_name == "on_grad_computed" else []
+        if not groups:
+            super().notify(method_name, **cb_kwargs)
+        for group in groups:
+            super().notify(method_name, **cb_kwargs | {"named_parameters": group})
+
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         self._expect(batch)
         return super().train_step_single(batch, **fit_params)

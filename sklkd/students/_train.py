@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,15 +49,21 @@ def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:
 
 
 def initialize(
-    net: NeuralNet, objective: Objective, sample: Tensor, features: Sequence[Any], seed: int, verbose: int
+    net: NeuralNet,
+    objective: Objective,
+    sample: Tensor,
+    features: Sequence[Any],
+    seed: int,
+    verbose: int,
+    build: Callable[[Any, nn.Module, Tensor, Sequence[Any]], None] = build_losses,
 ) -> NeuralNet:
     """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion.
 
     ``sample`` is a few of the student's input rows, ``features`` for each loss the teacher's layers on the training
-    rows.
+    rows; with them ``build`` makes what the losses learn.
     """
     net = trainable(net)
-    net.use_objective(objective, lambda module: build_losses(objective, module, sample.to(net.device), features))
+    net.use_objective(objective, lambda module: build(objective, module, sample.to(net.device), features))
     if verbose and net.callbacks != "disable":
         # without names: skorch then keeps them apart from the user's
         logs = [PrintLog()] if verbose > 1 and isinstance(net, TabularStudent) else []
