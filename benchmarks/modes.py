@@ -17,10 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 import sklkd
 from sklkd import methods
@@ -56,7 +59,9 @@ def alone(student, task, X, y, seed):
 def offline(student, task, X, y, seed):
     """The network distilled from a forest with every default."""
     forest = RandomForestClassifier if task == "Classifier" else RandomForestRegressor
-    teacher = forest(300, n_jobs=1, random_state=seed)
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
+    encode = make_column_transformer((codes, make_column_selector(dtype_exclude=np.number)), remainder="passthrough")
+    teacher = make_pipeline(encode if hasattr(X, "columns") else "passthrough", forest(300, random_state=seed))
     return getattr(sklkd, f"Distilled{task}")(teacher, student, random_state=seed).fit(X, y)
 
 

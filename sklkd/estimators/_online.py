@@ -14,7 +14,6 @@ from sklkd._sklearn import Interval
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._peers import (
     ANSWERS,
-    JoinedEncoder,
     Peer,
     ensemble_of,
     hold_out,
@@ -26,6 +25,7 @@ from sklkd.estimators._peers import (
 from sklkd.estimators._unaided import BaseUnaided
 from sklkd.methods import MutualLearning
 from sklkd.methods._online import OnlineMethod
+from sklkd.students._cohort import JoinedEncoder
 
 
 class BaseOnline(BaseUnaided):

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._named import check_names
@@ -57,33 +56,6 @@ class Peer:
     @property
     def n_parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.net.module_.parameters())
-
-
-class JoinedEncoder(TransformerMixin, BaseEstimator):
-    """Encodings side by side, as a cohort takes them.
-
-    Parameters
-    ----------
-    encoders : list of transformers
-        Fitted, one for each peer.
-    """
-
-    def __init__(self, encoders: list[Any]):
-        self.encoders = encoders
-
-    def fit(self, X: Any, y: Any = None) -> JoinedEncoder:
-        return self
-
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """Encoded rows, (n, n_inputs)."""
-        made: dict[int, torch.Tensor] = {}
-        for encoder in self.encoders:
-            if id(encoder) not in made:
-                made[id(encoder)] = as_input(encoder.transform(X))
-        return join_inputs([made[id(encoder)] for encoder in self.encoders])[0].numpy()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
 
 
 def named_peers(peers: Any, reserved: set[str]) -> list[tuple[str, Any]]:

@@ -69,7 +69,7 @@ class OnlineMethod(Method):
         raise NotImplementedError
 
     def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
-        """The answer of all peers together: the logarithm of their mean probability, or their mean value."""
+        """The answer of all peers together: logits of their mean probability, or their mean value."""
         stacked = torch.stack(tuple(outputs))
         if not classification:
             return stacked.mean(0)
@@ -180,7 +180,9 @@ def build_between(objective: CohortObjective, cohort: Any, sample: Tensor, _feat
     named = list(cohort.named_parameters(remove_duplicate=False))
     owners: dict[int, set[str]] = {}
     for name, parameter in named:
-        owners.setdefault(id(parameter), set()).add(".".join(name.split(".")[:2]))
+        # "peers", the peer's number and the rest; of all else the first word
+        whole = 2 if name.startswith("peers.") else 1
+        owners.setdefault(id(parameter), set()).add(".".join(name.split(".")[:whole]))
     groups: dict[tuple, dict[int, tuple[str, nn.Parameter]]] = {}
     for name, parameter in [*named, *objective.named_parameters()]:
         whose = tuple(sorted(owners.get(id(parameter), ())))

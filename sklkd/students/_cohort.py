@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor, nn
 
 from sklkd.losses._objective import logits_of
+from sklkd.students._resolve import as_input
 
 Columns = tuple[slice, tuple[int, ...]]
 
@@ -72,3 +77,30 @@ def join_inputs(parts: Sequence[Tensor]) -> tuple[Tensor, list[Columns] | None]:
         places[id(part)] = (slice(start, start + width), tuple(part.shape[1:]))
         start += width
     return torch.cat([part.flatten(1) for part in distinct], 1), [places[id(part)] for part in parts]
+
+
+class JoinedEncoder(TransformerMixin, BaseEstimator):
+    """Encodings side by side, as a cohort takes them.
+
+    Parameters
+    ----------
+    encoders : list of transformers
+        Fitted, one for each peer.
+    """
+
+    def __init__(self, encoders: list[Any]):
+        self.encoders = encoders
+
+    def fit(self, X: Any, y: Any = None) -> JoinedEncoder:
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Encoded rows, (n, n_inputs)."""
+        made: dict[int, torch.Tensor] = {}
+        for encoder in self.encoders:
+            if id(encoder) not in made:
+                made[id(encoder)] = as_input(encoder.transform(X))
+        return join_inputs([made[id(encoder)] for encoder in self.encoders])[0].numpy()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
