@@ -358,7 +358,7 @@ def test_a_peer_that_diverges_is_named(method):
             "callbacks belong to the first",
         ),
         (
-            {"peers": [("a", quick()), ("b", TabularStudent(module=nn.Identity, max_epochs=3))]},
+            {"peers": [("a", quick()), ("b", quick(module=nn.Linear, module__in_features=5, module__out_features=2))]},
             ValueError,
             "peer 'b': student must give",
         ),
