@@ -43,6 +43,7 @@ def test_default_form(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [OnlineDistilledClassifier(quick_peers(), method=method, random_state=0) for method in METHODS]
 )
