@@ -23,8 +23,7 @@ from sklkd.estimators._peers import (
     train_peers,
 )
 from sklkd.estimators._unaided import BaseUnaided
-from sklkd.methods import MutualLearning
-from sklkd.methods._online import OnlineMethod
+from sklkd.methods import MutualLearning, OnlineMethod
 from sklkd.students._cohort import JoinedEncoder
 
 

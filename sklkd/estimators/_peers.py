@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from sklkd.estimators._hard_weight import FEWEST, log_loss, squared_error
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._teach import Task, answers, fit_encoder, transfer_set
 from sklkd.losses._objective import Objective
-from sklkd.methods._online import CohortObjective, OnlineMethod, build_between
+from sklkd.methods import OnlineMethod
+from sklkd.methods._online import CohortObjective, build_between
 from sklkd.students._cohort import Cohort, Ensemble, join_inputs
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
-from sklkd.students._train import initialize, train
+from sklkd.students._train import initialize, shallow_copy, train
 
 ANSWERS = ("best", "smallest", "ensemble")
 """What ``deploy`` may be beside a peer's name."""
@@ -176,7 +176,7 @@ def replace_module(net: NeuralNet, module: Any) -> None:
 
 def ensemble_of(trainer: NeuralNet, method: OnlineMethod, classification: bool) -> NeuralNet:
     """A trained net that answers for all peers together."""
-    net = copy.copy(trainer)
+    net = shallow_copy(trainer)
     replace_module(net, Ensemble)
     vars(net)["module_"] = Ensemble(trainer.module_, partial(method.combine, classification=classification)).eval()
     return net

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -151,9 +150,16 @@ def learnt_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
     return list(zip(net.criterion_.names, net.criterion_.losses, strict=True))
 
 
+def shallow_copy(net: NeuralNet) -> NeuralNet:
+    """A net with the same module; ``copy.copy`` would pickle that."""
+    made = object.__new__(type(net))
+    made.__dict__.update(net.__dict__)
+    return made
+
+
 def without_training(net: NeuralNet) -> NeuralNet:
     """A copy of a trained net that only answers: no optimizer state, learnt parts of losses, or callbacks."""
-    light = copy.copy(net)
+    light = shallow_copy(net)
     state = light.__dict__
     for name in list(state):
         if name.startswith("optimizer") and name.endswith("_"):
