@@ -103,6 +103,10 @@ class BaseDistilled(NamedObjects, BaseEstimator):
         """Epochs that the student has trained."""
         return len(self.history_)
 
+    def _light(self) -> Any:
+        """What predicts the same, and holds no more than it needs for that."""
+        return self
+
     def _students(self) -> list[Any]:
         """What the user passed as students; the steps of Pipelines get the rows as well."""
         return [self.student]

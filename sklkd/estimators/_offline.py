@@ -142,6 +142,9 @@ class BaseOffline(BaseDistilled):
             "with does not take: impute it first, or distil a teacher that takes it (such as a Pipeline that imputes)."
         )
 
+    def _light(self) -> Any:
+        return self.without_teacher()
+
     def _check_has_teacher(self) -> None:
         if self.teacher is None and hasattr(self, "_kept_tags"):
             raise ValueError(

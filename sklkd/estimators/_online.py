@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._named import named_pairs
@@ -120,3 +121,10 @@ class BaseOnline(BaseUnaided):
         light = copy.copy(self)
         light._answers = {self.deployed_: (self.encoder_, self.student_)}
         return light
+
+    def _light(self) -> Self:
+        return self.without_peers()
+
+    def _alone(self) -> Self:
+        """Unfitted: the same networks, of which none learns from another, and the same one deployed."""
+        return clone(self).set_params(method=MutualLearning(weight=0), deploy=self.deployed_, verbose=0)

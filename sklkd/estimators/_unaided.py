@@ -90,6 +90,10 @@ class BaseUnaided(BaseDistilled):
         method.check(self._task)
         return clone(method)
 
+    def _alone(self) -> Any:
+        """Unfitted: the same network as the one deployed, trained on labels alone by the same recipe."""
+        raise NotImplementedError
+
     def _train(self, merged: Merged, seed: int) -> None:
         """Set ``encoder_`` and ``student_``, a trained net, and what else the mode offers."""
         raise NotImplementedError
