@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from sklkd import exceptions as exceptions
     from sklkd import export as export
     from sklkd import losses as losses
+    from sklkd import methods as methods
     from sklkd import report as report
     from sklkd import students as students
     from sklkd import teachers as teachers
-    from sklkd.estimators import DistilledClassifier, DistilledRegressor
+    from sklkd.estimators import (
+        DistilledClassifier,
+        DistilledRegressor,
+        OnlineDistilledClassifier,
+        OnlineDistilledRegressor,
+    )
     from sklkd.export import OnnxPredictor, to_onnx
     from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
 
@@ -25,6 +31,8 @@ __all__ = [
     "DistillationReport",
     "DistilledClassifier",
     "DistilledRegressor",
+    "OnlineDistilledClassifier",
+    "OnlineDistilledRegressor",
     "OnnxPredictor",
     "distillation_report",
     "to_onnx",
@@ -37,11 +45,13 @@ _HOMES = {
     "DistillationReport": "sklkd.report",
     "DistilledClassifier": "sklkd.estimators",
     "DistilledRegressor": "sklkd.estimators",
+    "OnlineDistilledClassifier": "sklkd.estimators",
+    "OnlineDistilledRegressor": "sklkd.estimators",
     "OnnxPredictor": "sklkd.export",
     "distillation_report": "sklkd.report",
     "to_onnx": "sklkd.export",
 }
-_SUBPACKAGES = {"augment", "estimators", "exceptions", "export", "losses", "report", "students", "teachers"}
+_SUBPACKAGES = {"augment", "estimators", "exceptions", "export", "losses", "methods", "report", "students", "teachers"}
 
 if not TYPE_CHECKING:  # a type checker would take any name for granted
 

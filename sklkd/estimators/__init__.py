@@ -1,6 +1,13 @@
-"""Estimators: fitted teachers and small students, in one object."""
+"""Estimators: small students, and who teaches them, in one object."""
 
 from sklkd.estimators._distilled_classifier import DistilledClassifier
 from sklkd.estimators._distilled_regressor import DistilledRegressor
+from sklkd.estimators._online_distilled_classifier import OnlineDistilledClassifier
+from sklkd.estimators._online_distilled_regressor import OnlineDistilledRegressor
 
-__all__ = ["DistilledClassifier", "DistilledRegressor"]
+__all__ = [
+    "DistilledClassifier",
+    "DistilledRegressor",
+    "OnlineDistilledClassifier",
+    "OnlineDistilledRegressor",
+]

@@ -5,61 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklkd.losses import Loss
+from sklkd._named import NamedObjects
 from sklkd.students import InputEncoder
 from sklkd.students._folded import Folded, fold
-from sklkd.students._train import forward, without_training
+from sklkd.students._train import forward
 
-_FITTED = {"_adapter", "_allow_nan", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
-
-
-_Params: Any = BaseEstimator if TYPE_CHECKING else object
+_FITTED = {"_adapter", "_allow_nan", "_answers", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
 
 
-class NamedLosses(_Params):
-    """``get_params`` and ``set_params`` through a list of named objects, as scikit-learn's ensembles have them."""
-
-    _named = ("teacher", "loss")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        params = super().get_params(deep=deep)
-        if deep:
-            for attribute in self._named:
-                for name, value in _pairs(getattr(self, attribute)):
-                    params[name] = value
-                    if hasattr(value, "get_params"):
-                        params |= {f"{name}__{key}": part for key, part in value.get_params(deep=True).items()}
-        return params
-
-    def set_params(self, **params: Any) -> Any:
-        for attribute in self._named:
-            if attribute in params:
-                setattr(self, attribute, params.pop(attribute))
-            names = [name for name, _ in _pairs(getattr(self, attribute))]
-            replaced = {name: params.pop(name) for name in names if name in params}
-            if replaced:
-                pairs = _pairs(getattr(self, attribute))
-                setattr(self, attribute, [(name, replaced.get(name, value)) for name, value in pairs])
-        return super().set_params(**params)
-
-
-def _pairs(value: Any) -> list[tuple[str, Any]]:
-    if not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)]
-
-
-class BaseDistilled(NamedLosses, BaseEstimator):
+class BaseDistilled(NamedObjects, BaseEstimator):
     """Base of the distilled estimators."""
 
     def _fresh(self) -> Any:
@@ -112,8 +76,8 @@ class BaseDistilled(NamedLosses, BaseEstimator):
 
     def _missing_values(self) -> ValueError:
         return ValueError(
-            f"Input X contains NaN or another missing value, which the teacher that {type(self).__name__} was fitted "
-            "with does not take: impute it first, or distil a teacher that takes it (such as a Pipeline that imputes)."
+            f"Input X contains NaN or another missing value, which the student's own encoding that "
+            f"{type(self).__name__} was fitted with does not take: impute it first, or in a step of the student."
         )
 
     def _raw(self, X: Any) -> NDArray[np.float64]:
@@ -150,23 +114,6 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         folded = fold(self.encoder_, module) if on_cpu else None
         self._float64 = copy.deepcopy(module).double().eval() if folded is None else folded
 
-    def _light_copy(self) -> Any:
-        check_is_fitted(self, "student_")
-        light = copy.copy(self)
-        light._kept_tags = teacher_tags(self)
-        light.teacher = light.teacher_ = light._adapter = None
-        light.student_ = without_training(self.student_)
-        # losses may hold layers of their own
-        light.loss_ = clone(self.loss_, safe=False)
-        return light
-
-    def _check_has_teacher(self) -> None:
-        if self.teacher is None and hasattr(self, "_kept_tags"):
-            raise ValueError(
-                "teacher was dropped by without_teacher(), whose copies only predict: fit the estimator that it came "
-                "from, or set teacher."
-            )
-
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_float64", None)
@@ -177,17 +124,28 @@ class BaseDistilled(NamedLosses, BaseEstimator):
         if hasattr(self, "student_"):
             self._keep_float64()
 
+    @property
+    def n_iter_(self) -> int:
+        """Epochs that the student has trained."""
+        return len(self.history_)
+
+    def _light(self) -> Any:
+        """What predicts the same, and holds no more than it needs for that."""
+        return self
+
+    def _students(self) -> list[Any]:
+        """What the user passed as students; the steps of Pipelines get the rows as well."""
+        return [self.student]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        teacher = teacher_tags(self)
-        tags.input_tags.allow_nan = teacher.input_tags.allow_nan
-        tags.input_tags.sparse = teacher.input_tags.sparse
-        tags.input_tags.positive_only = teacher.input_tags.positive_only
-        if isinstance(self.student, Pipeline) and len(self.student.steps) > 1:
-            # its steps get the rows as well; what a Pipeline says of missing values is no more than a default
-            steps = self.student.steps[:-1]
-            tags.input_tags.sparse &= get_tags(Pipeline(steps)).input_tags.sparse
-            tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
+        tags.input_tags.allow_nan = tags.input_tags.sparse = True
+        for student in self._students():
+            if isinstance(student, Pipeline) and len(student.steps) > 1:
+                # what a Pipeline says of missing values is no more than a default
+                steps = student.steps[:-1]
+                tags.input_tags.sparse &= get_tags(Pipeline(steps)).input_tags.sparse
+                tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
         tags.non_deterministic = False
         return tags
 
@@ -204,20 +162,6 @@ def untouched_generators(random_state: Any) -> Iterator[None]:
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
         yield
-
-
-def teacher_tags(estimator: Any) -> Any:
-    """The teacher's tags; scikit-learn's defaults where it has none; what was kept of them once it is dropped."""
-    teacher = estimator.teacher
-    if teacher is None and hasattr(estimator, "_kept_tags"):
-        return estimator._kept_tags
-    tags, *others = [tags_of(member) for _, member in _pairs(teacher)] or [tags_of(teacher)]
-    for other in others:
-        tags.input_tags.allow_nan &= other.input_tags.allow_nan
-        tags.input_tags.sparse &= other.input_tags.sparse
-        tags.input_tags.positive_only |= other.input_tags.positive_only
-        tags.target_tags.multi_output &= other.target_tags.multi_output
-    return tags
 
 
 def tags_of(teacher: Any) -> Any:
@@ -241,51 +185,3 @@ def _frame_has_gap(X: Any) -> bool:
         columns = X.get_columns()
         return any(one.null_count() > 0 or (one.dtype.is_float() and bool(one.is_nan().any())) for one in columns)
     return False
-
-
-def check_names(parameter: str, pairs: list[Any], reserved: set[str]) -> None:
-    """Raise unless a list holds pairs of a unique name that ``set_params`` can tell from all others, and an object.
-
-    Raises
-    ------
-    TypeError
-        Where something is not a pair.
-    ValueError
-        Where the list is empty, or a name repeats, contains "__" or is reserved.
-    """
-    if not pairs:
-        raise ValueError(f"{parameter} must be one object or a list of (name, object), got an empty list.")
-    for pair in pairs:
-        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise TypeError(f"{parameter} must be one object or a list of (name, object), got {pair!r} in the list.")
-    names = [name for name, _ in pairs]
-    for name in names:
-        if "__" in name or name in reserved or names.count(name) > 1:
-            raise ValueError(
-                f"{parameter}: names must be unique, contain no '__' and differ from the estimator's parameters and "
-                f"other names, got {name!r}: rename it."
-            )
-
-
-def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> list[tuple[str, Loss]]:
-    """Fresh clones of the losses, named, their parameters checked.
-
-    Raises
-    ------
-    TypeError
-        Where something is not a :class:`~sklkd.losses.Loss`.
-    ValueError
-        Where a name repeats, contains "__" or is a parameter's, or a loss has no meaning for the task.
-    """
-    if isinstance(loss, list):
-        check_names("loss", loss, reserved)
-    pairs = loss if isinstance(loss, list) else [("loss", default if loss is None else loss)]
-    for _, one in pairs:
-        if not isinstance(one, Loss):
-            raise TypeError(f"loss must be a Loss of sklkd.losses or a list of (name, Loss), got {one!r}.")
-        if task not in one.tasks:
-            raise ValueError(
-                f"loss: {type(one).__name__} has no meaning for {task}, only for {' and '.join(one.tasks)}."
-            )
-        one.check()
-    return [(name, clone(one)) for name, one in pairs]

@@ -13,20 +13,22 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
+from sklkd._named import check_names
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.augment import MUNGE
-from sklkd.estimators._base import check_losses, check_names, tags_of
+from sklkd.estimators._base import tags_of
 from sklkd.estimators._hard_weight import choose_hard_weight
 from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
-from sklkd.estimators._targets import check_scale, check_weight, check_weighted_classes
-from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
+from sklkd.estimators._targets import check_weight
+from sklkd.estimators._teach import Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
 from sklkd.losses import Loss
+from sklkd.losses._checked import check_losses
 from sklkd.students._resolve import resolve_student
-from sklkd.students._train import keep_units, learnt_losses, logits_to_proba
+from sklkd.students._train import learnt_losses
 from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
 
 SYNTHETIC_ROWS, COPIES = 60_000, 10  # at most; more pays little against what the teacher's answers cost
@@ -61,7 +63,7 @@ class Distillation:
         teacher = given_teacher(est, teacher_outputs, [name for name, _ in losses])
         kept = is_fitted(teacher)
         rows = Rows(X, y, check_weight(sample_weight, X))
-        self._learn_units(rows)
+        est._learn_units(rows)
         rng = check_random_state(est.random_state)
         sample_seed, train_seed, teacher_seed = rng.randint(2**31 - 1, size=3).tolist()
         fitter = TeacherFitter(est, self.classes, None if est.random_state is None else teacher_seed)
@@ -80,7 +82,7 @@ class Distillation:
         layers = TeacherLayers(losses if est.hard_weight != 1 else [], self.teacher, self._in_units)
         if knowledge.outputs is not None:
             knowledge = replace(knowledge, outputs=self._standardised(knowledge.outputs))
-        merged = merger.merge(knowledge, self._numbers(y))
+        merged = merger.merge(knowledge, est._numbers(y))
         if kept and merged.outputs is not None:
             self._compare_with_prior(merged)
         est._adapter = self.teacher if est.keep_teacher else None
@@ -100,7 +102,7 @@ class Distillation:
                 merged = replace(merged, weight=merged.weight * max(est.hard_weight_, IN_SAMPLE))
         est.encoder_, est.student_ = teach(
             student,
-            self.task,
+            est._wanted(),
             merged,
             extra,
             losses,
@@ -111,10 +113,7 @@ class Distillation:
             verbose=est.verbose,
         )
         est._allow_nan = est._allow_nan and takes_gaps(est.encoder_, merged.X)
-        if self.classes is None:
-            keep_units(est.student_, est._center, est._scale)
-        else:
-            est.student_.predict_nonlinearity = logits_to_proba
+        est._keep_units(est.student_)
         est.history_ = est.student_.history
 
     def go_on(self, X: Any, y: NDArray, sample_weight: Any, X_transfer: Any) -> None:
@@ -130,12 +129,12 @@ class Distillation:
         rows = Rows(X, y, check_weight(sample_weight, X))
         outputs = self._ask(X) if losses else None
         knowledge = Knowledge(self.teacher, outputs, np.zeros(len(y), bool), "in-sample")
-        merged = Merger(rows).merge(knowledge, self._numbers(y))
+        merged = Merger(rows).merge(knowledge, est._numbers(y))
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         seed = int(check_random_state(est.random_state).randint(2**31 - 1))
         net = copy.deepcopy(est.student_)
         layers = TeacherLayers(losses, self.teacher, self._in_units) if losses else None
-        est.student_ = teach_more(est.encoder_, net, self.task, merged, extra, losses, layers=layers, seed=seed)
+        est.student_ = teach_more(est.encoder_, net, est._wanted(), merged, extra, losses, layers=layers, seed=seed)
         if losses:
             est.loss_ = self._as_given(learnt_losses(est.student_))
         est.history_ = est.student_.history
@@ -147,8 +146,6 @@ class Distillation:
     def _takes_missing(self, merged: Merged) -> bool:
         """Whether the teacher answers for rows with missing values; an error if it does not and is given some."""
         if merged.coded is None:
-            if np.isnan(np.asarray(merged.X, dtype=np.float64)).any():
-                raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
             return False
         gaps = np.flatnonzero(np.isnan(merged.coded).any(axis=1))
         if len(gaps) == 0:
@@ -157,12 +154,6 @@ class Distillation:
             # it has not been asked for any of these yet
             self.teacher.outputs(_safe_indexing(merged.X, gaps[:1]))
         return True
-
-    @property
-    def task(self) -> Task:
-        if self.classes is not None:
-            return Task(True, len(self.classes))
-        return Task(False, len(self.est._center))
 
     def _choose_hard_weight(
         self, merged: Merged, losses: list[tuple[str, Loss]], teacher: Any, fitter: TeacherFitter, seed: int
@@ -177,7 +168,7 @@ class Distillation:
         return choose_hard_weight(
             merged,
             labels[:, 0] if self.classes is None and self.est._y_ndim == 1 else labels,
-            self.task,
+            self.est._wanted(),
             student=self.est.student,
             teacher=teacher,
             adapter=self.teacher,
@@ -185,18 +176,6 @@ class Distillation:
             standardised=self._standardised,
             seed=seed,
         )
-
-    def _learn_units(self, rows: Rows) -> None:
-        if self.classes is None:
-            self.est._center, self.est._scale = check_scale(rows.y.reshape(len(rows.y), -1), rows.weight)
-        elif rows.weight is not None:
-            check_weighted_classes(rows.y, rows.weight)
-
-    def _numbers(self, y: NDArray) -> NDArray:
-        """Class codes (n,), or standardised targets (n, n_targets)."""
-        if self.classes is not None:
-            return np.searchsorted(self.classes, y)
-        return (y.reshape(len(y), -1) - self.est._center) / self.est._scale
 
     def _in_units(self, values: NDArray) -> NDArray:
         """Values of a regression teacher, (..., n_targets), in units of the target's standard deviation."""

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
-from sklearn.base import ClassifierMixin
-
+from sklkd.estimators._classification import Classification
 from sklkd.estimators._offline import BaseOffline
-from sklkd.estimators._targets import check_classes
 from sklkd.losses import SoftTargetLoss
 
 
-class DistilledClassifier(ClassifierMixin, BaseOffline):
+class DistilledClassifier(Classification, BaseOffline):
     """A small network that has learnt from a classifier, as a scikit-learn classifier.
 
     A teacher, fitted already or fitted here, answers for the training rows, and for synthetic ones like them; a network
@@ -159,22 +154,7 @@ class DistilledClassifier(ClassifierMixin, BaseOffline):
     (2, 3)
     """
 
-    _task = "classification"
     _default_loss = SoftTargetLoss
-
-    def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        y, self.classes_ = check_classes(X, y, classes)
-        return y
-
-    def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes={list(classes)} differs from the first call's {list(self.classes_)}.")
-        y, _ = check_classes(X, y, self.classes_)
-        return y
-
-    @property
-    def _classes(self) -> NDArray:
-        return self.classes_
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None, X_transfer: Any = None
@@ -193,58 +173,3 @@ class DistilledClassifier(ClassifierMixin, BaseOffline):
         self
         """
         return self._partial_fit(X, y, classes, sample_weight, X_transfer)
-
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """The student's logits, up to a constant the logarithms of the probabilities.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_classes)
-            For two classes their difference, (n,).
-        """
-        logits = self._raw(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_classes)
-        """
-        return softmax(self._raw(X), axis=1)
-
-    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
-        """Logarithms of the probabilities, exact where these underflow.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_classes)
-        """
-        return log_softmax(self._raw(X), axis=1)
-
-    def predict(self, X: Any) -> NDArray:
-        """The most probable class of each row.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n,), of the dtype of ``classes_``
-        """
-        codes = self._raw(X).argmax(axis=1)
-        return self.classes_[codes]

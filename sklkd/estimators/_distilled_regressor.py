@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import MultiOutputMixin, RegressorMixin
-
-from sklkd.estimators._base import teacher_tags
-from sklkd.estimators._offline import BaseOffline
-from sklkd.estimators._targets import check_targets
+from sklkd.estimators._offline import BaseOffline, teacher_tags
+from sklkd.estimators._regression import Regression
 from sklkd.losses import TargetLoss
 
 
-class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
+class DistilledRegressor(Regression, BaseOffline):
     """A small network that has learnt from a regressor, as a scikit-learn regressor.
 
     A teacher, fitted already or fitted here, answers for the training rows, and for synthetic ones like them; a network
@@ -155,17 +150,7 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
     True
     """
 
-    _task = "regression"
     _default_loss = TargetLoss
-    _classes = None
-
-    def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        y = check_targets(X, y)
-        self._y_ndim = y.ndim
-        return y
-
-    def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        return check_targets(X, y, like=(self._y_ndim, len(self._center)))
 
     def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None, X_transfer: Any = None) -> Self:
         """Go on training the student; the first call fits, and fixes teacher, encoder and scales.
@@ -180,21 +165,6 @@ class DistilledRegressor(RegressorMixin, MultiOutputMixin, BaseOffline):
         self
         """
         return self._partial_fit(X, y, None, sample_weight, X_transfer)
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Values in the units of y.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
-
-        Returns
-        -------
-        ndarray of float64, shape (n,) or (n, n_targets), as y was
-        """
-        standardised = self._raw(X)
-        values = standardised * self._scale + self._center
-        return values[:, 0] if self._y_ndim == 1 else values
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -70,6 +70,8 @@ class Merger:
         self.kept = np.arange(len(rows.y)) if rows.weight is None else np.flatnonzero(rows.weight)
         X = rows.X if len(self.kept) == len(rows.y) else _safe_indexing(rows.X, self.kept)
         self.codec, self.coded = None, None
+        if getattr(X, "ndim", 2) > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
+            raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
         if getattr(X, "ndim", 2) == 2:
             self.codec = ColumnCodec(invertible=False)
             self.coded = self.codec.fit_transform(X)
@@ -83,13 +85,13 @@ class Merger:
             return np.asarray(X, dtype=np.float64).reshape(len(X), -1)
         return self.codec.transform(X)
 
-    def merge(self, knowledge: Knowledge, y: NDArray) -> Merged:
+    def merge(self, knowledge: Knowledge | None, y: NDArray) -> Merged:
         """Rows with a weight, those with identical X and y as one.
 
         Parameters
         ----------
-        knowledge : Knowledge
-            Its outputs in the units of y.
+        knowledge : Knowledge or None
+            Its outputs in the units of y; None where there is no teacher.
         y : ndarray of shape (n,) or (n, n_targets)
             Class codes or standardised targets of all rows.
         """
@@ -98,10 +100,11 @@ class Merger:
         matrix = self._matrix(_safe_indexing(X, self.kept)) if self.coded is None else self.coded
         first, inverse = identical_rows(np.column_stack([matrix, y]))
         total = np.bincount(inverse, weight)
-        outputs = knowledge.outputs
-        if outputs is not None:
-            outputs = _averaged(outputs.take(self.kept), inverse, weight, total)
-        seen = np.bincount(inverse, ~knowledge.unseen[self.kept])
+        outputs, unseen = None, np.zeros(len(first), bool)
+        if knowledge is not None:
+            unseen = np.bincount(inverse, ~knowledge.unseen[self.kept]) == 0
+            if knowledge.outputs is not None:
+                outputs = _averaged(knowledge.outputs.take(self.kept), inverse, weight, total)
         return Merged(
             _safe_indexing(X, self.kept[first]),
             self.codec,
@@ -109,7 +112,7 @@ class Merger:
             y[first],
             total / total.mean(),
             outputs,
-            seen == 0,
+            unseen,
         )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral, Real
 from typing import Any, Self
 
+from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_is_fitted
 
+from sklkd._named import named_pairs
 from sklkd._sklearn import HasMethods, Interval, StrOptions
-from sklkd.estimators._base import BaseDistilled, untouched_generators
+from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._distil import Distillation
+from sklkd.students._train import without_training
 
 
 class BaseOffline(BaseDistilled):
@@ -25,6 +30,8 @@ class BaseOffline(BaseDistilled):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    _named = ("teacher", "loss")
 
     def __init__(
         self,
@@ -120,7 +127,37 @@ class BaseOffline(BaseDistilled):
         DistilledClassifier or DistilledRegressor
             With ``teacher=None`` and the tags that the teacher gave.
         """
-        return self._light_copy()
+        check_is_fitted(self, "student_")
+        light = copy.copy(self)
+        light._kept_tags = teacher_tags(self)
+        light.teacher = light.teacher_ = light._adapter = None
+        light.student_ = without_training(self.student_)
+        # losses may hold layers of their own
+        light.loss_ = clone(self.loss_, safe=False)
+        return light
+
+    def _missing_values(self) -> ValueError:
+        return ValueError(
+            f"Input X contains NaN or another missing value, which the teacher that {type(self).__name__} was fitted "
+            "with does not take: impute it first, or distil a teacher that takes it (such as a Pipeline that imputes)."
+        )
+
+    def _light(self) -> Any:
+        return self.without_teacher()
+
+    def _check_has_teacher(self) -> None:
+        if self.teacher is None and hasattr(self, "_kept_tags"):
+            raise ValueError(
+                "teacher was dropped by without_teacher(), whose copies only predict: fit the estimator that it came "
+                "from, or set teacher."
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        tags, teacher = super().__sklearn_tags__(), teacher_tags(self)
+        tags.input_tags.allow_nan &= teacher.input_tags.allow_nan
+        tags.input_tags.sparse &= teacher.input_tags.sparse
+        tags.input_tags.positive_only = teacher.input_tags.positive_only
+        return tags
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Which metadata goes where: ``sample_weight`` to the student and, as it requests, to the teacher."""
@@ -131,7 +168,16 @@ class BaseOffline(BaseDistilled):
                 router.add(**{name: teacher}, method_mapping=mapping)
         return router
 
-    @property
-    def n_iter_(self) -> int:
-        """Epochs that the student has trained."""
-        return len(self.history_)
+
+def teacher_tags(estimator: Any) -> Any:
+    """The teacher's tags; scikit-learn's defaults where it has none; what was kept of them once it is dropped."""
+    teacher = estimator.teacher
+    if teacher is None and hasattr(estimator, "_kept_tags"):
+        return estimator._kept_tags
+    tags, *others = [tags_of(member) for _, member in named_pairs(teacher)] or [tags_of(teacher)]
+    for other in others:
+        tags.input_tags.allow_nan &= other.input_tags.allow_nan
+        tags.input_tags.sparse &= other.input_tags.sparse
+        tags.input_tags.positive_only |= other.input_tags.positive_only
+        tags.target_tags.multi_output &= other.target_tags.multi_output
+    return tags

@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklkd._sklearn import _safe_indexing
 from sklkd.students import InputEncoder
+from sklkd.students._cohort import JoinedEncoder
 from sklkd.teachers._probe import rows_with_gap
 
 
@@ -57,6 +58,8 @@ def takes_gaps(encoder: Any, X: Any) -> bool:
     """Whether a fitted encoder makes finite numbers of a row with a missing value."""
     if isinstance(encoder, InputEncoder):
         return True
+    if isinstance(encoder, JoinedEncoder):
+        return all(takes_gaps(one, X) for one in encoder.encoders)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

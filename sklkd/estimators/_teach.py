@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +85,19 @@ def teach(
     net : NeuralNet
         Trained; its ``criterion_`` is the objective.
     """
-    encoder, encoded = fit_encoder(student, merged)
-    thresholds = column_thresholds(student, teacher, merged, seed)
-    fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds, task.classification)
-    inputs = as_input(encoded)
+    encoder, inputs = prepare(student, task, merged, column_thresholds(student, teacher, merged, seed))
     known = known_layers(layers, losses, merged, extra)
     net = initialize(student.net, Objective(losses, hard_weight), inputs[:2], known[0], seed, verbose)
     return encoder, train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed)
+
+
+def prepare(
+    student: Student, task: Task, merged: Merged, thresholds: list[tuple[NDArray, NDArray]] | None = None
+) -> tuple[Any, torch.Tensor]:
+    """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as the net takes them."""
+    encoder, encoded = fit_encoder(student, merged)
+    fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds or [], task.classification)
+    return encoder, as_input(encoded)
 
 
 def teach_more(
@@ -138,19 +145,26 @@ def train_on(
     told: list[Any] = [merged.outputs, *(part.outputs for part in extra)]
     outputs: Any = Outputs.concatenate(told) if losses else None
     features = joined(known)
-    rows = TransferSet(
-        torch.cat(parts),
-        pad_labels(merged.y, sum(len(part) for part in parts[1:])),
-        None if np.allclose(weight, weight[0]) else torch.from_numpy(weight.astype(np.float32)),
-        [
-            loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, net.device)
-            for (_, loss), layer in zip(losses, features, strict=True)
-        ],
-    )
+    targets = [
+        loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, net.device)
+        for (_, loss), layer in zip(losses, features, strict=True)
+    ]
+    rows = transfer_set(torch.cat(parts), merged.y, weight, targets)
     train(net, rows, seed, n_outputs=task.n_outputs, continued=continued)
     if losses:
         reuse_output_layers(net, inputs[:2], features, linear_answers(outputs))
     return net
+
+
+def transfer_set(inputs: torch.Tensor, y: NDArray, weight: NDArray, targets: Sequence[Any] = ()) -> TransferSet:
+    """Encoded rows, of which the first have labels, with their weights."""
+    equal = np.allclose(weight, weight[0])
+    return TransferSet(
+        inputs,
+        pad_labels(y, len(inputs) - len(y)),
+        None if equal else torch.from_numpy(weight.astype(np.float32)),
+        targets,
+    )
 
 
 def linear_answers(outputs: Outputs) -> torch.Tensor:

@@ -33,10 +33,20 @@ class Objective(nn.Module):
         self.losses = nn.ModuleList([loss for _, loss in losses])
         self.hard_weight = float(hard_weight)
         self.taps: list[tuple] = [()] * len(losses) if taps is None else taps
-        # what the net sets before each step: the epoch, the rows of the batch, the activations of the tapped layers
-        self.epoch = 0
+        # what the net sets: the epochs in all, the epoch, the rows of the batch, the activations of the tapped layers
+        self.epoch, self.n_epochs = 0, 0
         self.rows: Any = None
         self.features: dict[Any, Tensor] = {}
+        # whose gradients are clipped by themselves: none, or lists of (name, parameter)
+        self.groups: list[list[tuple[str, nn.Parameter]]] = []
+
+    def begin_epoch(self, net: Any, rows: Any) -> None:
+        """Called before each epoch with the net and its training rows, whose targets may be rewritten in place."""
+        self.epoch = len(net.history) - 1
+
+    def diverged(self) -> str:
+        """Whose training it was that has left the finite numbers."""
+        return "the student"
 
     def stage(self, epoch: int) -> list[tuple[int, Loss]]:
         """The losses, with their numbers, that train by themselves in an epoch; none where all of them train."""

@@ -75,14 +75,14 @@ class SoftTargetLoss(Loss):
         check_number("temperature", self.temperature, 0, strict=True)
 
     def prepare(self, teacher: Tensor) -> tuple[Tensor, Tensor]:
-        return _with_negative_entropy(self._soften(teacher).softmax(1))
+        return with_negative_entropy(self._soften(teacher).softmax(1))
 
     def target(self, outputs: Any) -> tuple[Tensor, Tensor]:
         if self.temperature == 1 and not self.standardize:
             proba = torch.tensor(outputs.proba)
         else:
             proba = self._soften(torch.tensor(outputs.logits)).softmax(1)
-        proba, negative_entropy = _with_negative_entropy(proba)
+        proba, negative_entropy = with_negative_entropy(proba)
         return proba.float(), negative_entropy.float()
 
     def compare(
@@ -115,5 +115,6 @@ class SoftTargetLoss(Loss):
         return logits if self.temperature == 1 else logits / self.temperature
 
 
-def _with_negative_entropy(proba: Tensor) -> tuple[Tensor, Tensor]:
+def with_negative_entropy(proba: Tensor) -> tuple[Tensor, Tensor]:
+    """Probabilities, and the negative entropy of each row, which makes a divergence of a cross-entropy."""
     return proba, torch.special.xlogy(proba, proba).sum(1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd.estimators._unaided import BaseUnaided
 from sklkd.report._measured import Measured, measured_model, measured_student
 from sklkd.teachers import is_fitted
 
@@ -50,6 +51,12 @@ def make_baseline(
         return measured_model(baseline, est._classes)
     if not baseline:
         return None
+    if isinstance(est, BaseUnaided):
+        if training[0] is None:
+            notes.append("No baseline: pass X_train and y_train to train the same network alone.")
+            return None
+        notes.append("Baseline: the same network, trained alone.")
+        return measured_student(est._alone().fit(training[0], training[1], sample_weight=training[2]))
     if est.teacher_ is None:
         notes.append("No baseline: the same student needs the dropped teacher's split thresholds; pass a fitted one.")
         return None

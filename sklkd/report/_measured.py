@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.history import History
 
+from sklkd.estimators._unaided import BaseUnaided
 from sklkd.teachers import adapt
 
 
@@ -46,13 +47,15 @@ class Measured:
 
 def measured_student(est: Any, held: NDArray[np.float64] | None = None) -> Measured:
     """A fitted distilled estimator, asked as users ask it, without its teacher."""
-    light = est.without_teacher()
+    light = est._light()
     ask = light.predict if est._classes is None else light.predict_proba
     return Measured(type(est.student_.module_).__name__, light, ask, training_seconds(est), held)
 
 
 def measured_teacher(est: Any, notes: list[str]) -> Measured | None:
-    """The estimator's teacher; None, and a note, where there is none to ask."""
+    """The estimator's teacher; None, and a note where there could have been one to ask."""
+    if isinstance(est, BaseUnaided):
+        return None
     if est.teacher_ is None:
         notes.append("No teacher: it was dropped (keep_teacher=False or without_teacher()).")
         return None

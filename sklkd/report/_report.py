@@ -37,9 +37,11 @@ def distillation_report(
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor
+    est : DistilledClassifier or DistilledRegressor, or one of the online mode
         Fitted. One that has dropped its teacher (``keep_teacher=False``, ``without_teacher()``), or was taught by
         outputs alone (``Precomputed``, ``teacher_outputs``), gets a report without a row for the teacher, and a note.
+        Of networks that were trained together the deployed one is measured, ``est.with_peer(name)`` for another, and
+        the baseline is the same network trained alone, for which ``X_train`` and ``y_train`` are needed.
     X : array, frame or sparse matrix of shape (n, n_features)
         Rows to measure on, which neither student nor teacher should have seen.
     y : array of shape (n,) or (n, n_targets)

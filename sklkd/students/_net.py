@@ -63,8 +63,16 @@ class TransferTraining(_Net):
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         super().on_epoch_begin(net, **kwargs)
-        if hasattr(self.criterion_, "epoch"):
-            self.criterion_.epoch = len(self.history) - 1
+        if hasattr(self.criterion_, "begin_epoch"):
+            self.criterion_.begin_epoch(self, kwargs.get("dataset_train"))
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Show callbacks the gradients of one group after the other, so that each is clipped by itself."""
+        groups = self.criterion_.groups if method_name == "on_grad_computed" else []
+        if not groups:
+            super().notify(method_name, **cb_kwargs)
+        for group in groups:
+            super().notify(method_name, **cb_kwargs | {"named_parameters": group})
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         self._expect(batch)
@@ -84,8 +92,8 @@ class TransferTraining(_Net):
     def raise_diverged(self, what: str) -> NoReturn:
         """Raise the error of a training that has left the finite numbers."""
         raise DivergedError(
-            f"the student's training diverged in epoch {len(self.history)}: {what}. Lower its learning rate "
-            f"(lr={self.lr}), clip its gradients, or check the scale of the inputs."
+            f"{self.criterion_.diverged()}'s training diverged in epoch {len(self.history)}: {what}. Lower its "
+            f"learning rate (lr={self.lr}), clip its gradients, or check the scale of the inputs."
         )
 
     def _expect(self, batch: Any) -> None:

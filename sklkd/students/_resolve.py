@@ -68,7 +68,7 @@ def fill_module(
     thresholds: list[tuple[NDArray, NDArray]],
     classification: bool,
 ) -> None:
-    """Fill in the module's arguments that the data decide, where the user has not."""
+    """Fill in the module's arguments that the data decide, where the user has not; ``thresholds`` may be empty."""
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
     values["n_classes" if classification else "n_targets"] = n_outputs
@@ -103,6 +103,7 @@ def _sized(
     plan = net.plan(table) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], table)
     if not ours:
         return {"hidden": plan.hidden}
+    thresholds = thresholds or [(np.empty(0), np.empty(0))] * encoded.shape[1]
     edges = bin_edges(encoded, weight, encoder, thresholds, plan.n_bins, plan.max_bins)
     return {"cardinalities": levels, "missing": gaps, "hidden": plan.hidden, "edges": edges}
 

@@ -171,6 +171,9 @@ class WarmupCosine(Callback):
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         n_epochs = net.n_epochs_ if hasattr(net, "n_epochs_") else net.max_epochs
         self.step_, self.n_steps_ = 0, n_epochs * len(net.get_iterator(X, training=True))
+        for group in net.optimizer_.param_groups:
+            # groups may have rates of their own, which keep their ratio to the net's
+            group.setdefault("of_lr", group["lr"] / net.lr)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
         if not training:
@@ -182,4 +185,4 @@ class WarmupCosine(Callback):
         else:
             factor = 0.5 + 0.5 * math.cos(math.pi * min((progress - self.warmup) / (1 - self.warmup), 1))
         for group in net.optimizer_.param_groups:
-            group["lr"] = net.lr * factor
+            group["lr"] = net.lr * group["of_lr"] * factor

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,15 +48,21 @@ def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:
 
 
 def initialize(
-    net: NeuralNet, objective: Objective, sample: Tensor, features: Sequence[Any], seed: int, verbose: int
+    net: NeuralNet,
+    objective: Objective,
+    sample: Tensor,
+    features: Sequence[Any],
+    seed: int,
+    verbose: int,
+    build: Callable[[Any, nn.Module, Tensor, Sequence[Any]], None] = build_losses,
 ) -> NeuralNet:
     """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion.
 
     ``sample`` is a few of the student's input rows, ``features`` for each loss the teacher's layers on the training
-    rows.
+    rows; with them ``build`` makes what the losses learn.
     """
     net = trainable(net)
-    net.use_objective(objective, lambda module: build_losses(objective, module, sample.to(net.device), features))
+    net.use_objective(objective, lambda module: build(objective, module, sample.to(net.device), features))
     if verbose and net.callbacks != "disable":
         # without names: skorch then keeps them apart from the user's
         logs = [PrintLog()] if verbose > 1 and isinstance(net, TabularStudent) else []
@@ -94,7 +99,8 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
         n_labelled = int(rows.labelled().sum())
         net.n_epochs_ = 1 if continued and net.max_epochs == "auto" else net.epochs(n_labelled, len(rows))
         options["epochs"] = net.n_epochs_
-    check_stages(objective, len(net.history) + options.get("epochs", net.max_epochs))
+    objective.n_epochs = len(net.history) + options.get("epochs", net.max_epochs)
+    check_stages(objective)
     taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
     with torch.random.fork_rng(devices=[]), flushed(), tapped(net.module_, taps, objective.features):
@@ -109,8 +115,9 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
     return net
 
 
-def check_stages(objective: Objective, n_epochs: int) -> None:
+def check_stages(objective: Objective) -> None:
     """Raise where a first stage of training leaves no epoch in which the output is trained."""
+    n_epochs = objective.n_epochs
     last = [loss for _, loss in objective.stage(n_epochs - 1)]
     if last and not any(loss.teaches_output for loss in last):
         raise ValueError(
@@ -143,9 +150,16 @@ def learnt_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
     return list(zip(net.criterion_.names, net.criterion_.losses, strict=True))
 
 
+def shallow_copy(net: NeuralNet) -> NeuralNet:
+    """A net with the same module; ``copy.copy`` would pickle that."""
+    made = object.__new__(type(net))
+    made.__dict__.update(net.__dict__)
+    return made
+
+
 def without_training(net: NeuralNet) -> NeuralNet:
     """A copy of a trained net that only answers: no optimizer state, learnt parts of losses, or callbacks."""
-    light = copy.copy(net)
+    light = shallow_copy(net)
     state = light.__dict__
     for name in list(state):
         if name.startswith("optimizer") and name.endswith("_"):

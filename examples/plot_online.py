@@ -1,0 +1,86 @@
+"""
+Train a teacher together with its student
+=========================================
+
+A large network and a small one start at the same time. Both learn from the labels and from what the other answers at
+the moment; no teacher has to be there before. Afterwards the small one is deployed. The data are the handwritten
+digits that scikit-learn bundles, of which 300 rows train.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sklkd import OnlineDistilledClassifier
+from sklkd.methods import CollaborativeEnsemble, GatedEnsemble, MutualLearning
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, stratify=y, random_state=0)
+
+# %%
+# Teacher and student
+# -------------------
+# ``peers`` names the networks, ``deploy`` says who answers afterwards. The teacher has up to 100,000 parameters, the
+# student up to 5,000.
+
+peers = [("teacher", "small"), ("student", "tiny")]
+together = OnlineDistilledClassifier(peers, deploy="student", random_state=0)
+together.fit(X_train, y_train)
+
+# %%
+# With weight 0 nobody teaches anybody: the same two networks, each alone, with the same seeds and the same batches.
+
+alone = OnlineDistilledClassifier(peers, method=MutualLearning(weight=0), deploy="student", random_state=0)
+alone.fit(X_train, y_train)
+
+
+def losses(est):
+    """Test loss of each network."""
+    return {name: log_loss(y_test, est.with_peer(name).predict_proba(X_test)) for name in est.peers_}
+
+
+print("alone   ", {name: round(loss, 3) for name, loss in losses(alone).items()})
+print("together", {name: round(loss, 3) for name, loss in losses(together).items()})
+
+# %%
+# How they teach each other
+# -------------------------
+# Methods are objects. Branches on a shared trunk (``GatedEnsemble``) have to be the same network, and so are all here:
+# three small students, of which one is deployed.
+
+three = [(name, "tiny") for name in ("a", "b", "c")]
+methods = {
+    "alone": MutualLearning(weight=0),
+    "mutual learning": MutualLearning(),
+    "gated ensemble": GatedEnsemble(),
+    "collaborative ensemble": CollaborativeEnsemble(),
+}
+found = {}
+for name, method in methods.items():
+    est = OnlineDistilledClassifier(three, method=method, deploy="a", random_state=0).fit(X_train, y_train)
+    one = np.mean(list(losses(est).values()))
+    everyone = log_loss(y_test, est.with_peer("ensemble").predict_proba(X_test))
+    found[name] = one, everyone
+
+# %%
+# One split and one seed decide little: ``benchmarks/modes.py`` measures on several of both.
+
+places = np.arange(len(found))
+one, everyone = np.array(list(found.values())).T
+plt.barh(places + 0.2, one, 0.4, label="one network (mean)")
+plt.barh(places - 0.2, everyone, 0.4, label="all three")
+plt.yticks(places, list(found))
+plt.xlabel("log loss on test rows")
+plt.legend()
+plt.tight_layout()
+plt.show()
+
+# %%
+# Shipping it
+# -----------
+# ``without_peers()`` is what to pickle: only what is deployed is in it.
+
+light = together.without_peers()
+assert np.array_equal(light.predict_proba(X_test), together.predict_proba(X_test))

@@ -1,0 +1,104 @@
+"""Online distillation of classifiers."""
+
+from __future__ import annotations
+
+from sklkd.estimators._classification import Classification
+from sklkd.estimators._online import BaseOnline
+
+
+class OnlineDistilledClassifier(Classification, BaseOnline):
+    """Networks that are trained together and teach each other, as a scikit-learn classifier.
+
+    A large network and a small one, or several of the same size, learn from the labels and from each other in one
+    training [1]_; no teacher has to be there before. One of them, or all together, answers afterwards.
+
+    Parameters
+    ----------
+    peers : int or list of (str, student), default=2
+        Who is trained together, at least two. An int: so many default students, called "peer0", "peer1", ..., which
+        differ by their seeds. A list: names, and networks of any kind and size, as ``student`` of
+        :class:`~sklkd.DistilledClassifier` takes them: None, "tiny", "small", "base", an ``nn.Module`` subclass, a
+        skorch net, or a Pipeline that ends in one. A named instance has parameters to search, such as ``small__lr``.
+    method : OnlineMethod, default=None
+        How they teach each other: an object of :mod:`sklkd.methods`, such as ``MutualLearning``, ``GatedEnsemble``,
+        ``CollaborativeEnsemble`` or ``Codistillation``. None is ``MutualLearning()``. ``method__temperature`` works in
+        a grid.
+    deploy : str, default="best"
+        Who answers: a peer's name; "smallest", the one with the fewest parameters, the first among equals; "best", the
+        one with the least log loss on rows that are set aside before the training; "ensemble", all of them.
+    validation_fraction : float, default=0.1
+        Share of the distinct rows that are set aside for ``deploy="best"``, on which no peer is trained. Of fewer
+        than 50 rows none are, and "best" goes by the training rows.
+    random_state : int, RandomState or None, default=None
+        An int makes fits repeatable: the same predictions, bit by bit, on one machine.
+    verbose : int, default=0
+        1 shows a progress bar of the training, 2 also its losses.
+
+    Attributes
+    ----------
+    encoder_ : transformer
+        From X to the input of what is deployed.
+    student_ : NeuralNet
+        What is deployed. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)`` in float32.
+    deployed_ : str
+        Its name.
+    peers_ : dict of str to NeuralNet
+        All trained nets by name. ``with_peer(name)`` is an estimator that answers with another.
+    peer_losses_ : dict of str to float
+        Log loss of each on the rows set aside, for ``deploy="best"``; else empty.
+    method_ : OnlineMethod
+        The clone that was used.
+    history_ : skorch.history.History
+        Epoch by epoch what skorch recorded; its ``train_loss`` is that of all peers together.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        Where X is a frame whose column names are strings.
+    n_iter_ : int
+        Epochs trained.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At fit, for parameters that are out of range, peers that cannot be trained in one loop, and rows or labels from
+        which nothing can be learnt; the message says what to do.
+    DivergedError
+        A ValueError, where a peer's loss is no longer finite; it names the peer.
+
+    See Also
+    --------
+    DistilledClassifier : Learning from a teacher that is there before.
+
+    Notes
+    -----
+    One loop trains all: every peer answers for a batch before any of them steps, so that their order is irrelevant.
+    The loop is that of the first peer's net: its class, callbacks, ``train_split`` and loader. ``optimizer``,
+    ``max_epochs``, ``batch_size`` and ``device`` have to be the same in all nets, which for default students they are;
+    ``lr`` and the optimizer's other options are each net's own, and gradients are clipped for each by itself. A peer
+    is therefore trained as it would be alone, but for what it is taught.
+
+    ``sample_weight`` weighs rows in all terms. Rows of weight 0 are dropped and identical rows merged, so that a weight
+    of 2 and a repeated row are the same. Missing values are accepted where what is deployed can encode them, which
+    default encodings do; a category that was not seen at fit is no error.
+
+    References
+    ----------
+    .. [1] Y. Zhang, T. Xiang, T. M. Hospedales, H. Lu (2018), Deep mutual learning, CVPR, arXiv:1706.00384.
+
+    Examples
+    --------
+    A teacher that is trained with its student:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklkd import OnlineDistilledClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> peers = [("teacher", "small"), ("student", "tiny")]
+    >>> est = OnlineDistilledClassifier(peers, deploy="student", random_state=0).fit(X, y)
+    >>> est.score(X, y) > 0.9
+    True
+    >>> sum(p.numel() for p in est.student_.module_.parameters()) < 5_100
+    True
+    >>> est.with_peer("teacher").predict(X[:2]).shape
+    (2,)
+    """

@@ -1,0 +1,29 @@
+"""What every method is: how networks teach each other or themselves, as an object with scikit-learn parameters."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sklearn.base import BaseEstimator
+
+
+class Method(BaseEstimator):
+    """Base of the methods of the online and the self mode.
+
+    ``__init__`` only stores; ``check`` looks at the parameters at fit. A fit never changes a method: the
+    estimator trains with a clone, ``method_``.
+
+    Attributes
+    ----------
+    tasks : tuple of {"classification", "regression"}
+        Where the method has a meaning.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+
+    def check(self, task: str) -> None:
+        """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range, or a task without a meaning."""
+        if task not in self.tasks:
+            raise ValueError(
+                f"method: {type(self).__name__} has no meaning for {task}, only for {' and '.join(self.tasks)}."
+            )

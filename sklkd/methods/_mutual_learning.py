@@ -1,0 +1,193 @@
+"""Deep mutual learning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from sklkd._named import NamedObjects
+from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
+from sklkd.losses._base import check_number
+from sklkd.losses._checked import check_losses
+from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.students._cohort import Cohort
+from sklkd.students._taps import alone_or_tuple, student_layers, watch
+from sklkd.teachers._hooks import Tap
+
+
+class MutualLearning(NamedObjects, OnlineMethod):
+    r"""Each peer learns from what the others answer at the moment [1]_.
+
+    .. math:: L_k = \mathrm{CE}(y, z_k) + \frac{w}{K - 1} \sum_{j \ne k} T^2\, \mathrm{KL}(p_j \| p_k),
+       \qquad p = \mathrm{softmax}(z / T)
+
+    The others' answers are constants in :math:`L_k`. For regression both terms are squared differences of standardised
+    targets.
+
+    Parameters
+    ----------
+    temperature : float, default=1.0
+        ``T``, above 0; 1 as in the paper.
+    weight : float, default=1.0
+        ``w``. At 0 each peer learns alone.
+    loss : Loss or list of (str, Loss), default=None
+        What compares two peers in place of the divergence, any of :mod:`sklkd.losses` that does not train by itself.
+        Losses of features and relations read the layers that they name on both sides, or the last hidden ones; where
+        widths differ, each pair of peers learns a projector of its own. Losses that standardise a teacher's features
+        do without, because these move.
+    peer_weights : dict of str to float, default=None
+        How much each peer counts as a teacher of the others, by name; those not named count 1. None: all the same.
+
+    Notes
+    -----
+    The paper lets the peers step one after the other; here all see a batch first, then all step, which makes their
+    order irrelevant. The authors' code sums over the other peers; the paper and this class average. Other public codes
+    do not detach the others, or take the squared error of probabilities for the divergence.
+
+    References
+    ----------
+    .. [1] Y. Zhang, T. Xiang, T. M. Hospedales, H. Lu (2018), Deep mutual learning, CVPR, arXiv:1706.00384.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklkd import OnlineDistilledClassifier
+    >>> from sklkd.methods import MutualLearning
+    >>> X, y = load_iris(return_X_y=True)
+    >>> peers = [("large", "small"), ("small", "tiny")]
+    >>> est = OnlineDistilledClassifier(peers, method=MutualLearning(temperature=2), deploy="small", random_state=0)
+    >>> est.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _named = ("loss",)
+
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        weight: float = 1.0,
+        loss: Any = None,
+        peer_weights: dict[str, float] | None = None,
+    ):
+        super().__init__(temperature=temperature, weight=weight)
+        self.loss = loss
+        self.peer_weights = peer_weights
+
+    def check(self, task: str) -> None:
+        super().check(task)
+        if self.loss is not None and self.temperature != 1:
+            raise ValueError(
+                f"temperature belongs to the default loss, got temperature={self.temperature} beside loss="
+                f"{self.loss!r}: set that one's."
+            )
+        for name, weight in (self.peer_weights or {}).items():
+            check_number(f"peer_weights[{name!r}]", weight, 0)
+        for _, loss in self._losses(task):
+            if loss.alone(0) or loss.needs_spread:
+                raise ValueError(f"loss: {loss!r} needs a teacher that is trained before its student; peers are not.")
+
+    def _losses(self, task: str) -> list[tuple[str, Loss]]:
+        default = SoftTargetLoss() if task == "classification" else TargetLoss()
+        return check_losses(self.loss, default, task, set(self.get_params(deep=False)))
+
+    def shares(self, names: Sequence[str]) -> list[list[float]]:
+        """Row k: how much each peer teaches the k-th one; rows sum to 1, or to 0 where nobody teaches it.
+
+        Raises
+        ------
+        ValueError
+            Where ``peer_weights`` names a peer that is not there.
+        """
+        given = self.peer_weights or {}
+        unknown = sorted(set(given) - set(names))
+        if unknown:
+            raise ValueError(f"peer_weights must name peers, which are {list(names)}, got {unknown}.")
+        counts = [float(given.get(name, 1.0)) for name in names]
+        rows = [[0.0 if j == k else count for j, count in enumerate(counts)] for k in range(len(names))]
+        return [[count / sum(row) if sum(row) > 0 else 0.0 for count in row] for row in rows]
+
+    def build(self, objective: CohortObjective, cohort: Cohort, sample: Tensor) -> None:
+        objective.shares = self.shares(objective.peers)
+        if self.loss is None or self.weight == 0:
+            return
+        losses = [loss for _, loss in self._losses(objective.task)]
+        traces: list[Any] = [None] * len(cohort.peers)
+        if any(loss.n_layers for loss in losses):
+            traces = [watch(peer, own) for peer, own in zip(cohort.peers, cohort.inputs(sample), strict=True)]
+        for loss in losses:
+            sides = [_side(loss, k, found) for k, found in enumerate(traces)]
+            for k, row in enumerate(objective.shares):
+                for j, share in enumerate(row):
+                    if share > 0:
+                        objective.between.append(Pair(clone(loss), share, (k, j), (sides[k], sides[j])))
+        pairs: Any = objective.between
+        objective.taps = [tuple(tap for side in pair.taps for tap in side) for pair in pairs]
+
+    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+        if self.weight == 0:
+            return []
+        if self.loss is None:
+            answers = [softened(output, self.temperature, objective.classification) for output in outputs]
+            return [
+                self.weight * teach(output, answers, row, self.temperature, objective)
+                for output, row in zip(outputs, objective.shares, strict=True)
+            ]
+        lessons = [output.new_zeros(()) for output in outputs]
+        pairs: Any = objective.between
+        for pair in pairs:
+            k = pair.peers[0]
+            lessons[k] = lessons[k] + self.weight * pair(outputs, y, objective)
+        return lessons
+
+
+class Pair(nn.Module):
+    """A loss by which one peer teaches another, with what it learns for these two.
+
+    Parameters
+    ----------
+    loss : Loss
+        Its own.
+    share : float
+    peers : (int, int)
+        Who is taught, and who teaches.
+    sides : two of (taps, shapes)
+        Where their layers are read, and the shapes of these; empty for outputs.
+    """
+
+    def __init__(self, loss: Loss, share: float, peers: tuple[int, int], sides: Sequence[tuple[tuple[Tap, ...], list]]):
+        super().__init__()
+        self.loss, self.share, self.peers = loss, share, peers
+        self.taps = [taps for taps, _ in sides]
+        if loss.n_layers:
+            loss.build(*(alone_or_tuple(shapes, loss) for _, shapes in sides))
+
+    def forward(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> Tensor:
+        loss = self.loss
+        ramp = loss.weight * loss.ramp(objective.epoch)
+        if ramp == 0:
+            return outputs[0].new_zeros(())
+        student, teacher = (self._layers(outputs, side, objective) for side in (0, 1))
+        told = loss.prepare(_detached(teacher))
+        return self.share * ramp * loss.compare(student, told, y if loss.needs_y else None, objective.weight)
+
+    def _layers(self, outputs: Sequence[Tensor], side: int, objective: CohortObjective) -> Any:
+        if self.loss.n_layers == 0:
+            return outputs[self.peers[side]]
+        return alone_or_tuple([objective.features[tap] for tap in self.taps[side]], self.loss)
+
+
+def _side(loss: Loss, k: int, found: Any) -> tuple[tuple[Tap, ...], list]:
+    """Where a cohort's k-th peer is read for a loss, and the shapes of these layers."""
+    if loss.n_layers == 0:
+        return (), []
+    names = student_layers(loss, found)
+    taps = tuple(Tap(f"peers.{k}.{tap.path}", tap.given) for tap in map(found.tap, names))
+    return taps, [found.layers[name] for name in names]
+
+
+def _detached(teacher: Any) -> Any:
+    return teacher.detach() if isinstance(teacher, Tensor) else tuple(layer.detach() for layer in teacher)

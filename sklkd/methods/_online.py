@@ -1,0 +1,190 @@
+"""What the methods of the online mode share: networks that are trained together, each by labels and by the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklkd.losses import SoftTargetLoss, TargetLoss
+from sklkd.losses._base import check_number
+from sklkd.losses._objective import Objective, hard_loss
+from sklkd.losses._soft_target import with_negative_entropy
+from sklkd.methods._base import Method
+from sklkd.students._cohort import Cohort
+
+
+class OnlineMethod(Method):
+    """Base of the methods of :class:`~sklkd.OnlineDistilledClassifier` and ``OnlineDistilledRegressor``.
+
+    All peers see each batch before any of them moves; what is minimised is the sum over peers of the peer's own loss on
+    the labels and of what ``lessons`` gives. To write a method, store parameters in ``__init__`` and define
+    ``lessons``; whatever teaches must be detached there.
+    """
+
+    def __init__(self, *, temperature: float = 1.0, weight: float = 1.0):
+        self.temperature = temperature
+        self.weight = weight
+
+    def check(self, task: str) -> None:
+        super().check(task)
+        check_number("temperature", self.temperature, 0, strict=True)
+        check_number("weight", self.weight, 0)
+
+    def join(self, cohort: Cohort, sample: Tensor) -> Cohort:
+        """What is trained, from the initialised peers and a few rows of the input."""
+        return cohort
+
+    def targets(self, n_rows: int, n_peers: int, n_outputs: int) -> list[Tensor]:
+        """What is stored for each training row, and sliced with each batch; rewritten in ``begin_epoch``."""
+        return []
+
+    def build(self, objective: CohortObjective, cohort: Cohort, sample: Tensor) -> None:
+        """Make what is learnt beside the peers, as modules in ``objective.between``, and set ``objective.taps``."""
+
+    def begin_epoch(self, objective: CohortObjective, net: Any, rows: Any) -> None:
+        """Called before each epoch, with the training rows."""
+
+    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+        """What is minimised beside the labels' losses.
+
+        Parameters
+        ----------
+        outputs : sequence of Tensor
+            Logits or standardised targets of each peer, (n, n_outputs), and what else the cohort returns.
+        y : Tensor
+            Class codes (n,) or standardised targets (n, n_targets).
+        objective : CohortObjective
+            Knows the epoch, the batch's rows, their weights and the tapped layers.
+
+        Returns
+        -------
+        list of 0-d Tensor
+            That of each peer first, in their order; empty where there are none in this epoch.
+        """
+        raise NotImplementedError
+
+    def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
+        """The answer of all peers together: logits of their mean probability, or their mean value."""
+        stacked = torch.stack(tuple(outputs))
+        if not classification:
+            return stacked.mean(0)
+        return torch.logsumexp(stacked.log_softmax(2), 0)
+
+
+class CohortObjective(Objective):
+    """The criterion of a cohort: over all peers the sum of labels' losses and lessons.
+
+    Parameters
+    ----------
+    method : OnlineMethod
+    names : list of str
+        The peers'.
+    classification : bool
+    """
+
+    def __init__(self, method: OnlineMethod, names: list[str], classification: bool = True):
+        super().__init__([], 1.0)
+        self.method, self.peers, self.classification = method, names, classification
+        self.between = nn.ModuleList()
+        # row k: how much each peer teaches the k-th one
+        self.shares = [[float(j != k) / (len(names) - 1) for j in range(len(names))] for k in range(len(names))]
+        # the labels' losses of each peer in this epoch's batches
+        self.own: list[Tensor] = []
+        # whether the epoch is one in which a method that begins late teaches
+        self.taught = False
+
+    @property
+    def task(self) -> str:
+        return "classification" if self.classification else "regression"
+
+    @property
+    def weight(self) -> Tensor | None:
+        """Weights of the batch's rows."""
+        return None if self.rows is None else self.rows.weight
+
+    @property
+    def progress(self) -> float:
+        """Share of the epochs that have passed."""
+        return self.epoch / max(self.n_epochs, 1)
+
+    def begin_epoch(self, net: Any, rows: Any) -> None:
+        super().begin_epoch(net, rows)
+        self.own.clear()
+        self.method.begin_epoch(self, net, rows)
+
+    def terms(self, outputs: Sequence[Tensor], y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The labels' losses of each peer, and the lessons."""
+        own = [hard_loss(output, y, self.weight) for output in outputs[: len(self.peers)]]
+        return own, self.method.lessons(outputs, y, self) if self.training else []
+
+    def forward(self, outputs: Any, y: Tensor) -> Tensor:
+        own, lessons = self.terms(outputs, y)
+        stacked = torch.stack(own)
+        if not self.training:
+            # rows set aside only tell what the peers are worth
+            return stacked.sum()
+        self.own.append(stacked.detach())
+        return torch.stack([*own, *lessons]).sum()
+
+    def diverged(self) -> str:
+        for losses in self.own:
+            bad = [repr(name) for name, loss in zip(self.peers, losses.tolist(), strict=True) if not isfinite(loss)]
+            if bad:
+                return f"peer {bad[0]}" if len(bad) == 1 else f"peers {', '.join(bad)}"
+        return "the cohort"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "own": [], "groups": []}
+
+
+def softened(output: Tensor, temperature: float, classification: bool) -> Any:
+    """A peer's answer as others learn it: probabilities and their negative entropies, or values; nothing flows back."""
+    output = output.detach()
+    return with_negative_entropy((output / temperature).softmax(1)) if classification else output
+
+
+def teach(
+    output: Tensor, answers: Sequence[Any], shares: Sequence[float], temperature: float, objective: CohortObjective
+) -> Tensor:
+    """The weighted mean over softened answers of the divergence, or of the squared difference, of an output.
+
+    A divergence is linear in the answer and its negative entropy, so that their means give the mean of divergences.
+    """
+    taken = [(answer, share) for answer, share in zip(answers, shares, strict=True) if share > 0]
+    if not taken:
+        return output.new_zeros(())
+    if not objective.classification:
+        parts = [share * _SQUARED.compare(output, told, None, objective.weight) for told, share in taken]
+        return torch.stack(parts).sum()
+    proba, entropy = (sum(share * answer[part] for answer, share in taken) for part in (0, 1))
+    return _divergence(temperature).compare(output, (proba, entropy), None, objective.weight)
+
+
+# modules made anew in every step would cost as much as what they compute
+_SQUARED = TargetLoss()
+
+
+@cache
+def _divergence(temperature: float) -> SoftTargetLoss:
+    return SoftTargetLoss(temperature=temperature)
+
+
+def build_between(objective: CohortObjective, cohort: Any, sample: Tensor, _features: Any) -> None:
+    """Make what the method learns, and tell whose gradients are whose."""
+    objective.method.build(objective, cohort, sample)
+    named = list(cohort.named_parameters(remove_duplicate=False))
+    owners: dict[int, set[str]] = {}
+    for name, parameter in named:
+        # "peers", the peer's number and the rest; of all else the first word
+        whole = 2 if name.startswith("peers.") else 1
+        owners.setdefault(id(parameter), set()).add(".".join(name.split(".")[:whole]))
+    groups: dict[tuple, dict[int, tuple[str, nn.Parameter]]] = {}
+    for name, parameter in [*named, *objective.named_parameters()]:
+        whose = tuple(sorted(owners.get(id(parameter), ())))
+        groups.setdefault(whose, {}).setdefault(id(parameter), (name, parameter))
+    objective.groups = [list(group.values()) for group in groups.values()]

@@ -1,0 +1,106 @@
+"""Several networks that train as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from torch import Tensor, nn
+
+from sklkd.losses._objective import logits_of
+from sklkd.students._resolve import as_input
+
+Columns = tuple[slice, tuple[int, ...]]
+
+
+class Cohort(nn.Module):
+    """Networks side by side: each is given its own columns of the input, and all their outputs are returned.
+
+    Parameters
+    ----------
+    peers : sequence of Module
+    columns : sequence of (slice, shape) or None
+        For each of them the columns of the input that are its own, and the shape of one of its rows; None: each is
+        given the whole input.
+    """
+
+    def __init__(self, peers: Sequence[nn.Module], columns: Sequence[Columns] | None = None):
+        super().__init__()
+        self.peers = nn.ModuleList(peers)
+        self.columns = columns
+
+    def inputs(self, X: Tensor) -> list[Tensor]:
+        """What each network is given."""
+        if self.columns is None:
+            return [X] * len(self.peers)
+        return [X[:, own].reshape(len(X), *shape) for own, shape in self.columns]
+
+    def forward(self, X: Tensor) -> tuple[Tensor, ...]:
+        return tuple(logits_of(peer(own)) for peer, own in zip(self.peers, self.inputs(X), strict=True))
+
+
+class Ensemble(nn.Module):
+    """A cohort that gives one answer.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    combine : callable
+        From the cohort's outputs to logits or values of shape (n, n_outputs).
+    """
+
+    def __init__(self, cohort: Cohort, combine: Callable[[Sequence[Tensor]], Tensor]):
+        super().__init__()
+        self.cohort = cohort
+        self.combine = combine
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.combine(self.cohort(X))
+
+
+def join_inputs(parts: Sequence[Tensor]) -> tuple[Tensor, list[Columns] | None]:
+    """The inputs of several networks as one matrix, each different one once, and where each is found in it.
+
+    The same tensor for all is returned as it is, with None.
+    """
+    distinct = list({id(part): part for part in parts}.values())
+    if len(distinct) == 1:
+        return distinct[0], None
+    places: dict[int, Columns] = {}
+    start = 0
+    for part in distinct:
+        width = part[0].numel()
+        places[id(part)] = (slice(start, start + width), tuple(part.shape[1:]))
+        start += width
+    return torch.cat([part.flatten(1) for part in distinct], 1), [places[id(part)] for part in parts]
+
+
+class JoinedEncoder(TransformerMixin, BaseEstimator):
+    """Encodings side by side, as a cohort takes them.
+
+    Parameters
+    ----------
+    encoders : list of transformers
+        Fitted, one for each peer.
+    """
+
+    def __init__(self, encoders: list[Any]):
+        self.encoders = encoders
+
+    def fit(self, X: Any, y: Any = None) -> JoinedEncoder:
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Encoded rows, (n, n_inputs)."""
+        made: dict[int, torch.Tensor] = {}
+        for encoder in self.encoders:
+            if id(encoder) not in made:
+                made[id(encoder)] = as_input(encoder.transform(X))
+        return join_inputs([made[id(encoder)] for encoder in self.encoders])[0].numpy()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True

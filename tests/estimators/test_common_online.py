@@ -1,0 +1,73 @@
+"""scikit-learn's own checks of the online mode, with no expected failure."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklkd import OnlineDistilledClassifier, OnlineDistilledRegressor
+from sklkd.losses import FitNetLoss
+from sklkd.methods import Codistillation, CollaborativeEnsemble, GatedEnsemble, MutualLearning
+from sklkd.students import TabularStudent
+
+from .problems import quick
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+
+
+def quick_peers():
+    # enough epochs for the checks that want something learnt
+    return [(name, TabularStudent("tiny", max_epochs=60)) for name in ("a", "b")]
+
+
+METHODS = [
+    MutualLearning(temperature=2.0),
+    GatedEnsemble(),
+    CollaborativeEnsemble(),
+    Codistillation(),
+]
+ESTIMATORS = [OnlineDistilledClassifier, OnlineDistilledRegressor]
+FORMS = [
+    OnlineDistilledClassifier([("a", quick(40)), ("b", quick(40, module__hidden=(9, 9)))], random_state=0),
+    OnlineDistilledClassifier(quick_peers(), method=MutualLearning(loss=FitNetLoss()), random_state=0),
+    OnlineDistilledClassifier(quick_peers(), deploy="ensemble", random_state=0),
+    OnlineDistilledRegressor(quick_peers(), deploy="smallest", random_state=0),
+    OnlineDistilledRegressor(quick_peers(), method=CollaborativeEnsemble(combination="best"), random_state=0),
+]
+
+
+@parametrize_with_checks([estimator(random_state=0) for estimator in ESTIMATORS])
+def test_default_form(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [OnlineDistilledClassifier(quick_peers(), method=method, random_state=0) for method in METHODS]
+)
+def test_one_form_of_each_method(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [OnlineDistilledRegressor(quick_peers(), method=method, random_state=0) for method in METHODS] + FORMS
+)
+def test_other_forms(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_signature(estimator):
+    parameters = inspect.signature(estimator).parameters
+    assert {name: one.default for name, one in parameters.items()} == {
+        "peers": 2,
+        "method": None,
+        "deploy": "best",
+        "validation_fraction": 0.1,
+        "random_state": None,
+        "verbose": 0,
+    }
+    assert [name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY] == ["peers"]
