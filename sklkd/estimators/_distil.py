@@ -16,21 +16,23 @@ from sklearn.utils.validation import has_fit_parameter
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.augment import MUNGE
 from sklkd.estimators._base import check_losses, check_names, tags_of
-from sklkd.estimators._hard_weight import choose_hard_weight
+from sklkd.estimators._hard_weight import FEWEST, Trust, choose_trust, hold_out
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
 from sklkd.estimators._targets import check_scale, check_weight, check_weighted_classes
 from sklkd.estimators._teach import Task, Unlabelled, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
+from sklkd.students import TabularStudent
 from sklkd.students._resolve import resolve_student
 from sklkd.students._train import keep_units, learnt_losses, logits_to_proba
 from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
 
-SYNTHETIC_ROWS, COPIES = 60_000, 10  # at most; more pays little against what the teacher's answers cost
+SYNTHETIC_ROWS, COPIES = 40_000, 10  # at most; more pays little against what the teacher's answers cost
 # In-sample answers of deep trees are the labels, nearly. Beside synthetic rows they count as much as labels deserve;
 # the labels' own term, a mean over the same rows, does not change. Measured on churn, credit_g and vehicle: 1.5 to 3 %
 IN_SAMPLE = 0.02
+LABELS_HELD_OUT = 0.2  # of the rows, to stop by, where labels alone are learnt
 
 
 class Distillation:
@@ -81,15 +83,20 @@ class Distillation:
         est.teacher_, est.teacher_refitted_ = (self.teacher.estimator if est.keep_teacher else None), not kept
         est.cv_, est.loss_ = knowledge.source, self._as_given(losses)
         est._allow_nan = self._takes_missing(merged)
-        est.hard_weight_, est.hard_weight_reason_ = self._choose_hard_weight(merged, teacher, fitter, sample_seed)
+        self.trust = self._choose_trust(merged, teacher, fitter, sample_seed)
+        est.hard_weight_, est.hard_weight_reason_ = self.trust.hard_weight, self.trust.reason
+        held = None
         if est.hard_weight_ == 1:
             losses = []
+            merged, held = self._hold_out(student, merged, sample_seed)
+        if merged.outputs is not None:
+            merged = replace(merged, outputs=self.trust.tell(merged.outputs, merged.X))
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         est.augment_ = self._sampler(merged, X_transfer) if losses else None
         if est.augment_ is not None:
             extra = [*extra, self._synthetic(est.augment_, merged, sample_seed)]
             if est.hard_weight == "auto" and est.cv_ == "in-sample":
-                merged = replace(merged, weight=merged.weight * max(est.hard_weight_, IN_SAMPLE))
+                merged = replace(merged, weight=merged.weight * IN_SAMPLE)
         est.encoder_, est.student_ = teach(
             student,
             self.task,
@@ -100,6 +107,7 @@ class Distillation:
             self.teacher,
             seed=train_seed,
             verbose=est.verbose,
+            held=held,
         )
         est._allow_nan = est._allow_nan and takes_gaps(est.encoder_, merged.X)
         if self.classes is None:
@@ -113,7 +121,7 @@ class Distillation:
         est = self.est
         losses = learnt_losses(est.student_)
         self.spread = any(loss.needs_spread for _, loss in losses)
-        self.teacher = est._adapter
+        self.teacher, self.trust = est._adapter, Trust(est.hard_weight_, est.hard_weight_reason_)
         if losses and self.teacher is None:
             raise ValueError(
                 "partial_fit needs the teacher, which keep_teacher=False has dropped: set keep_teacher=True."
@@ -154,11 +162,11 @@ class Distillation:
             return Task(True, len(self.classes))
         return Task(False, len(self.est._center))
 
-    def _choose_hard_weight(self, merged: Merged, teacher: Any, fitter: TeacherFitter, seed: int) -> tuple[float, str]:
+    def _choose_trust(self, merged: Merged, teacher: Any, fitter: TeacherFitter, seed: int) -> Trust:
         if self.est.hard_weight != "auto":
-            return float(self.est.hard_weight), "given"
+            return Trust(float(self.est.hard_weight), "given")
         labels = merged.y * self.est._scale + self.est._center if self.classes is None else self.classes[merged.y]
-        return choose_hard_weight(
+        return choose_trust(
             merged,
             labels[:, 0] if self.classes is None and self.est._y_ndim == 1 else labels,
             self.task,
@@ -169,6 +177,16 @@ class Distillation:
             standardised=self._standardised,
             seed=seed,
         )
+
+    def _hold_out(self, student: Any, merged: Merged, seed: int) -> tuple[Merged, Merged | None]:
+        """Rows to learn the labels of, and others that say when to stop, where the student has no epochs of its own."""
+        budgeted = isinstance(student.net, TabularStudent) and student.net.max_epochs == "auto"
+        if not budgeted or len(merged) < FEWEST:
+            return merged, None
+        rest, held = hold_out(merged, seed, LABELS_HELD_OUT)
+        if self.classes is not None and len(np.unique(merged.y[rest])) < len(self.classes):
+            return merged, None
+        return merged.take(rest), merged.take(held)
 
     def _learn_units(self, rows: Rows) -> None:
         if self.classes is None:
@@ -199,7 +217,7 @@ class Distillation:
                 "X_transfer, augment and partial_fit need a teacher that can be asked about new rows, got outputs of "
                 "the first rows alone: pass the teacher, or X_transfer=None and augment=None."
             )
-        return self._standardised(self.teacher.outputs(X, spread=self.spread))
+        return self.trust.tell(self._standardised(self.teacher.outputs(X, spread=self.spread)), X)
 
     def _unlabelled(self, X_transfer: Any) -> list[Unlabelled]:
         try:

@@ -16,7 +16,7 @@ from sklkd.estimators._merge import Merged
 from sklkd.estimators._own_steps import fit_steps
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
-from sklkd.students import InputEncoder
+from sklkd.students import InputEncoder, TabularStudent
 from sklkd.students._resolve import Student, as_input, fill_module
 from sklkd.students._train import forward, initialize, train
 from sklkd.teachers import Outputs, Teacher
@@ -53,6 +53,7 @@ def teach(
     *,
     seed: int,
     verbose: int = 0,
+    held: Merged | None = None,
 ) -> tuple[Any, NeuralNet]:
     """Fit the encoder and train the net.
 
@@ -72,6 +73,8 @@ def teach(
         Asked for thresholds and features.
     seed : int
     verbose : int
+    held : Merged, default=None
+        Labelled rows that decide which epoch is kept. None: the last.
 
     Returns
     -------
@@ -85,9 +88,12 @@ def teach(
     fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds, task.classification)
     objective = Objective(losses, hard_weight)
     inputs = as_input(encoded)
+    if isinstance(student.net, TabularStudent):
+        student.net.settle(len(merged), hard_weight == 1)
     net = initialize(student.net, objective, inputs[:2], seed, verbose)
     rows = transfer_set(inputs, merged, encoder, extra, losses)
-    return encoder, train(net, rows, seed, n_outputs=task.n_outputs)
+    judges = None if held is None else transfer_set(as_input(encoder.transform(held.X)), held, encoder, [], [])
+    return encoder, train(net, rows, seed, n_outputs=task.n_outputs, held=judges)
 
 
 def teach_more(
