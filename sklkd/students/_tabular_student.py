@@ -19,7 +19,7 @@ VISITS, LABEL_VISITS, PASSES = 300_000, 100_000, 200
 LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 LR, BATCH = 2e-2, 1024
 LABEL_LR, LABEL_BATCH = 5e-3, 256
-# Small sets get smaller batches, for at least so many steps; the rate falls with the root of the batch
+# Small sets get smaller batches, for at least so many steps
 STEPS, LEAST_BATCH = 150, 128
 
 
@@ -40,8 +40,8 @@ class TabularStudent(NeuralNet):
     optimizer : type, default=Muon
         With half the visits it follows a teacher closer than AdamW. For AdamW, lower ``lr`` to about 3e-3.
     lr : float or "auto", default="auto"
-        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02 for
-        batches of 1,024 and less by the root of smaller ones, and 0.005 for labels alone.
+        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02,
+        and 0.005 for labels alone.
     max_epochs : int or "auto", default="auto"
         "auto": as many as visit 300,000 rows, and at most 200 passes over the labelled rows. For labels alone: 100,000
         rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them
@@ -112,15 +112,11 @@ class TabularStudent(NeuralNet):
 
     def settle(self, n_labelled: int, labels_alone: bool) -> None:
         """Put numbers where the learning rate and the batch size are "auto"."""
-        batch, lr = LABEL_BATCH, LABEL_LR
-        if not labels_alone:
-            room = min(VISITS, PASSES * n_labelled) / STEPS
-            batch = BATCH
-            while batch > max(room, LEAST_BATCH):
-                batch //= 2
-            lr = LR * math.sqrt(batch / BATCH)
+        batch = LABEL_BATCH if labels_alone else BATCH
+        while not labels_alone and batch > max(min(VISITS, PASSES * n_labelled) / STEPS, LEAST_BATCH):
+            batch //= 2
         if self.lr == "auto":
-            self.lr = lr
+            self.lr = LABEL_LR if labels_alone else LR
         if self.batch_size == "auto":
             self.batch_size = batch
 

@@ -29,7 +29,7 @@ def test_epochs_for_labels_alone(n, expected):
 
 @pytest.mark.parametrize(
     ("n", "alone", "batch", "lr"),
-    [(10_000, False, 1024, 0.02), (300, False, 256, 0.01), (50, False, 128, 0.02 / 8**0.5), (50, True, 256, 0.005)],
+    [(10_000, False, 1024, 0.02), (300, False, 256, 0.02), (50, False, 128, 0.02), (50, True, 256, 0.005)],
 )
 def test_batches_and_rates_by_size(n, alone, batch, lr):
     student = TabularStudent()
