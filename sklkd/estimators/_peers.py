@@ -16,7 +16,7 @@ from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._named import check_names
-from sklkd.estimators._hard_weight import FEWEST, log_loss, squared_error
+from sklkd.estimators._hard_weight import FEWEST, log_error, log_loss
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._teach import Task, answers, fit_encoder, transfer_set
 from sklkd.losses._objective import Objective
@@ -190,7 +190,7 @@ def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, fl
         if task.classification:
             losses[peer.name] = log_loss(softmax(told, axis=1), rows.y, rows.weight)
         else:
-            losses[peer.name] = squared_error(told, rows.y, rows.weight)
+            losses[peer.name] = log_error(told, rows.y, rows.weight)
     return losses
 
 

@@ -18,7 +18,7 @@ from sklkd.estimators._merge import Merged
 from sklkd.estimators._own_steps import fit_steps
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
-from sklkd.students import InputEncoder
+from sklkd.students import InputEncoder, TabularStudent
 from sklkd.students._resolve import Student, as_input, fill_module
 from sklkd.students._train import forward, initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs, Teacher
@@ -56,6 +56,7 @@ def teach(
     layers: TeacherLayers | None = None,
     seed: int,
     verbose: int = 0,
+    held: Merged | None = None,
 ) -> tuple[Any, NeuralNet]:
     """Fit the encoder and train the net.
 
@@ -77,6 +78,8 @@ def teach(
         Of the same losses, for those that compare hidden layers.
     seed : int
     verbose : int
+    held : Merged, default=None
+        Labelled rows that decide which epoch is kept. None: the last.
 
     Returns
     -------
@@ -85,18 +88,27 @@ def teach(
     net : NeuralNet
         Trained; its ``criterion_`` is the objective.
     """
-    encoder, inputs = prepare(student, task, merged, column_thresholds(student, teacher, merged, seed))
+    thresholds = column_thresholds(student, teacher, merged, seed)
+    encoder, inputs = prepare(student, task, merged, thresholds, labels_alone=hard_weight == 1)
     known = known_layers(layers, losses, merged, extra)
     net = initialize(student.net, Objective(losses, hard_weight), inputs[:2], known[0], seed, verbose)
-    return encoder, train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed)
+    judges = None if held is None else transfer_set(as_input(encoder.transform(held.X)), held.y, held.weight, [])
+    return encoder, train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed, held=judges)
 
 
 def prepare(
-    student: Student, task: Task, merged: Merged, thresholds: list[tuple[NDArray, NDArray]] | None = None
+    student: Student,
+    task: Task,
+    merged: Merged,
+    thresholds: list[tuple[NDArray, NDArray]] | None = None,
+    *,
+    labels_alone: bool = True,
 ) -> tuple[Any, torch.Tensor]:
     """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as the net takes them."""
     encoder, encoded = fit_encoder(student, merged)
     fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds or [], task.classification)
+    if isinstance(student.net, TabularStudent):
+        student.net.settle(len(merged), labels_alone)
     return encoder, as_input(encoded)
 
 
@@ -138,6 +150,7 @@ def train_on(
     *,
     seed: int,
     continued: bool = False,
+    held: TransferSet | None = None,
 ) -> NeuralNet:
     """Train an initialised net on labelled rows, then unlabelled ones, with what each loss needs of the teacher."""
     parts = [inputs, *(as_input(encoder.transform(part.X)) for part in extra)]
@@ -150,7 +163,7 @@ def train_on(
         for (_, loss), layer in zip(losses, features, strict=True)
     ]
     rows = transfer_set(torch.cat(parts), merged.y, weight, targets)
-    train(net, rows, seed, n_outputs=task.n_outputs, continued=continued)
+    train(net, rows, seed, n_outputs=task.n_outputs, continued=continued, held=held)
     if losses:
         reuse_output_layers(net, inputs[:2], features, linear_answers(outputs))
     return net

@@ -6,21 +6,27 @@ import math
 from numbers import Real
 from typing import Any
 
-import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, PassthroughScoring
 from torch import nn
 
 from sklkd.students._budget import Plan, Table, largest_plan, preset_plan
+from sklkd.students._muon import Muon
 from sklkd.students._sizes import SIZES, Size
 from sklkd.students._tabular_net import TabularNet
 
-# Rows that a training visits in all; small sets are visited at most PASSES times
-VISITS, PASSES = 650_000, 200
+# Rows that a training visits in all; small sets are visited at most PASSES times. Labels alone need fewer visits, a
+# smaller rate and smaller batches: they are noisy, and a training on them stops where rows held out say so.
+VISITS, LABEL_VISITS, PASSES = 300_000, 100_000, 200
+LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
+LR, BATCH = 2e-2, 1024
+LABEL_LR, LABEL_BATCH = 5e-3, 256
+# Small sets get smaller batches, for at least so many steps
+STEPS, LEAST_BATCH = 150, 128
 
 
 class TabularStudent(NeuralNet):
-    """The default student: :class:`TabularNet`, AdamW, warm-up and cosine decay, epochs by budget.
+    """The default student: :class:`TabularNet`, Muon, warm-up and cosine decay, epochs by budget.
 
     It is an ordinary skorch net, meant to be passed as ``student`` so that its parameters can be set and searched
     (``student__module__hidden``, ``student__lr``, ``student__max_epochs``). The module's ``n_features``,
@@ -42,13 +48,17 @@ class TabularStudent(NeuralNet):
         took on one thread of one machine. Encoding and checks of the input come on top. Other machines differ by a
         factor; :class:`~sklkd.CompressionCurveDisplay` measures.
     module : type, default=TabularNet
-    optimizer : type, default=torch.optim.AdamW
-        With ``optimizer__weight_decay=0.01`` and ``optimizer__fused=True``.
-    lr : float, default=3e-3
-        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine.
+    optimizer : type, default=Muon
+        With half the visits it follows a teacher closer than AdamW. For AdamW, lower ``lr`` to about 3e-3.
+    lr : float or "auto", default="auto"
+        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02,
+        and 0.005 for labels alone.
     max_epochs : int or "auto", default="auto"
-        "auto": as many as visit 650,000 rows, and at most 200 passes over the labelled rows.
-    batch_size : int, default=256
+        "auto": as many as visit 300,000 rows, and at most 200 passes over the labelled rows. For labels alone: 100,000
+        rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them
+        is kept.
+    batch_size : int or "auto", default="auto"
+        "auto": 1,024, or less (down to 128) where that makes fewer than 150 steps, and 256 for labels alone.
     **kwargs
         Everything else that :class:`skorch.NeuralNet` takes.
 
@@ -77,6 +87,9 @@ class TabularStudent(NeuralNet):
     True
     """
 
+    lr: Any
+    batch_size: Any
+
     def __init__(
         self,
         size: str = "small",
@@ -86,16 +99,14 @@ class TabularStudent(NeuralNet):
         max_latency_us: float | None = None,
         module: Any = TabularNet,
         criterion: Any = nn.CrossEntropyLoss,
-        optimizer: Any = torch.optim.AdamW,
-        lr: float = 3e-3,
+        optimizer: Any = Muon,
+        lr: float | str = "auto",
         max_epochs: int | str = "auto",
-        batch_size: int = 256,
+        batch_size: int | str = "auto",
         train_split: Any = None,
         verbose: int = 0,
         **kwargs: Any,
     ):
-        if optimizer is torch.optim.AdamW:
-            kwargs = {"optimizer__weight_decay": 1e-2, "optimizer__fused": True} | kwargs
         super().__init__(
             module,
             criterion=criterion,
@@ -149,11 +160,22 @@ class TabularStudent(NeuralNet):
         limits = self.limits()
         return largest_plan(limits, table) if limits else preset_plan(self.preset(), table)
 
-    def epochs(self, n_labelled: int, n_rows: int) -> int:
+    def settle(self, n_labelled: int, labels_alone: bool) -> None:
+        """Put numbers where the learning rate and the batch size are "auto"."""
+        batch = LABEL_BATCH if labels_alone else BATCH
+        while not labels_alone and batch > max(min(VISITS, PASSES * n_labelled) / STEPS, LEAST_BATCH):
+            batch //= 2
+        if self.lr == "auto":
+            self.lr = LABEL_LR if labels_alone else LR
+        if self.batch_size == "auto":
+            self.batch_size = batch
+
+    def epochs(self, n_labelled: int, n_rows: int, labels_alone: bool = False) -> int:
         """Epochs for a transfer set of ``n_rows``, of which ``n_labelled`` are real."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        return max(1, math.ceil(min(VISITS, PASSES * n_labelled) / n_rows))
+        visits = max(LABEL_VISITS, LABEL_PASSES * n_rows) if labels_alone else VISITS
+        return max(1, math.ceil(min(visits, PASSES * n_labelled) / n_rows))
 
 
 class WarmupCosine(Callback):

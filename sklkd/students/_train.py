@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective, logits_of
+from sklkd.students._keep_best import KeepBest
 from sklkd.students._resolve import check_output, trainable
 from sklkd.students._tabular_student import TabularStudent
 from sklkd.students._taps import build_losses, put_output_layer, tapped
@@ -87,8 +88,19 @@ def flushed() -> Iterator[None]:
         torch.set_flush_denormal(before)
 
 
-def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, continued: bool = False) -> NeuralNet:
-    """Run the net's own epochs over the rows, seeded, without touching torch's global generator."""
+def train(
+    net: NeuralNet,
+    rows: TransferSet,
+    seed: int,
+    *,
+    n_outputs: int,
+    continued: bool = False,
+    held: TransferSet | None = None,
+) -> NeuralNet:
+    """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
+
+    Where labelled rows are held out, the epoch that does best on them is kept.
+    """
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
     if isinstance(net, NeuralNetClassifier):
@@ -97,16 +109,25 @@ def train(net: NeuralNet, rows: TransferSet, seed: int, *, n_outputs: int, conti
     options = {}
     if isinstance(net, TabularStudent):
         n_labelled = int(rows.labelled().sum())
-        net.n_epochs_ = 1 if continued and net.max_epochs == "auto" else net.epochs(n_labelled, len(rows))
+        net.n_epochs_ = (
+            1
+            if continued and net.max_epochs == "auto"
+            else net.epochs(n_labelled, len(rows), objective.hard_weight == 1)
+        )
         options["epochs"] = net.n_epochs_
     objective.n_epochs = len(net.history) + options.get("epochs", net.max_epochs)
     check_stages(objective)
+    if held is not None:
+        n_epochs = options.get("epochs", net.max_epochs)
+        net.callbacks_.append(("keep_best", KeepBest(held.inputs, held.y, held.weight, n_epochs)))
     taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
     with torch.random.fork_rng(devices=[]), flushed(), tapped(net.module_, taps, objective.features):
         torch.manual_seed(seed)
         net.partial_fit(rows, None, **options)
     net.predict_nonlinearity = nonlinearity
+    if held is not None:
+        net.callbacks_.pop()
     objective.rows = None
     net.module_.eval()
     for name, value in net.module_.state_dict().items():

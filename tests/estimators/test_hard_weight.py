@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
-from sklkd.estimators._hard_weight import UNKNOWN, best_share, log_loss
+from sklkd.estimators._hard_weight import LABELS, UNKNOWN, Trust, best_share, log_loss, sketch
 from sklkd.students import TabularStudent
-from sklkd.teachers import Precomputed
+from sklkd.teachers import Outputs, Precomputed
 
 
 def quick(epochs=20):
@@ -39,6 +42,51 @@ def test_best_share_reaches_both_ends():
     assert best_share(y + noise, y, squared) == 0
 
 
+def test_few_rows_move_the_share_little_from_what_was_thought_before():
+    own, told = np.zeros((1, 1)), np.ones((1, 1))
+    losses = [lambda mixed, n=n: n * float(mixed.mean()) for n in (0.0, 1.0, 100.0)]
+    shares = [best_share(own, told, loss, prior=(0.25, 0.3)) for loss in losses]
+    # the loss falls with the share, n at most: 0.25 + n * 0.3**2
+    assert shares == pytest.approx([0.25, 0.34, 1.0], abs=0.01)
+
+
+def test_what_a_student_is_told_is_a_mixture():
+    outputs = Outputs(proba=np.array([[0.2, 0.8]]), margins=np.log([[0.2, 0.8]]))
+    trust = Trust(0.1, "", 0.25, lambda X: np.zeros((len(X), 2)))
+    told = trust.tell(outputs, [[0]])
+    np.testing.assert_allclose(told.proba, [[0.25 * 0.5 + 0.75 * 0.2, 0.25 * 0.5 + 0.75 * 0.8]])
+    np.testing.assert_allclose(np.exp(told.logits), told.proba)
+    values = Outputs(values=np.array([[2.0]]), spread=np.array([[0.5]]))
+    told = Trust(0.1, "", 0.25, lambda X: np.full((len(X), 1), 6.0)).tell(values, [[0]])
+    assert (told.values.item(), told.spread.item()) == (3.0, 0.5)
+    assert Trust(0.1, "").tell(outputs, [[0]]) is outputs
+
+
+def test_a_sketch_has_fewer_trees_and_leaves_the_teacher_alone():
+    teacher = make_pipeline(
+        StandardScaler(),
+        VotingClassifier(
+            [
+                ("rf", RandomForestClassifier(300, max_depth=3)),
+                ("few", RandomForestClassifier(20)),
+                ("hgb", HistGradientBoostingClassifier(max_iter=300, learning_rate=0.05)),
+                ("fast", HistGradientBoostingClassifier(max_iter=300, learning_rate=0.5)),
+                ("net", MLPClassifier(max_iter=300)),
+            ]
+        ),
+    )
+    before = str(teacher.get_params())
+    members = dict(sketch(teacher)[-1].estimators)
+    assert members["rf"].n_estimators == 100 and members["rf"].max_depth == 3
+    assert members["few"].n_estimators == 20
+    assert (members["hgb"].max_iter, members["hgb"].learning_rate) == (100, pytest.approx(0.15))
+    assert (members["fast"].max_iter, members["fast"].learning_rate) == (300, 0.5)
+    assert members["net"].max_iter == 300
+    assert str(teacher.get_params()) == before
+    plain = LogisticRegression(max_iter=500)
+    assert sketch(plain) is plain
+
+
 def test_log_loss_is_weighted():
     proba = np.array([[0.9, 0.1], [0.4, 0.6]])
     expected = -(3 * np.log(0.9) + np.log(0.6)) / 4
@@ -48,7 +96,7 @@ def test_log_loss_is_weighted():
 def test_a_teacher_that_knows_nothing_is_not_believed():
     X, y = make_classification(300, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
     est = DistilledClassifier(DummyClassifier(), quick(100), augment=None, random_state=0).fit(X, y)
-    assert est.hard_weight_ > 0.9
+    assert est.hard_weight_ > 0.8 * LABELS
     assert est.score(X, y) > 0.85
 
 

@@ -15,11 +15,29 @@ from sklkd.students import TabularStudent
 
 @pytest.mark.parametrize(
     ("n_labelled", "n_rows", "expected"),
-    [(100, 100, 200), (100, 1100, math.ceil(20_000 / 1100)), (7_200, 67_200, 10), (2_000_000, 2_000_000, 1)],
+    [(100, 100, 200), (100, 1100, math.ceil(20_000 / 1100)), (7_200, 47_200, 7), (2_000_000, 2_000_000, 1)],
 )
 def test_epochs_by_budget(n_labelled, n_rows, expected):
     assert TabularStudent().epochs(n_labelled, n_rows) == expected
     assert TabularStudent(max_epochs=3).epochs(n_labelled, n_rows) == 3
+
+
+@pytest.mark.parametrize(("n", "expected"), [(100, 200), (1_000, 100), (10_000, 10), (1_000_000, 6)])
+def test_epochs_for_labels_alone(n, expected):
+    assert TabularStudent().epochs(n, n, labels_alone=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("n", "alone", "batch", "lr"),
+    [(10_000, False, 1024, 0.02), (300, False, 256, 0.02), (50, False, 128, 0.02), (50, True, 256, 0.005)],
+)
+def test_batches_and_rates_by_size(n, alone, batch, lr):
+    student = TabularStudent()
+    student.settle(n, alone)
+    assert (student.batch_size, student.lr) == (batch, pytest.approx(lr))
+    given = TabularStudent(lr=0.1, batch_size=7)
+    given.settle(n, alone)
+    assert (given.batch_size, given.lr) == (7, 0.1)
 
 
 def test_unknown_size():

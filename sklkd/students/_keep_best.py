@@ -1,0 +1,58 @@
+"""Early stopping on labelled rows that were held out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from sklkd.losses._objective import hard_loss, logits_of
+
+# Epochs without a better one after which a training ends: a share of all, and at least so many
+PATIENCE, FEWEST = 0.2, 5
+
+
+class KeepBest(Callback):
+    """End a training that gets no better on held-out rows, and go back to the epoch that was best.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (n, ...)
+        The student's input.
+    y : Tensor
+        Class codes (n,) or standardised targets (n, n_targets).
+    weight : Tensor of shape (n,) or None
+    n_epochs : int
+        How many the training may have.
+    """
+
+    def __init__(self, inputs: Tensor, y: Tensor, weight: Tensor | None, n_epochs: int):
+        self.inputs, self.y, self.weight = inputs, y, weight
+        self.patience = max(FEWEST, math.ceil(PATIENCE * n_epochs))
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        self.least_, self.since_ = math.inf, 0
+        self.state_: dict[str, Tensor] | None = None
+
+    def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        loss = self._loss(net)
+        net.history.record("held_out_loss", loss)
+        self.since_ += 1
+        if loss < self.least_:
+            self.least_, self.since_ = loss, 0
+            self.state_ = {name: value.clone() for name, value in net.module_.state_dict().items()}
+        elif self.since_ >= self.patience:
+            raise KeyboardInterrupt  # which is how skorch's own early stopping ends a training
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        if self.state_ is not None:
+            net.module_.load_state_dict(self.state_)
+
+    @torch.inference_mode()
+    def _loss(self, net: Any) -> float:
+        net.module_.eval()
+        output = torch.cat([logits_of(net.module_(part.to(net.device))).cpu() for part in self.inputs.split(512)])
+        return hard_loss(output, self.y, self.weight).item()

@@ -1,0 +1,114 @@
+"""The optimizer of the default student: orthogonal updates for matrices, Adam's for the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+# Coefficients and usual number of steps of the iteration that brings singular values near 1 (Jordan 2024)
+QUINTIC, STEPS = (3.4445, -4.7750, 2.0315), 5
+# Times the root of its longer side, an orthogonal update is as large as AdamW's (Liu et al. 2025)
+RMS = 0.2
+
+
+class Muon(Optimizer):
+    r"""Muon [1]_: momentum whose matrices are made orthogonal, with AdamW's updates for vectors.
+
+    The update of a matrix (of a convolution's kernel, flattened to one) is
+    :math:`-0.2\, \eta \sqrt{\max(m, n)}\; U V^\top`, where :math:`U S V^\top` is its Nesterov momentum: all directions
+    move alike, so that rare but useful ones are learnt as fast as the rest. The factor makes it as large as AdamW's
+    [2]_, and one learning rate serves both. ``torch.optim.Muon`` takes matrices alone, and iterates in bfloat16, which
+    is slow on most CPUs; this iterates in the parameters' own precision.
+
+    Parameters
+    ----------
+    params : iterable
+        Tensors, or groups of them.
+    lr : float, default=0.02
+    momentum : float, default=0.95
+        Of matrices.
+    betas : (float, float), default=(0.9, 0.999)
+        Of vectors, as in Adam.
+    eps : float, default=1e-8
+    weight_decay : float, default=0.01
+        Decoupled, as in AdamW.
+
+    References
+    ----------
+    .. [1] K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+    .. [2] J. Liu et al., "Muon is scalable for LLM training", arXiv:2502.16982, 2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklkd.students import Muon
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> optimizer = Muon(layer.parameters())
+    >>> layer(torch.ones(1, 3)).sum().backward()
+    >>> optimizer.step()
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 2e-2,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ):
+        super().__init__(
+            params, {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move all parameters that have a gradient; ``closure`` computes the loss anew and is optional."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is None:
+                    continue
+                param.mul_(1 - group["lr"] * group["weight_decay"])
+                move = _move_matrix if param.ndim > 1 else _move_vector
+                move(param, param.grad, self.state[param], group)
+        return loss
+
+
+def _move_matrix(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    if not state:
+        state["momentum"] = torch.zeros_like(grad)
+    momentum = state["momentum"].lerp_(grad, 1 - group["momentum"])
+    update = grad.lerp(momentum, group["momentum"]).flatten(1)
+    param.add_(orthogonal(update).view_as(param), alpha=-group["lr"] * RMS * math.sqrt(max(update.shape)))
+
+
+def _move_vector(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    if not state:
+        state |= {"step": 0, "mean": torch.zeros_like(grad), "square": torch.zeros_like(grad)}
+    state["step"] += 1
+    first, second = group["betas"]
+    mean = state["mean"].lerp_(grad, 1 - first)
+    square = state["square"].lerp_(grad.square(), 1 - second)
+    scale = (square / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
+    param.addcdiv_(mean, scale, value=-group["lr"] / (1 - first ** state["step"]))
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """Roughly :math:`U V^T` of a matrix :math:`U S V^T`: singular values between about 0.7 and 1.2, 0 where it is 0."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    wide = matrix.T if tall else matrix
+    wide = wide / (wide.norm() + 1e-12)
+    a, b, c = QUINTIC
+    for _ in range(STEPS):
+        gram = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
+    return wide.T.contiguous() if tall else wide
