@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import onnxruntime
 import skl2onnx
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
@@ -25,9 +25,9 @@ from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
 # %%
 # The model
 # ---------
-# Measurements of tumours: 30 columns of numbers, some of them missing.
+# Handwritten digits, 64 columns of numbers, some of which are missing.
 
-X, y = load_breast_cancer(return_X_y=True)
+X, y = load_digits(return_X_y=True)
 X[np.random.default_rng(0).random(X.shape) < 0.05] = np.nan
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 
