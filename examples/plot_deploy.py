@@ -85,13 +85,13 @@ for name, (one, many) in times.items():
 # %%
 # As a picture: the shorter, the better; each line is ten times the one before.
 
+names = list(models)[::-1]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
 for axis, position, title in zip(axes, (0, 1), ("one row", f"a row in a batch of {len(batch):,}"), strict=True):
-    values = [times[name][position] for name in models]
-    bars = axis.barh(list(models), values, color=["#999999", "#999999", "#1f77b4", "#1f77b4"])
-    axis.bar_label(bars, [f"{value:,.3g}" for value in values], padding=3)
-    axis.set(xscale="log", xlabel="microseconds", title=title, xlim=(None, 6 * max(values)))
+    values = [times[name][position] for name in names]
+    bars = axis.barh(names, values, color=["#1f77b4", "#1f77b4", "#999999", "#999999"])
+    axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3)
+    axis.set(xscale="log", xlabel="microseconds", title=title, xlim=(1, 20 * max(values)))
     axis.grid(axis="x", alpha=0.3)
-    axis.invert_yaxis()
 plt.savefig("deploy.png", dpi=150)
 plt.show()

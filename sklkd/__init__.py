@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from sklkd import students as students
     from sklkd import teachers as teachers
     from sklkd.estimators import DistilledClassifier, DistilledRegressor
-    from sklkd.export import OnnxPredictor, to_onnx
+    from sklkd.export import ExportReport, OnnxPredictor, to_onnx
     from sklkd.report import DistillationReport, distillation_report
 
 __all__ = [
     "DistillationReport",
     "DistilledClassifier",
     "DistilledRegressor",
+    "ExportReport",
     "OnnxPredictor",
     "distillation_report",
     "to_onnx",
@@ -35,6 +36,7 @@ _HOMES = {
     "DistillationReport": "sklkd.report",
     "DistilledClassifier": "sklkd.estimators",
     "DistilledRegressor": "sklkd.estimators",
+    "ExportReport": "sklkd.export",
     "OnnxPredictor": "sklkd.export",
     "distillation_report": "sklkd.report",
     "to_onnx": "sklkd.export",
