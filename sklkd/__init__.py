@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         OnlineDistilledClassifier,
         OnlineDistilledRegressor,
     )
-    from sklkd.export import OnnxPredictor, to_onnx
+    from sklkd.export import ExportReport, OnnxPredictor, to_onnx
     from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "DistillationReport",
     "DistilledClassifier",
     "DistilledRegressor",
+    "ExportReport",
     "OnlineDistilledClassifier",
     "OnlineDistilledRegressor",
     "OnnxPredictor",
@@ -45,6 +46,7 @@ _HOMES = {
     "DistillationReport": "sklkd.report",
     "DistilledClassifier": "sklkd.estimators",
     "DistilledRegressor": "sklkd.estimators",
+    "ExportReport": "sklkd.export",
     "OnlineDistilledClassifier": "sklkd.estimators",
     "OnlineDistilledRegressor": "sklkd.estimators",
     "OnnxPredictor": "sklkd.export",

@@ -44,7 +44,7 @@ class OnnxPredictor(ColumnReader):
         Sorted labels; only for classifiers.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Column names; only where the estimator was fitted on a frame.
     metadata_ : dict
         What the file says about itself: columns, classes, versions, opset.
