@@ -23,7 +23,7 @@ from sklkd import DistilledClassifier, OnlineDistilledClassifier, OnlineDistille
 from sklkd.exceptions import DivergedError
 from sklkd.losses import FitNetLoss, RKDDistanceLoss, SoftTargetLoss, SPLoss
 from sklkd.methods import Codistillation, CollaborativeEnsemble, GatedEnsemble, MutualLearning
-from sklkd.students import TabularStudent
+from sklkd.students import Muon, TabularStudent
 
 from .problems import LABELS, Net, classes, quick, skorch_net, targets
 
@@ -103,7 +103,7 @@ def test_best_goes_by_rows_that_nobody_was_trained_on():
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(150, 5)), rng.randint(2, size=150)
     given = [
-        ("eager", TabularStudent("small", max_epochs=60)),
+        ("eager", TabularStudent("small", max_epochs=60, lr=0.02)),
         ("lazy", TabularStudent("small", max_epochs=60, lr=1e-6)),
     ]
     est = fitted((X, y), given, method=MutualLearning(weight=0), validation_fraction=0.3)
@@ -130,7 +130,7 @@ def test_the_ensemble_of_mutual_learning_is_the_mean_probability():
 
 def test_regression_in_units_and_with_several_targets():
     X, y = targets(n_targets=2)
-    est = fitted((X, y), peers(2, 150), OnlineDistilledRegressor, deploy="ensemble")
+    est = fitted((X, y), peers(2, 150, lr=0.02), OnlineDistilledRegressor, deploy="ensemble")
     assert est.score(X, y) > 0.8
     each = [est.with_peer(name).predict(X) for name in est.peers_]
     np.testing.assert_allclose(est.predict(X), np.mean(each, axis=0))
@@ -153,7 +153,7 @@ def test_other_methods_bring_peers_closer(method):
     X, y = classes(300, labels=LABELS)
 
     def apart(weight):
-        est = fitted((X, y), peers(2, 60), method=clone(method).set_params(weight=weight), deploy="a")
+        est = fitted((X, y), peers(2, 60, lr=0.02), method=clone(method).set_params(weight=weight), deploy="a")
         return np.abs(est.with_peer("a").predict_proba(X) - est.with_peer("b").predict_proba(X)).mean()
 
     assert apart(0) > 1.2 * apart(3.0)
@@ -210,7 +210,7 @@ def test_hints_between_peers_bring_their_layers_closer():
 def test_networks_of_every_kind_train_together():
     X, y = classes()
     net = skorch_net(max_epochs=4, batch_size=256)
-    net.set_params(optimizer=torch.optim.AdamW)
+    net.set_params(optimizer=Muon)
     given = [
         ("tabular", quick(4)),
         ("module", TabularStudent(module=Net, max_epochs=4)),
@@ -255,7 +255,7 @@ def test_frames_with_categories_and_gaps():
     X.loc[::7, "number"] = np.nan
     y = np.where(X["number"].isna() | ((X["number"] > 0) & (X["colour"] == "red")), "yes", "no")
     X["colour"] = X["colour"].astype("category")
-    given = [("a", quick(150, lr=0.01)), ("b", TabularStudent(module=Net, max_epochs=150, lr=0.01))]
+    given = [("a", quick(150, lr=0.03)), ("b", TabularStudent(module=Net, max_epochs=150, lr=0.03))]
     est = fitted((X, y), given, deploy="ensemble")
     assert est.score(X, y) > 0.9
     new = pd.DataFrame({"number": [np.nan, 1.0], "colour": ["blue", None]})
@@ -268,7 +268,7 @@ def test_a_peer_whose_steps_take_no_gaps_says_so_when_it_is_deployed():
 
     X, y = classes()
     net = skorch_net(max_epochs=5, batch_size=256)
-    net.set_params(optimizer=torch.optim.AdamW)
+    net.set_params(optimizer=Muon)
     est = fitted((X, y), [("a", quick(5)), ("b", make_pipeline(PCA(2), net))], deploy="a")
     row = np.where(np.arange(5) == 1, np.nan, X[:1])
     assert est.predict(row).shape == (1,)
@@ -350,7 +350,7 @@ def test_a_peer_that_diverges_is_named(method):
         (
             {"peers": [("a", quick()), ("b", quick(optimizer=torch.optim.Adam))]},
             ValueError,
-            "optimizer must be the same for all, got a: AdamW, b: Adam",
+            "optimizer must be the same for all, got a: Muon, b: Adam",
         ),
         (
             {"peers": [("a", quick()), ("b", quick(callbacks=[Callback()]))]},
