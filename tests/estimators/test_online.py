@@ -134,7 +134,7 @@ def test_regression_in_units_and_with_several_targets():
     assert est.score(X, y) > 0.8
     each = [est.with_peer(name).predict(X) for name in est.peers_]
     np.testing.assert_allclose(est.predict(X), np.mean(each, axis=0))
-    np.testing.assert_allclose(est.student_.predict(est.encoder_.transform(X)), est.predict(X), rtol=1e-5)
+    np.testing.assert_allclose(est.student_.predict(est.encoder_.transform(X)), est.predict(X), rtol=1e-5, atol=1e-3)
 
 
 def test_mutual_learning_brings_peers_closer():
