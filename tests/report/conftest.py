@@ -15,7 +15,7 @@ KINDS = np.array(["setosa", "versicolor", "virginica"])
 
 @pytest.fixture(scope="session")
 def student():
-    return TabularStudent(size="tiny", max_epochs=15, lr=0.02, batch_size=16)
+    return TabularStudent(size="tiny", max_epochs=15, lr=0.005, batch_size=16)
 
 
 @pytest.fixture(scope="session")
