@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarn
 
 def quick_peers():
     # enough epochs for the checks that want something learnt
-    return [(name, TabularStudent("tiny", max_epochs=60)) for name in ("a", "b")]
+    return [(name, TabularStudent("tiny", max_epochs=60, lr=0.02)) for name in ("a", "b")]
 
 
 METHODS = [
