@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,17 @@ class BaseDistilled(NamedObjects, BaseEstimator):
         state = {k: v for k, v in self.__dict__.items() if not k.endswith("_") and k not in _FITTED}
         work.__dict__.update(state)
         return work
+
+    def _fit_anew(self, *args: Any) -> Self:
+        """Fit a fresh copy and take over what it has learnt, so that a fit that fails leaves everything as it was."""
+        fitted = self._fresh()
+        fitted._first_fit(*args)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _first_fit(self, *args: Any) -> None:
+        """Learn everything; what is given is up to the mode."""
+        raise NotImplementedError
 
     def _check_X(self, X: Any, *, reset: bool, allow_nan: bool) -> Any:
         """X as the teacher gets it: frames and sparse matrices as they are, everything else as an array."""

@@ -89,10 +89,7 @@ class BaseOffline(BaseDistilled):
         """
         self._validate_params()
         self._check_has_teacher()
-        fitted = self._fresh()
-        fitted._first_fit(X, y, sample_weight, X_transfer, teacher_outputs, None)
-        self.__dict__ = fitted.__dict__
-        return self
+        return self._fit_anew(X, y, sample_weight, X_transfer, teacher_outputs, None)
 
     def _first_fit(
         self, X: Any, y: Any, sample_weight: Any, X_transfer: Any, teacher_outputs: Any, classes: Any
@@ -108,10 +105,7 @@ class BaseOffline(BaseDistilled):
         self._validate_params()
         self._check_has_teacher()
         if not hasattr(self, "student_"):
-            fitted = self._fresh()
-            fitted._first_fit(X, y, sample_weight, X_transfer, None, classes)
-            self.__dict__ = fitted.__dict__
-            return self
+            return self._fit_anew(X, y, sample_weight, X_transfer, None, classes)
         X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
         y = self._check_more_y(X, y, classes)
         with untouched_generators(self.random_state):

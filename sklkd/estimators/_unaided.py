@@ -48,10 +48,7 @@ class BaseUnaided(BaseDistilled):
             See the class. A fit that fails leaves the estimator as it was.
         """
         self._validate_params()
-        fitted = self._fresh()
-        fitted._first_fit(X, y, sample_weight)
-        self.__dict__ = fitted.__dict__
-        return self
+        return self._fit_anew(X, y, sample_weight)
 
     def _first_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         X = self._check_X(X, reset=True, allow_nan=True)
