@@ -159,7 +159,7 @@ def choose_trust(
 def hold_out(merged: Merged, seed: int, share: float = HELD_OUT) -> tuple[NDArray, NDArray]:
     """Rows to train on, and rows to judge by: where they suffice, such as the teacher has not seen."""
     order = np.random.RandomState(seed).permutation(len(merged))
-    n_held = int(share * len(merged))
+    n_held = max(1, int(share * len(merged)))
     pool = order[merged.unseen[order]]
     held = np.sort((pool if len(pool) >= 2 * n_held else order)[:n_held])
     return np.setdiff1d(np.arange(len(merged)), held), held

@@ -17,10 +17,10 @@ from sklkd.estimators._peers import (
     ANSWERS,
     Peer,
     ensemble_of,
-    hold_out,
     make_peers,
     named_peers,
     peer_losses,
+    set_aside,
     train_peers,
 )
 from sklkd.estimators._unaided import BaseUnaided
@@ -67,7 +67,7 @@ class BaseOnline(BaseUnaided):
         train_seed, *seeds = np.random.RandomState(seed).randint(2**31 - 1, size=len(pairs) + 1).tolist()
         rest, held = merged, merged
         if self.deploy == "best":
-            rest, held = hold_out(merged, task.classification, self.validation_fraction, train_seed)
+            rest, held = set_aside(merged, task.classification, self.validation_fraction, train_seed)
         peers = make_peers(pairs, task, rest, seeds)
         trainer = train_peers(peers, method, task, rest, train_seed, self.verbose)
         self.method_ = method

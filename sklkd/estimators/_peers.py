@@ -16,7 +16,7 @@ from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._named import check_names
-from sklkd.estimators._hard_weight import FEWEST, log_error, log_loss
+from sklkd.estimators._hard_weight import FEWEST, hold_out, log_error, log_loss
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._teach import Task, answers, fit_encoder, transfer_set
 from sklkd.losses._objective import Objective
@@ -197,17 +197,14 @@ def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, fl
     return losses
 
 
-def hold_out(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged]:
+def set_aside(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged]:
     """Rows to train on, and rows that have been set aside; of fewer than 50 none are, and both are all rows.
 
     Rows of a class that would have none left stay.
     """
     if len(merged) < FEWEST:
         return merged, merged
-    order = np.random.RandomState(seed).permutation(len(merged))
-    n_held = max(1, int(share * len(merged)))
-    held, rest = order[:n_held], order[n_held:]
+    rest, held = hold_out(merged, seed, share)
     if classification:
         held = held[np.isin(merged.y[held], merged.y[rest])]
-    held = np.sort(held)
     return merged.take(np.setdiff1d(np.arange(len(merged)), held)), merged.take(held)
