@@ -22,7 +22,6 @@ from sklkd.estimators._teach import Task, answers, fit_encoder, transfer_set
 from sklkd.losses._objective import Objective
 from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
-from sklkd.students import TabularStudent
 from sklkd.students._cohort import Cohort, Ensemble, join_inputs
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
 from sklkd.students._train import initialize, shallow_copy, train
@@ -99,8 +98,6 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, merged: Merged, see
                 encodings[kind] = encoder, encoded, as_input(encoded)
             encoder, encoded, inputs = encodings[kind]
             fill_module(student, encoder, encoded, merged.weight, task.n_outputs, [], task.classification)
-            if isinstance(student.net, TabularStudent):
-                student.net.settle(len(merged), labels_alone=True)
             students.append((name, student, encoder, inputs))
     check_loop([(name, student) for name, student, *_ in students])
     peers = []

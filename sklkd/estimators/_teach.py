@@ -18,7 +18,7 @@ from sklkd.estimators._merge import Merged
 from sklkd.estimators._own_steps import fit_steps
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
-from sklkd.students import InputEncoder, TabularStudent
+from sklkd.students import InputEncoder
 from sklkd.students._resolve import Student, as_input, fill_module
 from sklkd.students._train import forward, initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs, Teacher
@@ -106,9 +106,16 @@ def prepare(
 ) -> tuple[Any, torch.Tensor]:
     """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as the net takes them."""
     encoder, encoded = fit_encoder(student, merged)
-    fill_module(student, encoder, encoded, merged.weight, task.n_outputs, thresholds or [], task.classification)
-    if isinstance(student.net, TabularStudent):
-        student.net.settle(len(merged), labels_alone)
+    fill_module(
+        student,
+        encoder,
+        encoded,
+        merged.weight,
+        task.n_outputs,
+        thresholds or [],
+        task.classification,
+        labels_alone=labels_alone,
+    )
     return encoder, as_input(encoded)
 
 

@@ -67,13 +67,16 @@ def fill_module(
     n_outputs: int,
     thresholds: list[tuple[NDArray, NDArray]],
     classification: bool,
+    *,
+    labels_alone: bool = True,
 ) -> None:
-    """Fill in the module's arguments that the data decide, where the user has not; ``thresholds`` may be empty."""
+    """Fill in what the data decide of a student and the user has not; ``thresholds`` may be empty."""
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
     values["n_classes" if classification else "n_targets"] = n_outputs
     if isinstance(net, TabularStudent):
         net.limits()  # also where they cannot be kept
+        net.settle(len(encoded), labels_alone)
     if student.tabular:
         n_units = 0 if classification else n_outputs
         values |= _sized(net, encoder, encoded, weight, n_outputs, n_units, thresholds)
