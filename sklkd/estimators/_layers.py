@@ -46,10 +46,9 @@ class TeacherLayers:
         ``outputs`` are the teacher's answers for these rows.
         """
         asked = {name: self._ask(X, outputs, name) for name in {name for names in self.names for name in names}}
-        sides = [tuple(asked[name] for name in names) for names in self.names]
         return [
-            None if loss.n_layers == 0 else side[0] if loss.n_layers == 1 else side
-            for loss, side in zip(self.losses, sides, strict=True)
+            loss.side([asked[name] for name in names]) if names else None
+            for loss, names in zip(self.losses, self.names, strict=True)
         ]
 
     def _ask(self, X: Any, outputs: Any, name: str) -> Tensor:

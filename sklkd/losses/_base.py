@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -69,6 +70,10 @@ class Loss(BaseEstimator, nn.Module):
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range; called at fit and by ``forward``."""
         check_number("weight", self.weight, 0)
 
+    def side(self, layers: Sequence[Any]) -> Any:
+        """What ``compare`` is given of one side's layers: the only one, or a tuple of them between layers."""
+        return layers[0] if self.n_layers == 1 else tuple(layers)
+
     def build(self, student_shape: Any, teacher_shape: Any) -> None:
         """Make the learnt parts, from the shapes of one row of each side (a tuple of shapes between layers)."""
 
@@ -117,7 +122,7 @@ class Loss(BaseEstimator, nn.Module):
         """
         self.check()
         dtype = student.dtype if isinstance(student, Tensor) else student[0].dtype
-        return self.compare(student, self.prepare(_detached(teacher, dtype)), y, sample_weight)
+        return self.compare(student, self.prepare(detached(teacher, dtype)), y, sample_weight)
 
 
 def weighted_mean(rows: Tensor, sample_weight: Tensor | None) -> Tensor:
@@ -147,8 +152,9 @@ def check_outputs(student: Tensor, teacher: Tensor) -> None:
         )
 
 
-def _detached(teacher: Any, dtype: torch.dtype) -> Any:
+def detached(teacher: Any, dtype: torch.dtype) -> Any:
+    """A teacher's tensors without a way back for gradients, numbers in a dtype, codes in their own."""
     if isinstance(teacher, Tensor):
         teacher = teacher.detach()
         return teacher.to(dtype) if teacher.is_floating_point() else teacher
-    return tuple(_detached(part, dtype) for part in teacher)
+    return tuple(detached(part, dtype) for part in teacher)

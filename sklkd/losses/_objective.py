@@ -73,8 +73,7 @@ class Objective(nn.Module):
         return total
 
     def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
-        layers = tuple(self.features[tap] for tap in self.taps[k])
-        student = y_pred if loss.n_layers == 0 else layers[0] if loss.n_layers == 1 else layers
+        student = loss.side([self.features[tap] for tap in self.taps[k]]) if loss.n_layers else y_pred
         return loss.compare(student, self.rows.targets[k], y if loss.needs_y else None, self.rows.weight)
 
     def __getstate__(self) -> dict[str, Any]:

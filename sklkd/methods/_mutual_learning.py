@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from sklkd._named import NamedObjects
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
-from sklkd.losses._base import check_number
+from sklkd.losses._base import check_number, detached
 from sklkd.losses._checked import check_losses
 from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
 from sklkd.students._cohort import Cohort
-from sklkd.students._taps import alone_or_tuple, student_layers, watch
+from sklkd.students._taps import student_layers, watch
 from sklkd.teachers._hooks import Tap
 
 
@@ -163,7 +163,7 @@ class Pair(nn.Module):
         self.loss, self.share, self.peers = loss, share, peers
         self.taps = [taps for taps, _ in sides]
         if loss.n_layers:
-            loss.build(*(alone_or_tuple(shapes, loss) for _, shapes in sides))
+            loss.build(*(loss.side(shapes) for _, shapes in sides))
 
     def forward(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> Tensor:
         loss = self.loss
@@ -171,13 +171,13 @@ class Pair(nn.Module):
         if ramp == 0:
             return outputs[0].new_zeros(())
         student, teacher = (self._layers(outputs, side, objective) for side in (0, 1))
-        told = loss.prepare(_detached(teacher))
+        told = loss.prepare(detached(teacher, outputs[0].dtype))
         return self.share * ramp * loss.compare(student, told, y if loss.needs_y else None, objective.weight)
 
     def _layers(self, outputs: Sequence[Tensor], side: int, objective: CohortObjective) -> Any:
         if self.loss.n_layers == 0:
             return outputs[self.peers[side]]
-        return alone_or_tuple([objective.features[tap] for tap in self.taps[side]], self.loss)
+        return self.loss.side([objective.features[tap] for tap in self.taps[side]])
 
 
 def _side(loss: Loss, k: int, found: Any) -> tuple[tuple[Tap, ...], list]:
@@ -187,7 +187,3 @@ def _side(loss: Loss, k: int, found: Any) -> tuple[tuple[Tap, ...], list]:
     names = student_layers(loss, found)
     taps = tuple(Tap(f"peers.{k}.{tap.path}", tap.given) for tap in map(found.tap, names))
     return taps, [found.layers[name] for name in names]
-
-
-def _detached(teacher: Any) -> Any:
-    return teacher.detach() if isinstance(teacher, Tensor) else tuple(layer.detach() for layer in teacher)

@@ -42,7 +42,7 @@ def build_losses(objective: Objective, module: nn.Module, sample: Tensor, featur
         names = student_layers(loss, found)
         objective.taps[k] = tuple(found.tap(name) for name in names)
         shapes = [found.layers[name] for name in names]
-        loss.build(*(alone_or_tuple(side, loss) for side in (shapes, row_shapes(teacher))))
+        loss.build(loss.side(shapes), loss.side(row_shapes(teacher)))
         loss.fit_teacher(teacher)
 
 
@@ -76,11 +76,6 @@ def student_layers(loss: Loss, found: Trace) -> tuple[str, ...]:
 def row_shapes(teacher: Any) -> list[tuple[int, ...]]:
     """Shapes of one row of the teacher's layers."""
     return [tuple(layer.shape[1:]) for layer in ((teacher,) if isinstance(teacher, Tensor) else teacher)]
-
-
-def alone_or_tuple(layers: Sequence[Any], loss: Loss) -> Any:
-    """The layer of a loss that compares one, a tuple of them between layers."""
-    return layers[0] if loss.n_layers == 1 else tuple(layers)
 
 
 @contextmanager
