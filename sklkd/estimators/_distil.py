@@ -97,7 +97,7 @@ class Distillation:
         est.hard_weight_, est.hard_weight_reason_ = self.trust.hard_weight, self.trust.reason
         held = None
         if est.hard_weight_ == 1:
-            losses = []
+            losses, layers = [], TeacherLayers([], self.teacher)
             merged, held = self._hold_out(student, merged, sample_seed)
         if merged.outputs is not None:
             merged = replace(merged, outputs=self.trust.tell(merged.outputs, merged.X))
@@ -112,10 +112,8 @@ class Distillation:
             est._wanted(),
             merged,
             extra,
-            losses,
+            layers,
             est.hard_weight_,
-            self.teacher,
-            layers=layers,
             seed=train_seed,
             verbose=est.verbose,
             held=held,
@@ -141,8 +139,8 @@ class Distillation:
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         seed = int(check_random_state(est.random_state).randint(2**31 - 1))
         net = copy.deepcopy(est.student_)
-        layers = TeacherLayers(losses, self.teacher, self._in_units) if losses else None
-        est.student_ = teach_more(est.encoder_, net, est._wanted(), merged, extra, losses, layers=layers, seed=seed)
+        layers = TeacherLayers(losses, self.teacher, self._in_units)
+        est.student_ = teach_more(est.encoder_, net, est._wanted(), merged, extra, layers, seed=seed)
         if losses:
             est.loss_ = self._as_given(learnt_losses(est.student_))
         est.history_ = est.student_.history

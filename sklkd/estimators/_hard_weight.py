@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from sklkd._sklearn import _safe_indexing
+from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._teach import Task, answers, teach
 from sklkd.knowledge import Rows, TeacherFitter
@@ -133,8 +134,9 @@ def choose_trust(
                     UNKNOWN, f"constant: a clone of the teacher could not be fitted on a part of the rows ({error})"
                 )
         told = standardised(probe.outputs(_safe_indexing(merged.X, held)))
+    alone = TeacherLayers([], adapter)
     encoder, net = teach(
-        resolve_student(student), task, merged.take(rest), [], [], 1.0, adapter, seed=seed, held=merged.take(held)
+        resolve_student(student), task, merged.take(rest), [], alone, 1.0, seed=seed, held=merged.take(held)
     )
 
     def rival(X: Any) -> NDArray:

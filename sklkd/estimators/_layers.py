@@ -18,11 +18,12 @@ OUTPUT = "output"
 
 
 class TeacherLayers:
-    """The teacher's layers that the losses of a fit compare; each is asked once for the same rows.
+    """The losses of a fit, and the teacher's layers that they compare; each is asked once for the same rows.
 
     Parameters
     ----------
     losses : list of (str, Loss)
+        Empty where labels alone are learnt.
     teacher : Teacher
     in_units : callable or None
         Puts values of a regressor into units of the target's standard deviation.
@@ -36,9 +37,8 @@ class TeacherLayers:
     def __init__(
         self, losses: list[tuple[str, Loss]], teacher: Teacher, in_units: Callable[[NDArray], NDArray] | None = None
     ):
-        self.losses = [loss for _, loss in losses]
-        self.teacher, self.in_units = teacher, in_units
-        self.names = [teacher_layers(loss, teacher) for loss in self.losses]
+        self.losses, self.teacher, self.in_units = losses, teacher, in_units
+        self.names = [teacher_layers(loss, teacher) for _, loss in losses]
 
     def of(self, X: Any, outputs: Outputs | None) -> list[Any]:
         """For each loss its layers on some rows: a tensor, a tuple of them between layers, None for losses on outputs.
@@ -48,8 +48,12 @@ class TeacherLayers:
         asked = {name: self._ask(X, outputs, name) for name in {name for names in self.names for name in names}}
         return [
             loss.side([asked[name] for name in names]) if names else None
-            for loss, names in zip(self.losses, self.names, strict=True)
+            for (_, loss), names in zip(self.losses, self.names, strict=True)
         ]
+
+    def of_parts(self, parts: Sequence[Any]) -> list[list[Any]]:
+        """The same for lots of rows, each with its ``X`` and the teacher's ``outputs``."""
+        return [self.of(part.X, part.outputs) for part in parts]
 
     def _ask(self, X: Any, outputs: Any, name: str) -> Tensor:
         if name == OUTPUT and name not in self.teacher.layers:

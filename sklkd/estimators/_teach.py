@@ -49,11 +49,9 @@ def teach(
     task: Task,
     merged: Merged,
     extra: list[Unlabelled],
-    losses: list[tuple[str, Loss]],
+    layers: TeacherLayers,
     hard_weight: float,
-    teacher: Teacher,
     *,
-    layers: TeacherLayers | None = None,
     seed: int,
     verbose: int = 0,
     held: Merged | None = None,
@@ -69,13 +67,10 @@ def teach(
         The labelled rows.
     extra : list of Unlabelled
         Unlabelled and synthetic rows.
-    losses : list of (str, Loss)
-        Clones of this fit's own; empty for labels alone.
+    layers : TeacherLayers
+        The losses, clones of this fit's own or none for labels alone, and the teacher, asked for what they compare and
+        for thresholds.
     hard_weight : float
-    teacher : Teacher
-        Asked for thresholds.
-    layers : TeacherLayers or None
-        Of the same losses, for those that compare hidden layers.
     seed : int
     verbose : int
     held : Merged, default=None
@@ -88,12 +83,12 @@ def teach(
     net : NeuralNet
         Trained; its ``criterion_`` is the objective.
     """
-    thresholds = column_thresholds(student, teacher, merged, seed)
+    thresholds = column_thresholds(student, layers.teacher, merged, seed)
     encoder, inputs = prepare(student, task, merged, thresholds, labels_alone=hard_weight == 1)
-    known = known_layers(layers, losses, merged, extra)
-    net = initialize(student.net, Objective(losses, hard_weight), inputs[:2], known[0], seed, verbose)
+    known = layers.of_parts([merged, *extra])
+    net = initialize(student.net, Objective(layers.losses, hard_weight), inputs[:2], known[0], seed, verbose)
     judges = None if held is None else transfer_set(as_input(encoder.transform(held.X)), held.y, held.weight, [])
-    return encoder, train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed, held=judges)
+    return encoder, train_on(net, task, encoder, inputs, merged, extra, layers, known, seed=seed, held=judges)
 
 
 def prepare(
@@ -125,24 +120,13 @@ def teach_more(
     task: Task,
     merged: Merged,
     extra: list[Unlabelled],
-    losses: list[tuple[str, Loss]],
+    layers: TeacherLayers,
     *,
-    layers: TeacherLayers | None = None,
     seed: int,
 ) -> NeuralNet:
     """Train a trained net further on new rows."""
-    inputs, known = as_input(encoder.transform(merged.X)), known_layers(layers, losses, merged, extra)
-    return train_on(net, task, encoder, inputs, merged, extra, losses, known, seed=seed, continued=True)
-
-
-def known_layers(
-    layers: TeacherLayers | None, losses: list[tuple[str, Loss]], merged: Merged, extra: list[Unlabelled]
-) -> list[list[Any]]:
-    """For the labelled rows, and for each lot of the others, the teacher's layers that each loss compares."""
-    parts: list[Any] = [merged, *extra]
-    if layers is None or not losses:
-        return [[None] * len(losses) for _ in parts]
-    return [layers.of(part.X, part.outputs) for part in parts]
+    inputs, known = as_input(encoder.transform(merged.X)), layers.of_parts([merged, *extra])
+    return train_on(net, task, encoder, inputs, merged, extra, layers, known, seed=seed, continued=True)
 
 
 def train_on(
@@ -152,7 +136,7 @@ def train_on(
     inputs: torch.Tensor,
     merged: Merged,
     extra: list[Unlabelled],
-    losses: list[tuple[str, Loss]],
+    layers: TeacherLayers,
     known: list[list[Any]],
     *,
     seed: int,
@@ -163,15 +147,15 @@ def train_on(
     parts = [inputs, *(as_input(encoder.transform(part.X)) for part in extra)]
     weight = np.concatenate([merged.weight, *(part.weight for part in extra)])
     told: list[Any] = [merged.outputs, *(part.outputs for part in extra)]
-    outputs: Any = Outputs.concatenate(told) if losses else None
+    outputs: Any = Outputs.concatenate(told) if layers.losses else None
     features = joined(known)
     targets = [
         loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, net.device)
-        for (_, loss), layer in zip(losses, features, strict=True)
+        for (_, loss), layer in zip(layers.losses, features, strict=True)
     ]
     rows = transfer_set(torch.cat(parts), merged.y, weight, targets)
     train(net, rows, seed, n_outputs=task.n_outputs, continued=continued, held=held)
-    if losses:
+    if any(loss.always_alone for _, loss in layers.losses):
         reuse_output_layers(net, inputs[:2], features, linear_answers(outputs))
     return net
 
