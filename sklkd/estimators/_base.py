@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklkd._named import NamedObjects
 from sklkd.students import InputEncoder
 from sklkd.students._folded import Folded, fold
-from sklkd.students._train import forward
+from sklkd.students._forward import forward
 
 _FITTED = {"_adapter", "_allow_nan", "_answers", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
 

@@ -19,8 +19,9 @@ from sklkd.estimators._own_steps import fit_steps
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students import InputEncoder
+from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module
-from sklkd.students._train import forward, initialize, reuse_output_layers, train
+from sklkd.students._train import initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs, Teacher
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
 

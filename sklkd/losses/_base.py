@@ -95,8 +95,8 @@ class Loss(BaseEstimator, nn.Module):
     def output_layer(self, teacher: Any, logits: Tensor) -> nn.Linear | None:
         """What takes the place of the student's last layer after training; None leaves it.
 
-        Asked of losses that are always alone, with the teacher's features of the rows that have trained the student, and
-        its logits for them (for regression its values).
+        Asked of losses that are always alone, with the teacher's features of the rows that have trained the student,
+        and its logits for them (for regression its values).
         """
         return None
 

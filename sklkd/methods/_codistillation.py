@@ -12,7 +12,7 @@ from torch import Tensor
 from sklkd.losses._base import check_number
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._online import CohortObjective, OnlineMethod, teach
-from sklkd.students._train import FORWARD_ROWS
+from sklkd.students._forward import FORWARD_ROWS
 from sklkd.teachers._torch import evaluating
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from sklkd.losses._objective import hard_loss, logits_of
+from sklkd.losses._objective import hard_loss
+from sklkd.students._forward import forward
+from sklkd.transfer import TransferSet
 
 # Epochs without a better one after which a training ends: a share of all, and at least so many
 PATIENCE, FEWEST = 0.2, 5
@@ -20,17 +21,14 @@ class KeepBest(Callback):
 
     Parameters
     ----------
-    inputs : Tensor of shape (n, ...)
-        The student's input.
-    y : Tensor
-        Class codes (n,) or standardised targets (n, n_targets).
-    weight : Tensor of shape (n,) or None
+    rows : TransferSet
+        The held-out rows, all of them labelled.
     n_epochs : int
         How many the training may have.
     """
 
-    def __init__(self, inputs: Tensor, y: Tensor, weight: Tensor | None, n_epochs: int):
-        self.inputs, self.y, self.weight = inputs, y, weight
+    def __init__(self, rows: TransferSet, n_epochs: int):
+        self.rows = rows
         self.patience = max(FEWEST, math.ceil(PATIENCE * n_epochs))
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
@@ -51,8 +49,7 @@ class KeepBest(Callback):
         if self.state_ is not None:
             net.module_.load_state_dict(self.state_)
 
-    @torch.inference_mode()
     def _loss(self, net: Any) -> float:
         net.module_.eval()
-        output = torch.cat([logits_of(net.module_(part.to(net.device))).cpu() for part in self.inputs.split(512)])
-        return hard_loss(output, self.y, self.weight).item()
+        output = forward(net.module_, self.rows.inputs, net.device)
+        return hard_loss(output, self.rows.y, self.rows.weight).item()

@@ -170,10 +170,12 @@ class TabularStudent(NeuralNet):
         if self.batch_size == "auto":
             self.batch_size = batch
 
-    def epochs(self, n_labelled: int, n_rows: int, labels_alone: bool = False) -> int:
-        """Epochs for a transfer set of ``n_rows``, of which ``n_labelled`` are real."""
+    def epochs(self, n_labelled: int, n_rows: int, labels_alone: bool = False, *, continued: bool = False) -> int:
+        """Epochs for a transfer set of ``n_rows``, of which ``n_labelled`` are real; 1 for more rows later on."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
+        if continued:
+            return 1
         visits = max(LABEL_VISITS, LABEL_PASSES * n_rows) if labels_alone else VISITS
         return max(1, math.ceil(min(visits, PASSES * n_labelled) / n_rows))
 

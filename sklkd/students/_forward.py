@@ -1,0 +1,18 @@
+"""A trained module's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklkd.losses._objective import logits_of
+
+FORWARD_ROWS = 512  # small enough for the cache, measured 1.2 to 1.8 times faster than 10,000
+
+
+def forward(module: nn.Module, inputs: Tensor, device: Any) -> Tensor:
+    """A trained module's outputs for many rows, in pieces that fit the cache, back on the CPU."""
+    with torch.inference_mode():
+        return torch.cat([logits_of(module(part.to(device))) for part in inputs.split(FORWARD_ROWS)]).cpu()
