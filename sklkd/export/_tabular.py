@@ -41,7 +41,7 @@ def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
         return total
     clipped = smoothly_clipped(graph, encoded.third)
     total = graph.op("Gemm", clipped, graph.constant(3 * folded.clip), total)
-    column, left, slope, weight = folded._bins
+    column, left, slope, weight = folded.bins
     weight = weight[len(folded.clip) :]
     live = np.flatnonzero(weight.any(axis=1))
     if len(live):

@@ -111,7 +111,7 @@ class Folded:
 
     def _of_numbers(self, z: Floats) -> Floats:
         """What the scaled numbers (m, n) give the first layer, (n, w)."""
-        column, left, slope, weight = self._bins
+        column, left, slope, weight = self.bins
         encoded = np.empty((len(weight), z.shape[1]))
         encoded[: len(z)] = _smooth_clip(z)
         ramps = encoded[len(z) :]
@@ -135,7 +135,7 @@ class Folded:
         return one_hot @ self.level_values
 
     @cached_property
-    def _bins(self) -> tuple[Ints, Floats, Floats, Floats]:
+    def bins(self) -> tuple[Ints, Floats, Floats, Floats]:
         """Column, left edge and slope of each bin, and the weights of clipped values and bins."""
         first = np.delete(np.arange(len(self.edges)), self.starts[1:] - 1)
         column = np.repeat(self.binned, np.diff(self.starts) - 1)
