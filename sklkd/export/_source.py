@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
+from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._base import BaseDistilled
 from sklkd.export._rows import GAP, N_ROWS, rows_for_columns, training_like_rows
 from sklkd.students import InputEncoder
@@ -50,9 +51,12 @@ class Source:
     names: list[str] | None
     text: list[int] = field(default_factory=list)
 
-    def before_student(self) -> Any:
-        """The rows as they come to the estimator."""
-        return Pipeline(self.steps).transform(self.rows) if self.steps else self.rows
+    def student_shape(self) -> tuple[int, ...]:
+        """Of one row as the estimator's encoder gives it."""
+        row = _safe_indexing(self.rows, [0])
+        if self.steps:
+            row = Pipeline(self.steps).transform(row)
+        return np.shape(self.est.encoder_.transform(row))[1:]
 
     @property
     def coded(self) -> bool:

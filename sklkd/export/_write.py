@@ -68,7 +68,7 @@ def _write_student(graph: Graph, source: Source, kind: str) -> str:
             rows = graph.op("Cast", rows, to=TensorProto.FLOAT)
         elif rows is None:
             rows = graph.input("X", "float", source.shape)
-        return write_module(graph, module, rows, np.shape(est.encoder_.transform(source.before_student()))[1:])
+        return write_module(graph, module, rows, source.student_shape())
     if rows is None and source.one_tensor:
         rows = graph.input("X", kind, source.shape)
     folded = fold(est.encoder_, module)
