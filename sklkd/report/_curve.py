@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 from sklkd._sklearn import _num_samples, _safe_indexing
-from sklkd.estimators._base import BaseDistilled
+from sklkd.estimators._offline import BaseOffline
 from sklkd.report._baseline import fit_alone
 from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
@@ -298,7 +298,7 @@ def _teacher_score(est: Any, scorer: Any, X: Any, y: Any) -> float | None:
 
 
 def _check(estimator: Any, X_test: Any, y_test: Any, sizes: Any, x: str, n_repeats: int) -> None:
-    if not isinstance(estimator, BaseDistilled):
+    if not isinstance(estimator, BaseOffline):
         raise TypeError(
             f"estimator must be a DistilledClassifier or DistilledRegressor, got {type(estimator).__name__}. Of a "
             "Pipeline, pass the last step, and rows that the steps before it have transformed."

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNet
 
-from sklkd import CompressionCurveDisplay, DistilledClassifier, DistilledRegressor
+from sklkd import CompressionCurveDisplay, DistilledClassifier, DistilledRegressor, OnlineDistilledClassifier
 from sklkd.report import _curve
 from sklkd.students import TabularStudent
 from sklkd.teachers import Precomputed
@@ -287,6 +287,9 @@ def test_a_teacher_that_cannot_be_pickled(est, flowers):
 def test_other_estimators_are_refused(est, flowers):
     with pytest.raises(TypeError, match=r"estimator must be a Distilled.*got Pipeline\. Of a Pipeline, pass the last"):
         from_estimator(make_pipeline(StandardScaler(), est), *flowers[:2])
+    # peers have no teacher to draw
+    with pytest.raises(TypeError, match=r"estimator must be a Distilled.*got OnlineDistilledClassifier"):
+        from_estimator(OnlineDistilledClassifier(), *flowers[:2])
 
 
 def test_matplotlib_is_missed_before_anything_is_fitted(monkeypatch, flowers):
