@@ -12,9 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklkd.teachers._bagging import BaggingTeacher
+from sklkd.teachers._bagging import BaggedTreesTeacher, BaggingTeacher
 from sklkd.teachers._base import Shape, Teacher
-from sklkd.teachers._boosters import GradientBoostingTeacher, HistGradientBoostingTeacher
+from sklkd.teachers._boosters import AdaBoostTeacher, GradientBoostingTeacher, HistGradientBoostingTeacher
 from sklkd.teachers._catboost import CatBoostTeacher
 from sklkd.teachers._distilled import DistilledTeacher
 from sklkd.teachers._estimator import EstimatorTeacher
@@ -38,6 +38,7 @@ ADAPTERS: tuple[type[Teacher], ...] = (
     WrappedTeacher,
     VotingTeacher,
     StackingTeacher,
+    BaggedTreesTeacher,
     BaggingTeacher,
     ForestTeacher,
     HistGradientBoostingTeacher,
@@ -46,6 +47,7 @@ ADAPTERS: tuple[type[Teacher], ...] = (
     LightGBMTeacher,
     CatBoostTeacher,
     MLPTeacher,
+    AdaBoostTeacher,
     MetaTeacher,
     EstimatorTeacher,
 )

@@ -14,6 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklkd._sklearn import _num_samples
 from sklkd.teachers._base import Shape
 from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._leaves import LeafTeacher
 from sklkd.teachers._meta import inner_splits
 from sklkd.teachers._oob import average_unseen, check_count, encoded, not_its_rows, row_weights, spaced, tree_has_seen
 from sklkd.teachers._thresholds import Splits
@@ -62,8 +63,12 @@ class BaggingTeacher(EstimatorTeacher):
 
     @property
     def layers(self) -> dict[str, Shape]:
-        n_outputs = None if self.classes is None else len(self.classes)
-        return {"members": (len(self.estimator.estimators_), n_outputs)}
+        return {"members": self.members_shape}
+
+    @property
+    def members_shape(self) -> Shape:
+        """Of one row of the members' answers."""
+        return len(self.estimator.estimators_), None if self.classes is None else len(self.classes)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
         return self.members(X)
@@ -116,6 +121,30 @@ class BaggingTeacher(EstimatorTeacher):
         method = next(m for m in ("predict_proba", "decision_function", "predict") if hasattr(member, m))
         old, new = getattr(member, method)(X), getattr(again, method)(X)
         return bool(np.shape(old) == np.shape(new) and np.allclose(old, new, rtol=1e-4, atol=1e-6))
+
+
+class BaggedTreesTeacher(LeafTeacher, BaggingTeacher):
+    """Bagging of decision trees, with the leaves of a forest besides."""
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return BaggingTeacher.accepts(estimator) and all(hasattr(each, "tree_") for each in estimator.estimators_)
+
+    @property
+    def n_trees(self) -> int:
+        return len(self.estimator.estimators_)
+
+    def leaves(self, X: Any) -> NDArray[np.integer]:
+        X = _as_bagging_sees(X)
+        pairs = zip(self.estimator.estimators_, self.estimator.estimators_features_, strict=True)
+        return np.stack([tree.apply(X[:, columns]) for tree, columns in pairs], axis=1)
+
+    @property
+    def layers(self) -> dict[str, Shape]:
+        return {**super().layers, "members": self.members_shape}
+
+    def feature(self, X: Any, layer: str) -> np.ndarray:
+        return self.members(X) if layer == "members" else super().feature(X, layer)
 
 
 def _as_bagging_sees(X: Any) -> Any:

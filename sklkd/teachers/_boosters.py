@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sklkd.teachers._base import Shape
 from sklkd.teachers._leaves import LeafTeacher
+from sklkd.teachers._meta import MetaTeacher
 from sklkd.teachers._thresholds import Splits
 from sklkd.teachers._trees import tree_splits
 
@@ -87,6 +88,26 @@ class GradientBoostingTeacher(StagedTeacher):
 
     def splits(self, X: Any) -> Splits:
         return tree_splits(self.estimator.estimators_.ravel())
+
+
+class AdaBoostTeacher(StagedTeacher, MetaTeacher):
+    """``AdaBoostClassifier`` and ``AdaBoostRegressor`` of decision trees."""
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        boosted = hasattr(estimator, "estimator_weights_") and hasattr(estimator, "staged_predict")
+        return boosted and all(hasattr(each, "tree_") for each in estimator.estimators_)
+
+    @property
+    def n_rounds(self) -> int:
+        return len(self.estimator.estimators_)
+
+    @property
+    def n_trees(self) -> int:
+        return self.n_rounds
+
+    def leaves(self, X: Any) -> NDArray[np.integer]:
+        return np.stack([tree.apply(X) for tree in self.estimator.estimators_], axis=1)
 
 
 class HistGradientBoostingTeacher(StagedTeacher):

@@ -71,7 +71,7 @@ def short(**params):
 
 
 def has_leaves(kind):
-    return kind in ("forest", "booster")
+    return kind in ("forest", "booster", "bagging")
 
 
 @every_layered_loss
@@ -212,9 +212,9 @@ def test_student_and_teacher_features_of_a_batch_are_of_the_same_rows():
 def test_values_of_members_are_in_units_of_the_target():
     """A loss on them must not depend on whether the target is in metres or in millimetres."""
     teacher = BaggingRegressor(n_estimators=4, random_state=0)
-    predictions = []
+    predictions, loss = [], OFDLoss(weight=0.1, teacher_layer="members")
     for unit in (1.0, 1024.0):
-        est = DistilledRegressor(teacher, short(), loss=OFDLoss(weight=0.1), **PARAMS).fit(XR, YR * unit)
+        est = DistilledRegressor(teacher, short(), loss=loss, **PARAMS).fit(XR, YR * unit)
         predictions.append(est.predict(XR) / unit)
     np.testing.assert_allclose(*predictions, rtol=1e-3)
 

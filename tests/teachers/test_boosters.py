@@ -14,11 +14,15 @@ import xgboost
 from scipy.special import expit, softmax
 from sklearn.datasets import make_classification, make_regression
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from sklkd.teachers import adapt, layers
 
@@ -276,3 +280,36 @@ def test_gains_of_a_symmetric_tree_by_hand():
     }
     (_, _, first), (_, _, second) = _symmetric_splits(tree)
     assert np.isclose(first, 10 * 30 / 40 + 20 * 40 / 60) and second == 0
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+def test_adaboost_of_trees(n_classes):
+    if n_classes == 0:
+        rows, classes = XR, None
+        model = AdaBoostRegressor(n_estimators=9, random_state=0).fit(XR, YR)
+        stages = list(model.staged_predict(XR))
+    else:
+        rows, classes = X, NAMES[:n_classes]
+        tree = DecisionTreeClassifier(max_depth=2)
+        model = AdaBoostClassifier(tree, n_estimators=9, random_state=0).fit(X, NAMES[CODES % n_classes])
+        stages = [np.array(stage) for stage in model.staged_decision_function(X)]
+    teacher = adapt(model, classes)
+    n_trees = len(model.estimators_)
+    leaves = np.column_stack([tree.apply(rows) for tree in model.estimators_])
+    assert np.array_equal(teacher.features(rows, "leaves"), leaves)
+    assert teacher.layers["leaves"] == (n_trees,) and teacher.layers["leaf_embedding"] == (32,)
+    margins = teacher.features(rows, "margins")
+    assert margins.shape == (len(rows), len(teacher.stages), max(n_classes, 1))
+    told = margins[:, :, 1] - margins[:, :, 0] if n_classes == 2 else margins[:, :, -1]
+    expected = [stages[done - 1] if stages[0].ndim == 1 else stages[done - 1][:, -1] for done in teacher.stages]
+    assert np.allclose(told, np.column_stack(expected))
+    if n_classes:
+        assert np.allclose(teacher.outputs(X).proba, model.predict_proba(X))
+    else:
+        assert np.allclose(teacher.outputs(XR).values[:, 0], model.predict(XR))
+    assert any(len(thresholds) for thresholds, _ in teacher.thresholds(rows))
+
+
+def test_adaboost_of_other_estimators_has_no_leaves():
+    model = AdaBoostClassifier(LogisticRegression(), n_estimators=3, random_state=0).fit(X, CODES)
+    assert layers(model) == {}
