@@ -36,7 +36,7 @@ class TabularStudent(NeuralNet):
     Parameters
     ----------
     size : {"tiny", "small", "base"}, default="small"
-        Budget of parameters: 5,000, 100,000 or 400,000. One-hot columns and outputs come first, so very wide data or
+        Budget of parameters: 5,000, 97,000 or 400,000. One-hot columns and outputs come first, so very wide data or
         many classes can exceed it. Not used where one of the budgets below is given.
     max_parameters, max_bytes : int, default=None
         The network never exceeds them, and is the largest that fits, up to 10 million parameters: that of the nearest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
@@ -14,7 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
-from sklkd.estimators._hard_weight import LABELS, UNKNOWN, Trust, best_share, log_loss, sketch
+from sklkd.estimators._hard_weight import LABELS, UNKNOWN, Trust, best_share, hold_outs, log_loss, weighed
+from sklkd.estimators._merge import Merged
+from sklkd.estimators._sketch import sketch
 from sklkd.students import TabularStudent
 from sklkd.teachers import Outputs, Precomputed
 
@@ -52,7 +56,7 @@ def test_few_rows_move_the_share_little_from_what_was_thought_before():
 
 def test_what_a_student_is_told_is_a_mixture():
     outputs = Outputs(proba=np.array([[0.2, 0.8]]), margins=np.log([[0.2, 0.8]]))
-    trust = Trust(0.1, "", 0.25, lambda X: np.zeros((len(X), 2)))
+    trust = Trust(0.1, "", 0.25, lambda X: np.full((len(X), 2), 0.5))
     told = trust.tell(outputs, [[0]])
     np.testing.assert_allclose(told.proba, [[0.25 * 0.5 + 0.75 * 0.2, 0.25 * 0.5 + 0.75 * 0.8]])
     np.testing.assert_allclose(np.exp(told.logits), told.proba)
@@ -93,11 +97,54 @@ def test_log_loss_is_weighted():
     assert log_loss(proba, np.array([0, 1]), np.array([3.0, 1.0])) == pytest.approx(expected)
 
 
+def rows_of(n, unseen):
+    return Merged(np.zeros((n, 1)), None, None, np.zeros(n, int), np.ones(n), None, unseen)
+
+
+def test_rows_are_held_out_in_turn():
+    parts = hold_outs(rows_of(41, np.zeros(41, bool)), seed=0, n_parts=4)
+    for rest, held in parts:
+        assert len(held) == 10
+        np.testing.assert_array_equal(np.sort(np.r_[rest, held]), np.arange(41))
+    assert len(np.unique(np.concatenate([held for _, held in parts]))) == 40
+
+
+@pytest.mark.parametrize(("n_unseen", "only_unseen"), [(19, False), (20, True), (40, True)])
+def test_rows_that_the_teacher_has_not_seen_are_held_out_first(n_unseen, only_unseen):
+    unseen = np.arange(40) < n_unseen
+    ((_, held),) = hold_outs(rows_of(40, unseen), seed=0, n_parts=1)
+    assert unseen[held].all() == only_unseen
+
+
+def test_what_the_mixture_explains_of_the_labels():
+    rows = rows_of(4, np.zeros(4, bool))
+    rows.y[:] = [0, 0, 1, 1]
+    knows, half = np.eye(2)[rows.y] * 0.8 + 0.1, np.full((4, 2), 0.5)
+    share, explained = weighed(knows, half, rows, True)
+    mixed = share * 0.9 + (1 - share) * 0.5
+    assert 0.25 < share < 1
+    assert explained == pytest.approx(1 - np.log(mixed) / np.log(0.5), abs=1e-6)
+    assert weighed(half, half, rows, True)[1] == pytest.approx(0, abs=1e-6)
+    assert weighed(knows, half, replace(rows, y=np.zeros((4, 2))), False)[1] == 1
+
+
 def test_a_teacher_that_knows_nothing_is_not_believed():
     X, y = make_classification(300, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
     est = DistilledClassifier(DummyClassifier(), quick(100), augment=None, random_state=0).fit(X, y)
-    assert est.hard_weight_ > 0.8 * LABELS
+    assert "100% of the targets" in est.hard_weight_reason_
     assert est.score(X, y) > 0.85
+
+
+def test_labels_count_for_themselves_where_they_are_clean():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    clean, noisy = X[:, 0] > 0, X[:, 0] + 2 * rng.normal(size=300) > 0
+    student = TabularStudent(size="tiny", max_epochs=100, lr=0.02)
+    weights = [
+        DistilledClassifier(DummyClassifier(), student, augment=None, random_state=0).fit(X, y).hard_weight_
+        for y in (clean, noisy)
+    ]
+    assert LABELS >= weights[0] > 0.5 * LABELS and weights[1] < 0.1 * LABELS
 
 
 def test_a_perfect_teacher_is_believed():
