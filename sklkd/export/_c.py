@@ -334,6 +334,7 @@ def _metadata(est: Any) -> str:
         "one_target": est._classes is None and est._y_ndim == 1,
         "names": [str(name) for name in est.feature_names_in_] if hasattr(est, "feature_names_in_") else None,
         "categories": categories,
+        "empty": np.flatnonzero(codec._empty).tolist(),
         "n_outputs": est.student_.module_.output.out_features,
     }
     # a slash could end the comment, a question mark begin a trigraph

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec
-from sklkd._columns._cells import Lookup, as_array
+from sklkd._columns import ColumnReader
+from sklkd._columns._cells import Lookup
 from sklkd.export._c_code import FORMAT, MARK
 
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-ffp-contract=fast")
 
 
-class CPredictor:
+class CPredictor(ColumnReader):
     """Compile a file that :func:`to_c` has written, and predict with it as the estimator does.
 
     Parameters
@@ -74,10 +74,10 @@ class CPredictor:
     def __init__(self, path: str | PathLike[str], *, compiler: str = "cc", flags: Any = FLAGS):
         self.path, self.compiler, self.flags = str(path), compiler, tuple(flags)
         about = _metadata(Path(path))
-        self._read(about)
+        self._learn(about)
         self._predict = _compiled(Path(path), compiler, self.flags)
 
-    def _read(self, about: dict[str, Any]) -> None:
+    def _learn(self, about: dict[str, Any]) -> None:
         categories = about["categories"]
         self.n_features_in_, self._n_outputs = len(categories), about["n_outputs"]
         self._one_target = about["one_target"]
@@ -85,12 +85,10 @@ class CPredictor:
             self.classes_ = np.array(about["classes"], dtype=about["dtype"])
         if about["names"] is not None:
             self.feature_names_in_ = np.array(about["names"], dtype=object)
-        self._numeric = all(found is None for found in categories)
-        self._codec = codec = ColumnCodec(invertible=False)
-        codec._names, codec.n_features_in_ = about["names"], len(categories)
-        codec.categories_ = [None if found is None else as_array(found) for found in categories]
-        codec._lookups = {j: Lookup(found) for j, found in enumerate(categories) if found is not None}
-        codec._empty = np.zeros(len(categories), bool)
+        self._plain = all(found is None for found in categories)
+        self._names = about["names"]
+        self._lookups = {j: Lookup(found) for j, found in enumerate(categories) if found is not None}
+        self._empty = np.isin(np.arange(self.n_features_in_), about["empty"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.path, self.compiler, self.flags)
@@ -102,7 +100,7 @@ class CPredictor:
         ----------
         X : array or frame of shape (n, n_features)
         """
-        return self._codec.transform(X)
+        return self._read(X)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, (n, n_classes), in the order of ``classes_``.
@@ -129,13 +127,13 @@ class CPredictor:
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         plain = type(X) is np.ndarray and X.dtype.kind in "fiu" and X.ndim == 2 and X.shape[1] == self.n_features_in_
-        rows = np.ascontiguousarray(X, dtype=np.float64) if self._numeric and plain else self.encode(X)
+        rows = np.ascontiguousarray(X, dtype=np.float64) if self._plain and plain else self.encode(X)
         n = len(rows)
         out = np.empty((n, self._n_outputs))
         self._predict(rows.__array_interface__["data"][0], n, out.__array_interface__["data"][0])
         # infinity and unwelcome missing values come out as NaN
         if (out.item(0) != out.item(0)) if n == 1 else np.isnan(out[:, 0]).any():
-            self._codec._check_finite(rows)
+            self._check_finite(rows)
             raise ValueError(
                 "Input X contains NaN or another missing value, which the teacher of this student did not take, or "
                 "numbers too large for float32 once they are scaled."
