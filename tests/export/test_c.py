@@ -174,7 +174,7 @@ def test_eight_bits_are_what_the_report_says(tmp_path, kind, mixed_estimator):
     full = to_c(est, tmp_path / "full.c")
     check(est, CPredictor(tmp_path / "full.c", flags=STRICT), X)
     report = to_c(est, tmp_path / "s.c", X=X, quantize="int8")
-    assert report.bytes < full.bytes and full.agreement is None
+    assert report.bytes < full.bytes and full.n_rows == 3000 and full.largest_difference < 1e-6
     got, expected = CPredictor(tmp_path / "s.c", flags=STRICT).predict_proba(X), est.predict_proba(X)
     assert (
         np.abs(got - expected).max() == pytest.approx(report.largest_difference, abs=1e-5) and (got != expected).any()
@@ -234,7 +234,7 @@ def test_what_cannot_be_written(tmp_path):
     est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
     with pytest.raises(ValueError, match="quantize must be None or 'int8', got quantize='int4'"):
         to_c(est, tmp_path / "s.c", quantize="int4")
-    with pytest.raises(TypeError, match="got Pipeline: of a Pipeline pass the last step"):
+    with pytest.raises(TypeError, match="got a Pipeline: pass its last step"):
         to_c(make_pipeline(StandardScaler(), est), tmp_path / "s.c")
     own = DistilledClassifier(LogisticRegression(), make_pipeline(StandardScaler(), student("tiny")), hard_weight=0.1)
     with pytest.raises(TypeError, match="default student to become C code"):
@@ -253,5 +253,5 @@ def test_compilers(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no 'no-such-compiler'"):
         CPredictor(tmp_path / "s.c", compiler="no-such-compiler")
     (tmp_path / "other.c").write_text("int main(void) { return 0; }\n")
-    with pytest.raises(ValueError, match="must be a file that to_c has written"):
+    with pytest.raises(ValueError, match=r"must be a file that sklkd\.to_c has written"):
         CPredictor(tmp_path / "other.c")
