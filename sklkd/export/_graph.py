@@ -64,6 +64,15 @@ class Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], domain=domain, **attributes))
         return output
 
+    def take_back_layer(self, output: str) -> tuple[str, NDArray, NDArray] | None:
+        """Remove the node that has just been added, if it is a linear layer: its input, weight and bias, or None."""
+        node = self.nodes[-1]
+        plain = node.op_type == "Gemm" and not node.attribute and list(node.output) == [output]
+        if not (plain and all(name in self.constants for name in node.input[1:])):
+            return None
+        self.nodes.pop()
+        return node.input[0], *(self.constants.pop(name) for name in node.input[1:])
+
     def input(self, name: str, kind: str, shape: tuple[int, ...]) -> str:
         """Declare an input of ``(n, *shape)``."""
         self.inputs.append(helper.make_tensor_value_info(name, TENSOR[kind], ["n", *shape]))

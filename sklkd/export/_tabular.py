@@ -71,7 +71,7 @@ def _bins(graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left:
         # a product with zeros and ones is exact, so that a narrow bin's edge is taken off before digits are lost
         beyond = graph.op("Gemm", encoded.exact, reads, graph.constant(-left))
         rising = graph.op("Mul", beyond, graph.constant(slope))
-    return graph.op("Clip", rising, graph.constant(0.0), graph.constant(1.0))
+    return graph.op("HardSigmoid", rising, alpha=1.0, beta=0.0)
 
 
 def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:
