@@ -44,7 +44,7 @@ class Graph:
 
     def _name(self) -> str:
         self._n += 1
-        return self.free(f"_{self._n}")
+        return self.free(np.base_repr(self._n, 36))
 
     def free(self, name: str) -> str:
         """The name, or, where an input has it, one like it."""
@@ -106,6 +106,6 @@ class Graph:
         opsets = [one for one in opsets if not one.domain or one.domain in used]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd")
         model.ir_version = helper.find_min_ir_version_for(opsets)
-        helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False)})
+        helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))})
         onnx.checker.check_model(model)
         return model

@@ -137,8 +137,8 @@ def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
         OnnxPredictor(other.SerializeToString())
     model = onnx.load_from_string(served._content)
     entry = model.metadata_props[0]
-    assert '"format": 1' in entry.value
-    entry.value = entry.value.replace('"format": 1', '"format": 2')
+    assert '"format":1' in entry.value
+    entry.value = entry.value.replace('"format":1', '"format":2')
     with pytest.raises(ValueError, match=r"written by sklkd .*: update sklkd\."):
         OnnxPredictor(model.SerializeToString())
     with pytest.raises(FileNotFoundError):
