@@ -25,6 +25,7 @@ class Weights:
 
     def __init__(self, folded: Folded, *, eight_bits: bool):
         self.eight_bits = eight_bits
+        folded = _live(folded)
         self.folded = folded = _centred(folded) if eight_bits else folded
         self._of_edges = np.repeat(np.arange(len(folded.binned)), np.diff(folded.starts))
         self._of_levels = np.zeros(len(folded.level_values), dtype=np.intp)
@@ -101,6 +102,30 @@ class Weights:
         """Size of the constants."""
         sizes = SIZES | {"weight": 1 if self.eight_bits else 4}
         return sum(sizes[kind] * array.size for kind, array in self.arrays.values())
+
+
+def _live(folded: Folded) -> Folded:
+    """The same student without what changes nothing: bins, whole columns of them, and gaps of weight 0."""
+    kept, starts, binned = [], [0], []
+    for column, start, end in zip(folded.binned, folded.starts, folded.starts[1:], strict=False):
+        rising = (np.diff(folded.values[start:end], axis=0) != 0).any(axis=1)
+        # an edge with nothing on its left or right is the first or last one, or lies inside a flat stretch
+        edges = start + np.flatnonzero(np.append(rising, False) | np.append(False, rising))
+        if len(edges):
+            kept.append(edges)
+            starts.append(starts[-1] + len(edges))
+            binned.append(column)
+    edge = np.concatenate(kept) if kept else np.empty(0, dtype=np.intp)
+    gaps = folded.gap_values.any(axis=1)
+    return replace(
+        folded,
+        binned=np.array(binned, dtype=np.intp),
+        starts=np.array(starts, dtype=np.intp),
+        edges=folded.edges[edge],
+        values=folded.values[edge],
+        gaps=folded.gaps[gaps],
+        gap_values=folded.gap_values[gaps],
+    )
 
 
 def _centred(folded: Folded) -> Folded:
