@@ -12,11 +12,15 @@ import torch
 from skorch.utils import get_map_location
 
 from sklkd.losses._objective import Objective
+from sklkd.students._tabular_net import TabularNet
 
 
 def has_plain_state(net: Any) -> bool:
-    """Whether a net holds nothing of a training: no optimizer, callbacks or criterion."""
-    return not net.initialized_ or getattr(net, "optimizer_", net) is None
+    """Whether a net is unfitted, or has a TabularNet, which its parameters can make again, and nothing of a training."""
+    if not net.initialized_:
+        return True
+    light = getattr(net, "optimizer_", net) is None
+    return light and net.module is TabularNet and type(net.module_) is TabularNet
 
 
 def plain_state(net: Any, unset: Any) -> dict[str, Any]:
