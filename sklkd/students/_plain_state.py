@@ -16,7 +16,7 @@ from sklkd.students._tabular_net import TabularNet
 
 
 def has_plain_state(net: Any) -> bool:
-    """Whether a net is unfitted, or has a TabularNet, which its parameters can make again, and nothing of a training."""
+    """Whether a net is unfitted, or has a TabularNet, which its parameters make again, and nothing of a training."""
     if not net.initialized_:
         return True
     light = getattr(net, "optimizer_", net) is None
