@@ -111,7 +111,7 @@ def _write_classes(graph: Graph, logits: str, classes: NDArray, *, one_node: boo
                 [label, probabilities],
                 domain="ai.onnx.ml",
                 coefficients=weight.T.ravel().tolist(),
-                intercepts=bias.tolist(),
+                intercepts=bias.ravel().tolist(),
                 post_transform="SOFTMAX",
                 **{"classlabels_ints" if labels.dtype.kind == "i" else "classlabels_strings": labels.tolist()},
             )
