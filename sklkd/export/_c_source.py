@@ -42,7 +42,7 @@ def _about(est: Any, weights: Weights) -> str:
  *       its code, from 0, or -1 if fit did not see it; "categories" below lists them in the order of their codes.
  *       out: for each row {out}, in the order below
 {lookup} *
- *   cc -O3 -march=native -fno-math-errno -ffp-contract=fast -c student.c
+ *   cc -O3 -march=native -funroll-loops -fno-math-errno -ffp-contract=fast -c student.c
  *
  * sklkd_real is double, or float with -DSKLKD_REAL=float, for processors without doubles: inputs and their scales are
  * then rounded, which matters for numbers that are large beside their spread. For two students in one program, rename
