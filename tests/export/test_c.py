@@ -7,6 +7,7 @@ import ctypes
 import pickle
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -149,6 +150,20 @@ def test_a_row_alone_and_in_any_batch(tmp_path, mixed_estimator):
         np.testing.assert_allclose(predictor.predict_proba(X.iloc[:n]), together[:n], atol=1e-6)
     assert predictor.predict_proba(X.iloc[:0]).shape == (0, 3)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(predictor)).predict_proba(X), together)
+
+
+def test_a_process_that_serves_imports_numpy_alone(tmp_path, mixed_estimator):
+    to_c(mixed_estimator, tmp_path / "s.c")
+    code = f"""
+import sys
+from sklkd import CPredictor
+CPredictor({str(tmp_path / "s.c")!r}, flags=["-O1"]).predict([[1.0, "nan", 2, None, True]])
+print(*sorted({{name.split(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "numpy" in imported
+    assert not imported & {"torch", "skorch", "sklearn", "scipy", "pandas", "onnx", "onnxruntime"}
 
 
 @pytest.mark.parametrize("shape", [(), (3,)])
