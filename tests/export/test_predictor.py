@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from sklkd import OnnxPredictor
-from sklkd.export._predictor import _BoundRow
+from sklkd.export._predictor import _BoundRow, _runner
 
 from .conftest import assert_parity
 
@@ -24,7 +24,7 @@ def test_a_process_that_serves_imports_neither_torch_nor_scikit_learn(served, fi
     code = f"""
 import numpy as np
 from sklkd import OnnxPredictor
-from sklkd.export._predictor import _BoundRow
+from sklkd.export._predictor import _BoundRow, _runner
 predictor = OnnxPredictor({str(path)!r})
 np.save({str(tmp_path / "answers.npy")!r}, predictor.predict_proba(np.load({str(tmp_path / "rows.npy")!r})))
 """
@@ -88,6 +88,14 @@ def test_infinity_is_found_whether_or_not_the_graph_tells(served, fitted, tells,
     X[0, 4] = np.inf
     with pytest.raises(ValueError, match=r"contains infinity .* \(column 4\)"):
         again.predict(X)
+
+
+def test_a_runtime_with_other_parts_is_called_as_it_is():
+    class Session:
+        def run_with_iobinding(self, binding):
+            return binding
+
+    assert _runner(Session(), "binding")() == "binding"
 
 
 def test_most_graphs_tell_of_infinity_themselves(served):
