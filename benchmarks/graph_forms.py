@@ -59,7 +59,7 @@ def smooth(graph, folded, form):
 
 def bins(graph, folded, third, total, form):
     """The first layer, with what the bins add."""
-    column, left, slope, weight = folded._bins
+    column, left, slope, weight = folded.bins
     weight, left, slope = weight[len(folded.clip) :], left[:, 0], slope[:, 0]
     if form == "gather, multiply, add, clip":
         rising = graph.op("Gather", third, graph.constant(column, np.int64), axis=1)
@@ -112,7 +112,7 @@ forest = ExtraTreesClassifier(50, random_state=0).fit(X, y)
 est = DistilledClassifier(forest, TabularStudent(max_epochs=3), augment=None, random_state=0).fit(X, y)
 folded = fold(est.encoder_, est.student_.module_)
 expected = est.predict_proba(X)
-print(f"{n_columns} columns, {len(folded._bins[0])} bins")
+print(f"{n_columns} columns, {len(folded.bins[0])} bins")
 forms = [("arc tangent, sine", one) for one in ("product, clip", "gather, multiply, add, clip", "product, hinges")]
 forms += [(one, "product, clip") for one in ("square, add, root, divide", "normalise (t, 1)")]
 sessions = {form: session(folded, *form, n_columns, 5) for form in forms}

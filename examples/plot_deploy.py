@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
+from sklkd import CPredictor, DistilledClassifier, OnnxPredictor, to_c, to_onnx
 
 # %%
 # The model
@@ -52,6 +52,18 @@ print(f"largest difference on the test rows {difference:.1e}")
 print(to_onnx(model, "deploy_int8.onnx", quantize="int8", X=X_test))
 
 # %%
+# The same student as C
+# ---------------------
+# One C99 file holds encoding and network. Steps before the student stay where the rows come from: the C file takes what
+# they give.
+
+print(to_c(student, "deploy.c"))
+compiled = CPredictor("deploy.c")
+encoded = model[:-1].transform(X_test)
+difference = np.abs(compiled.predict_proba(encoded) - model.predict_proba(X_test)).max()
+print(f"largest difference on the test rows {difference:.1e}")
+
+# %%
 # How long an answer takes
 # ------------------------
 # One thread each. ONNX Runtime runs forests too, as skl2onnx converts them.
@@ -64,10 +76,11 @@ size = {"forest's file": len(graph), "student's file": os.path.getsize("deploy.o
 print(", ".join(f"{name} {n_bytes / 1e3:,.0f} KB" for name, n_bytes in size.items()))
 
 models = {
-    "forest": forest.predict_proba,
-    "forest's graph": lambda rows: session.run(None, {"X": rows.astype(np.float32)}),
-    "student": model.predict_proba,
-    "student's graph": predictor.predict_proba,
+    "forest": (forest.predict_proba, X_test),
+    "forest's graph": (lambda rows: session.run(None, {"X": rows.astype(np.float32)}), X_test),
+    "student": (model.predict_proba, X_test),
+    "student's graph": (predictor.predict_proba, X_test),
+    "student in C, without steps": (compiled.predict_proba, encoded),
 }
 
 
@@ -77,19 +90,24 @@ def microseconds(answer, rows):
     return 1e6 * min(timeit(lambda: answer(rows), number=number) for _ in range(3)) / number / len(rows)
 
 
-batch = np.tile(X_test, (5000 // len(X_test) + 1, 1))
-times = {name: (microseconds(answer, X_test[:1]), microseconds(answer, batch)) for name, answer in models.items()}
+repeats = 5000 // len(X_test) + 1
+times = {
+    name: (microseconds(answer, rows[:1]), microseconds(answer, np.tile(rows, (repeats, 1))))
+    for name, (answer, rows) in models.items()
+}
 for name, (one, many) in times.items():
-    print(f"{name:16s} one row {one:10.1f} us, in a batch {many:8.2f} us a row")
+    print(f"{name:27s} one row {one:10.1f} us, in a batch {many:8.2f} us a row")
 
 # %%
 # As a picture: the shorter, the better; each line is ten times the one before.
 
 names = list(models)[::-1]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
-for axis, position, title in zip(axes, (0, 1), ("one row", f"a row in a batch of {len(batch):,}"), strict=True):
+for axis, position, title in zip(
+    axes, (0, 1), ("one row", f"a row in a batch of {repeats * len(X_test):,}"), strict=True
+):
     values = [times[name][position] for name in names]
-    bars = axis.barh(names, values, color=["#1f77b4", "#1f77b4", "#999999", "#999999"])
+    bars = axis.barh(names, values, color=["#1f77b4"] * 3 + ["#999999"] * 2)
     axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3)
     axis.set(xscale="log", xlabel="microseconds", title=title, xlim=(1, 20 * max(values)))
     axis.grid(axis="x", alpha=0.3)

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         OnlineDistilledClassifier,
         OnlineDistilledRegressor,
     )
-    from sklkd.export import ExportReport, OnnxPredictor, to_onnx
+    from sklkd.export import CPredictor, CReport, ExportReport, OnnxPredictor, to_c, to_onnx
     from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
 
 __all__ = [
+    "CPredictor",
+    "CReport",
     "CompressionCurveDisplay",
     "DistillationReport",
     "DistilledClassifier",
@@ -36,12 +38,15 @@ __all__ = [
     "OnlineDistilledRegressor",
     "OnnxPredictor",
     "distillation_report",
+    "to_c",
     "to_onnx",
 ]
 
 # Nothing is imported before it is asked for (PEP 562): a process that serves a file needs neither torch nor
 # scikit-learn, and would wait seconds for them.
 _HOMES = {
+    "CPredictor": "sklkd.export",
+    "CReport": "sklkd.export",
     "CompressionCurveDisplay": "sklkd.report",
     "DistillationReport": "sklkd.report",
     "DistilledClassifier": "sklkd.estimators",
@@ -51,6 +56,7 @@ _HOMES = {
     "OnlineDistilledRegressor": "sklkd.estimators",
     "OnnxPredictor": "sklkd.export",
     "distillation_report": "sklkd.report",
+    "to_c": "sklkd.export",
     "to_onnx": "sklkd.export",
 }
 _SUBPACKAGES = {"augment", "estimators", "exceptions", "export", "losses", "methods", "report", "students", "teachers"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,17 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("default")
+
+
+# Examples that compile a C file, by the names of their tests.
+COMPILED = {"sklkd.export._c_predictor.CPredictor", "shipping.rst"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if shutil.which("cc") is None:
+        for item in items:
+            if item.name in COMPILED:
+                item.add_marker(pytest.mark.skip(reason="there is no C compiler called cc"))
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,15 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd._named import NamedObjects
+from sklkd._version import __version__
 from sklkd.students import InputEncoder
 from sklkd.students._folded import Folded, fold
 from sklkd.students._forward import forward
 
 _FITTED = {"_adapter", "_allow_nan", "_answers", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
+
+STATE_FORMAT = 1
+"""Counts up when saved estimators change so that older versions would misread them."""
 
 
 class BaseDistilled(NamedObjects, BaseEstimator):
@@ -128,9 +132,15 @@ class BaseDistilled(NamedObjects, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_float64", None)
-        return state
+        return state | {"_saved": {"format": STATE_FORMAT, "sklkd": __version__}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        saved = state.pop("_saved", {"format": STATE_FORMAT})
+        if saved["format"] > STATE_FORMAT:
+            raise ValueError(
+                f"The {type(self).__name__} was saved by sklkd {saved['sklkd']}, whose files version {__version__} "
+                "cannot read: update sklkd."
+            )
         super().__setstate__(state)
         if hasattr(self, "student_"):
             self._keep_float64()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from numbers import Integral, Real
 from typing import Any, Self
 
 from sklearn.base import clone
+from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags, TransformerTags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
@@ -123,7 +125,8 @@ class BaseOffline(BaseDistilled):
         """
         check_is_fitted(self, "student_")
         light = copy.copy(self)
-        light._kept_tags = teacher_tags(self)
+        # as plain values, which skops can store
+        light._kept_tags = asdict(teacher_tags(self))
         light.teacher = light.teacher_ = light._adapter = None
         light.student_ = without_training(self.student_)
         # losses may hold layers of their own
@@ -167,7 +170,7 @@ def teacher_tags(estimator: Any) -> Any:
     """The teacher's tags; scikit-learn's defaults where it has none; what was kept of them once it is dropped."""
     teacher = estimator.teacher
     if teacher is None and hasattr(estimator, "_kept_tags"):
-        return estimator._kept_tags
+        return _tags_from(estimator._kept_tags)
     tags, *others = [tags_of(member) for _, member in named_pairs(teacher)] or [tags_of(teacher)]
     for other in others:
         tags.input_tags.allow_nan &= other.input_tags.allow_nan
@@ -175,3 +178,16 @@ def teacher_tags(estimator: Any) -> Any:
         tags.input_tags.positive_only |= other.input_tags.positive_only
         tags.target_tags.multi_output &= other.target_tags.multi_output
     return tags
+
+
+def _tags_from(kept: dict[str, Any]) -> Tags:
+    """Tags from the values of their fields."""
+    kinds = {
+        "target_tags": TargetTags,
+        "transformer_tags": TransformerTags,
+        "classifier_tags": ClassifierTags,
+        "regressor_tags": RegressorTags,
+        "input_tags": InputTags,
+    }
+    groups = {name: kind(**kept[name]) for name, kind in kinds.items() if kept[name] is not None}
+    return Tags(**(kept | groups))

@@ -6,15 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sklkd.export._c_predictor import CPredictor
     from sklkd.export._predictor import OnnxPredictor
+    from sklkd.export._to_c import CReport, to_c
     from sklkd.export._to_onnx import ExportReport, to_onnx
 
-__all__ = ["ExportReport", "OnnxPredictor", "to_onnx"]
+__all__ = ["CPredictor", "CReport", "ExportReport", "OnnxPredictor", "to_c", "to_onnx"]
 
 # not imported before it is asked for: who loads a file should not wait for what writes it
 _HOMES = {
+    "CPredictor": "sklkd.export._c_predictor",
+    "CReport": "sklkd.export._to_c",
     "ExportReport": "sklkd.export._to_onnx",
     "OnnxPredictor": "sklkd.export._predictor",
+    "to_c": "sklkd.export._to_c",
     "to_onnx": "sklkd.export._to_onnx",
 }
 

@@ -11,6 +11,9 @@ KEY = "sklkd"
 FORMAT = 1
 """Counts up when files change so that older versions would misread them."""
 
+C_FORMAT = 1
+"""The same of C files."""
+
 MISSING = "\ue000"
 """What a missing cell is in a string input; a private-use character, which no real category should hold."""
 

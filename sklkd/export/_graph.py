@@ -44,7 +44,7 @@ class Graph:
 
     def _name(self) -> str:
         self._n += 1
-        return self.free(f"_{self._n}")
+        return self.free(np.base_repr(self._n, 36))
 
     def free(self, name: str) -> str:
         """The name, or, where an input has it, one like it."""
@@ -63,6 +63,15 @@ class Graph:
         output = name or self._name()
         self.nodes.append(helper.make_node(kind, inputs, [output], domain=domain, **attributes))
         return output
+
+    def take_back_layer(self, output: str) -> tuple[str, NDArray, NDArray] | None:
+        """Remove the node that has just been added, if it is a linear layer: its input, weight and bias, or None."""
+        node = self.nodes[-1]
+        plain = node.op_type == "Gemm" and not node.attribute and list(node.output) == [output]
+        if not (plain and all(name in self.constants for name in node.input[1:])):
+            return None
+        self.nodes.pop()
+        return node.input[0], *(self.constants.pop(name) for name in node.input[1:])
 
     def input(self, name: str, kind: str, shape: tuple[int, ...]) -> str:
         """Declare an input of ``(n, *shape)``."""
@@ -97,6 +106,6 @@ class Graph:
         opsets = [one for one in opsets if not one.domain or one.domain in used]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd")
         model.ir_version = helper.find_min_ir_version_for(opsets)
-        helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False)})
+        helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))})
         onnx.checker.check_model(model)
         return model

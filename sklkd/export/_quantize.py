@@ -20,7 +20,7 @@ def quantize(graph: Graph, how: str) -> None:
     """
     restored = []
     for name, value in list(graph.constants.items()):
-        if value.dtype != np.float32 or value.ndim < 2 or value.size < LEAST:
+        if value.dtype != np.float32 or value.ndim < 2 or value.size < LEAST or value.size in value.shape:
             continue
         before, graph.nodes = graph.nodes, []
         del graph.constants[name]
@@ -40,7 +40,7 @@ def quantize(graph: Graph, how: str) -> None:
 def eight_bits(weight: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Whole numbers from -127 to 127, and their scale for each index of the first or the last axis.
 
-    Of the two axes the one with the smaller squared error is taken.
+    Of the two axes the one with fewer scales, unless its squared error is more than twice the other's.
     """
     candidates = []
     for axis in (0, weight.ndim - 1):
@@ -49,5 +49,6 @@ def eight_bits(weight: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
         codes = np.rint(weight / scale).astype(np.int8)
         candidates.append((float(np.sum((codes * scale - weight) ** 2)), codes, scale))
-    _, codes, scale = min(candidates, key=lambda one: one[0])
+    few, many = sorted(candidates, key=lambda one: one[2].size)
+    _, codes, scale = few if few[0] <= 2 * many[0] else many
     return codes, scale

@@ -56,7 +56,8 @@ def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
 
 def _reads(graph: Graph, column: NDArray, n_columns: int) -> str:
     """(n_columns, len(column)), 1 where an input reads a column."""
-    index = graph.op("Cast", graph.constant(column, np.int16), to=TensorProto.INT64)
+    small = np.uint8 if n_columns <= 256 else np.int16 if n_columns <= 2**15 else np.int32
+    index = graph.op("Cast", graph.constant(column, small), to=TensorProto.INT64)
     depth = graph.constant([n_columns], np.int64)
     return graph.op("OneHot", index, depth, graph.constant([0.0, 1.0]), axis=0)
 
@@ -71,7 +72,7 @@ def _bins(graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left:
         # a product with zeros and ones is exact, so that a narrow bin's edge is taken off before digits are lost
         beyond = graph.op("Gemm", encoded.exact, reads, graph.constant(-left))
         rising = graph.op("Mul", beyond, graph.constant(slope))
-    return graph.op("Clip", rising, graph.constant(0.0), graph.constant(1.0))
+    return graph.op("HardSigmoid", rising, alpha=1.0, beta=0.0)
 
 
 def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sklkd.export._compare import agreement, answers_of, largest_difference
 from sklkd.export._predictor import OnnxPredictor
 from sklkd.export._source import open_source
 
@@ -130,10 +127,10 @@ def to_onnx(
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
     last, rows = source.est, source.rows
-    expected = _answers(est, rows)
+    expected = answers_of(est, rows)
     for double in (False, True):
         content = write(source, Options(opset, double, None))
-        difference = _largest(last, expected, _answers(OnnxPredictor(content), rows))
+        difference = largest_difference(last, expected, answers_of(OnnxPredictor(content), rows))
         if difference <= MARGIN:
             break
     if not difference <= TOLERANCE:
@@ -143,7 +140,7 @@ def to_onnx(
         )
     if quantize is not None:
         content = write(source, Options(opset, double, quantize))
-    got = _answers(OnnxPredictor(content), rows)
+    got = answers_of(OnnxPredictor(content), rows)
     Path(path).write_bytes(content)
     return ExportReport(
         path=str(path),
@@ -152,27 +149,6 @@ def to_onnx(
         quantize=quantize,
         numbers="float64" if double else "float32",
         n_rows=len(expected),
-        largest_difference=_largest(last, expected, got),
-        agreement=_agreement(last, expected, got),
+        largest_difference=largest_difference(last, expected, got),
+        agreement=agreement(last, expected, got),
     )
-
-
-def _answers(model: Any, rows: Any) -> NDArray[np.float64]:
-    """Probabilities or values, (n, n_outputs)."""
-    with warnings.catch_warnings():
-        # made-up rows have no column names
-        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-        answers = model.predict_proba(rows) if hasattr(model, "classes_") else model.predict(rows)
-    return answers.reshape(len(answers), -1)
-
-
-def _largest(est: Any, expected: NDArray, got: NDArray) -> float:
-    scale = 1.0 if est._classes is not None else est._scale
-    return float(np.max(np.abs(got - expected) / scale, initial=0.0))
-
-
-def _agreement(est: Any, expected: NDArray, got: NDArray) -> float:
-    if est._classes is not None:
-        return float(np.mean(expected.argmax(axis=1) == got.argmax(axis=1)))
-    variance = np.sum((expected - expected.mean(axis=0)) ** 2)
-    return float(1 - np.sum((got - expected) ** 2) / variance) if variance > 0 else 1.0

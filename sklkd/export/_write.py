@@ -47,7 +47,7 @@ def write(source: Source, options: Options) -> bytes:
     outputs = _write_student(graph, source, options.kind)
     est = source.est
     if est._classes is not None:
-        _write_classes(graph, outputs, est.classes_)
+        _write_classes(graph, outputs, est.classes_, one_node=options.quantize is None)
     else:
         _write_values(graph, outputs, est._center, est._scale)
     if options.quantize is not None:
@@ -89,20 +89,40 @@ def _declare(graph: Graph, source: Source, kind: str) -> list[tuple[str, str, in
     return [(graph.input(name, one, (1,)), one, 1) for name, one in zip(source.inputs, kinds, strict=True)]
 
 
-def _write_classes(graph: Graph, logits: str, classes: NDArray) -> None:
-    """The most probable label and all probabilities."""
+def _write_classes(graph: Graph, logits: str, classes: NDArray, *, one_node: bool) -> None:
+    """The most probable label and all probabilities.
+
+    ``one_node``: by the operator of linear classifiers, in place of the last layer and up to three nodes behind it,
+    where that is possible; its weights are attributes, which cannot be quantised.
+    """
     label, probabilities = graph.free("label"), graph.free("probabilities")
     labels = np.array(classes.tolist())
     kinds = {"U": object, "i": np.int64, "u": np.int64}
     labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
+    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
+    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
+    layer = graph.take_back_layer(logits) if one_node and labels.dtype.kind in "Oi" else None
+    if layer is not None:
+        active, weight, bias = layer
+        graph.nodes.append(
+            helper.make_node(
+                "LinearClassifier",
+                [active],
+                [label, probabilities],
+                domain="ai.onnx.ml",
+                coefficients=weight.T.ravel().tolist(),
+                intercepts=bias.ravel().tolist(),
+                post_transform="SOFTMAX",
+                **{"classlabels_ints" if labels.dtype.kind == "i" else "classlabels_strings": labels.tolist()},
+            )
+        )
+        return
     if labels.dtype.kind == "i" and np.array_equal(labels, np.arange(len(labels))):
         graph.op("ArgMax", logits, axis=1, keepdims=0, name=label)
     else:
         codes = graph.op("ArgMax", logits, axis=1, keepdims=0)
         graph.op("Gather", graph.constant(labels, labels.dtype), codes, axis=0, name=label)
     graph.op("Softmax", logits, axis=-1, name=probabilities)
-    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
-    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
 
 
 def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from sklkd.students._budget import Plan, Table, largest_plan, preset_plan
 from sklkd.students._muon import Muon
+from sklkd.students._plain_state import has_plain_state, plain_state, restore
 from sklkd.students._sizes import SIZES, Size
 from sklkd.students._tabular_net import TabularNet
 
@@ -122,6 +123,15 @@ class TabularStudent(NeuralNet):
         self.max_parameters = max_parameters
         self.max_bytes = max_bytes
         self.max_latency_us = max_latency_us
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(self, TabularStudent()) if has_plain_state(self) else super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "__cuda_dependent_attributes__" in state:
+            super().__setstate__(state)
+        else:
+            restore(self, state, TabularStudent())
 
     @property
     def _default_callbacks(self) -> list:

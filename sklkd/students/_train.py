@@ -33,10 +33,10 @@ class Unscale:
     """
 
     def __init__(self, mean: Any, scale: Any):
-        self.mean, self.scale = torch.as_tensor(mean), torch.as_tensor(scale)
+        self.mean, self.scale = np.asarray(mean), np.asarray(scale)
 
     def __call__(self, z: Tensor) -> Tensor:
-        return z * self.scale.to(z.device) + self.mean.to(z.device)
+        return z * torch.as_tensor(self.scale, device=z.device) + torch.as_tensor(self.mean, device=z.device)
 
 
 def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:

@@ -52,7 +52,7 @@ def frame(n, seed=0):
             "code": pd.Categorical(rng.randint(0, 5, n)),
             "flag": rng.random_sample(n) > 0.5,
             "count": pd.array(np.where(rng.random_sample(n) < 0.2, None, rng.randint(0, 30, n)), dtype="Int64"),
-            "_1": np.where(rng.random_sample(n) < 0.2, np.nan, rng.standard_normal(n)),
+            "1": np.where(rng.random_sample(n) < 0.2, np.nan, rng.standard_normal(n)),
         }
     )
 
@@ -118,7 +118,7 @@ def test_what_the_graph_asks_for_is_documented(est, predictor):
     session = onnxruntime.InferenceSession(predictor._content, providers=["CPUExecutionProvider"])
     assert [one.name for one in session.get_inputs()] == list(X.columns)
     dtype = predictor.metadata_["number_dtype"]
-    feeds = {name: X[[name]].to_numpy(dtype, na_value=np.nan) for name in ("label", "flag", "count", "_1")}
+    feeds = {name: X[[name]].to_numpy(dtype, na_value=np.nan) for name in ("label", "flag", "count", "1")}
     text = {name: X[name].astype(object) for name in ("word", "level", "code", "mixed")}
     spelt = {
         name: [

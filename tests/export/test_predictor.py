@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from sklkd import OnnxPredictor
+from sklkd.export._predictor import _BoundRow, _runner
 
 from .conftest import assert_parity
 
@@ -23,6 +24,7 @@ def test_a_process_that_serves_imports_neither_torch_nor_scikit_learn(served, fi
     code = f"""
 import numpy as np
 from sklkd import OnnxPredictor
+from sklkd.export._predictor import _BoundRow, _runner
 predictor = OnnxPredictor({str(path)!r})
 np.save({str(tmp_path / "answers.npy")!r}, predictor.predict_proba(np.load({str(tmp_path / "rows.npy")!r})))
 """
@@ -73,6 +75,33 @@ def test_infinity_is_an_error(served, n, cell):
     X[-1, 2] = cell
     with pytest.raises(ValueError, match=r"contains infinity .* \(column 2\)"):
         served.predict(X)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_infinity_is_found_whether_or_not_the_graph_tells(served, fitted, tells, monkeypatch):
+    monkeypatch.setattr(_BoundRow, "graph_tells", lambda row: tells)
+    again = OnnxPredictor(served._content)
+    X = np.zeros((1, 6))
+    np.testing.assert_allclose(again.predict_proba(X), fitted.predict_proba(X), rtol=0, atol=1e-5)
+    X[0, 1] = np.nan
+    np.testing.assert_allclose(again.predict_proba(X), fitted.predict_proba(X), rtol=0, atol=1e-5)
+    X[0, 4] = np.inf
+    with pytest.raises(ValueError, match=r"contains infinity .* \(column 4\)"):
+        again.predict(X)
+
+
+def test_a_runtime_with_other_parts_is_called_as_it_is():
+    class Session:
+        def run_with_iobinding(self, binding):
+            return binding
+
+    assert _runner(Session(), "binding")() == "binding"
+
+
+def test_most_graphs_tell_of_infinity_themselves(served):
+    again = OnnxPredictor(served._content)
+    again.predict(np.zeros((1, 6)))
+    assert again._graph_tells
 
 
 @pytest.mark.parametrize(
@@ -137,8 +166,8 @@ def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
         OnnxPredictor(other.SerializeToString())
     model = onnx.load_from_string(served._content)
     entry = model.metadata_props[0]
-    assert '"format": 1' in entry.value
-    entry.value = entry.value.replace('"format": 1', '"format": 2')
+    assert '"format":1' in entry.value
+    entry.value = entry.value.replace('"format":1', '"format":2')
     with pytest.raises(ValueError, match=r"written by sklkd .*: update sklkd\."):
         OnnxPredictor(model.SerializeToString())
     with pytest.raises(FileNotFoundError):

@@ -1,0 +1,156 @@
+"""A folded student's arrays as a C file holds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklkd.students._folded import Folded
+
+SIZES = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4}
+
+
+class Weights:
+    """Weights in 32 or 8 bits, padded to multiples of 8, which compilers turn into vectors.
+
+    Parameters
+    ----------
+    folded : Folded
+    eight_bits : bool
+        Whether weights are whole numbers from -127 to 127, with a scale for each column or unit that they come from.
+    """
+
+    def __init__(self, folded: Folded, *, eight_bits: bool):
+        self.eight_bits = eight_bits
+        folded = _live(folded)
+        self.folded = folded = _centred(folded) if eight_bits else folded
+        self._of_edges = np.repeat(np.arange(len(folded.binned)), np.diff(folded.starts))
+        self._of_levels = np.zeros(len(folded.level_values), dtype=np.intp)
+        self._of_levels[folded.levels] = np.repeat(np.arange(len(folded.categorical)), np.diff(folded.level_starts))
+        self._clip = self._round(folded.clip)
+        self._values = self._round(folded.values, self._of_edges)
+        self._gap_values = self._round(folded.gap_values)
+        self._level_values = self._round(folded.level_values, self._of_levels)
+        self._layers = [self._round(weight) for weight, _ in folded.layers]
+        self.widths = [_padded(folded.clip.shape[1]), *(_padded(len(bias)) for _, bias in folded.layers)]
+        self.inputs = _padded(len(folded.numeric))
+
+    def _round(self, weight: NDArray, group: NDArray | None = None) -> tuple[NDArray, NDArray]:
+        """Weights as they are stored, and the scale of each group of rows; without groups each row is one."""
+        group = np.arange(len(weight)) if group is None else group
+        most = np.zeros(group.max(initial=-1) + 1)
+        if not self.eight_bits:
+            return weight.astype(np.float32), np.ones(len(most))
+        np.maximum.at(most, group, np.abs(weight).max(axis=1))
+        scale = np.where(most > 0, most / 127, 1.0).astype(np.float32).astype(np.float64)
+        return np.clip(np.rint(weight / scale[group, None]), -127, 127).astype(np.int8), scale
+
+    def stored(self) -> Folded:
+        """What the stored weights stand for."""
+        values = _times(self._values, self._of_edges)
+        first = values[self.folded.starts[:-1]]  # folded values begin at 0
+        biases = [bias for _, bias in self.folded.layers]
+        return replace(
+            self.folded,
+            clip=_times(self._clip),
+            values=values - first[self._of_edges],
+            bias=self.folded.bias + first.sum(axis=0),
+            gap_values=_times(self._gap_values),
+            level_values=_times(self._level_values, self._of_levels),
+            layers=tuple(zip(map(_times, self._layers), biases, strict=True)),
+        )
+
+    @cached_property
+    def arrays(self) -> dict[str, tuple[str, NDArray]]:
+        """C type and contents of every constant array; those of nothing are left out."""
+        folded, width = self.folded, self.widths[0]
+        found: dict[str, tuple[str, NDArray]] = {"bias": ("float", _pad(folded.bias[None], 1, width))}
+        if len(folded.numeric):
+            found["center"], found["scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
+            found |= self._table("clip", self._clip, self.inputs, width)
+        if len(folded.categorical):
+            found["numeric"] = _index(folded.numeric)
+            found |= {name: _index(getattr(folded, name)) for name in ("categorical", "level_starts", "levels")}
+            found |= self._table("level", self._level_values, len(folded.level_values), width)
+        if len(folded.binned):
+            found["edges"] = ("float", folded.edges)
+            found |= {name: _index(getattr(folded, name)) for name in ("binned", "starts")}
+            found |= self._table("value", self._values, len(folded.values), width)
+        if len(folded.gaps):
+            found["gaps"] = _index(folded.gaps)
+            found |= self._table("gap", self._gap_values, len(folded.gaps), width)
+        for i, (layer, (_, bias)) in enumerate(zip(self._layers, folded.layers, strict=True), 1):
+            found |= self._table(f"layer_{i}", layer, self.widths[i - 1], self.widths[i], self.widths[i - 1])
+            found[f"bias_{i}"] = ("float", _pad(bias[None], 1, self.widths[i]))
+        return {name: (kind, array) for name, (kind, array) in found.items() if array.size}
+
+    def _table(
+        self, name: str, rounded: tuple[NDArray, NDArray], rows: int, width: int, n_scales: int | None = None
+    ) -> dict[str, tuple[str, NDArray]]:
+        """Weights, and in 8 bits their scales."""
+        stored, scale = rounded
+        found = {f"{name}_weights": ("weight", _pad(stored, rows, width))}
+        if self.eight_bits:
+            found[f"{name}_scale"] = ("float", np.pad(scale, (0, (n_scales or len(scale)) - len(scale))))
+        return found
+
+    @property
+    def bytes(self) -> int:
+        """Size of the constants."""
+        sizes = SIZES | {"weight": 1 if self.eight_bits else 4}
+        return sum(sizes[kind] * array.size for kind, array in self.arrays.values())
+
+
+def _live(folded: Folded) -> Folded:
+    """The same student without what changes nothing: bins, whole columns of them, and gaps of weight 0."""
+    kept, starts, binned = [], [0], []
+    for column, start, end in zip(folded.binned, folded.starts, folded.starts[1:], strict=False):
+        rising = (np.diff(folded.values[start:end], axis=0) != 0).any(axis=1)
+        # an edge with nothing on its left or right is the first or last one, or lies inside a flat stretch
+        edges = start + np.flatnonzero(np.append(rising, False) | np.append(False, rising))
+        if len(edges):
+            kept.append(edges)
+            starts.append(starts[-1] + len(edges))
+            binned.append(column)
+    edge = np.concatenate(kept) if kept else np.empty(0, dtype=np.intp)
+    gaps = folded.gap_values.any(axis=1)
+    return replace(
+        folded,
+        binned=np.array(binned, dtype=np.intp),
+        starts=np.array(starts, dtype=np.intp),
+        edges=folded.edges[edge],
+        values=folded.values[edge],
+        gaps=folded.gaps[gaps],
+        gap_values=folded.gap_values[gaps],
+    )
+
+
+def _centred(folded: Folded) -> Folded:
+    """The same student, with each column's values around 0, which takes fewer bits, and the middle in the bias."""
+    values, bias = folded.values.copy(), folded.bias.copy()
+    for start, end in zip(folded.starts, folded.starts[1:], strict=False):
+        middle = (values[start:end].max(axis=0) + values[start:end].min(axis=0)) / 2
+        values[start:end] -= middle
+        bias += middle
+    return replace(folded, values=values, bias=bias)
+
+
+def _times(rounded: tuple[NDArray, NDArray], group: NDArray | None = None) -> NDArray[np.float64]:
+    stored, scale = rounded
+    return stored * (scale if group is None else scale[group])[:, None]
+
+
+def _padded(n: int) -> int:
+    return max(-(-n // 8) * 8, 8)
+
+
+def _pad(array: NDArray, rows: int, width: int) -> NDArray:
+    return np.pad(array, ((0, rows - array.shape[0]), (0, width - array.shape[1])))
+
+
+def _index(array: NDArray) -> tuple[str, NDArray]:
+    most = array.max(initial=0)
+    return "unsigned char" if most < 2**8 else "unsigned short" if most < 2**16 else "int", array

@@ -1,0 +1,133 @@
+"""An estimator as one C file."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklkd.estimators._base import BaseDistilled
+from sklkd.export._c_source import source
+from sklkd.export._c_weights import Weights
+from sklkd.export._compare import agreement, answers_of, largest_difference
+from sklkd.export._rows import training_like_rows
+from sklkd.students._folded import fold
+
+
+@dataclass(frozen=True)
+class CReport:
+    """What :func:`to_c` has written, and how it compares with the estimator.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    bytes : int
+        Size of its constants once compiled: weights, edges, scales. The code adds a few kilobytes.
+    quantize : str or None
+        As given.
+    n_rows : int
+        Rows on which the weights, as they are stored, were compared with the estimator's.
+    largest_difference : float
+        Of all probabilities, or of all values in units of the target's standard deviation.
+    agreement : float
+        Share of rows with the same label; of regressors, the R2 of the values for the estimator's.
+    """
+
+    path: str
+    bytes: int
+    quantize: str | None
+    n_rows: int
+    largest_difference: float
+    agreement: float
+
+    def __str__(self) -> str:
+        how = f", {self.quantize}" if self.quantize else ""
+        return (
+            f"{self.path}: {self.bytes / 1e3:,.1f} KB{how} once compiled; on {self.n_rows:,} rows at most "
+            f"{self.largest_difference:.1e} from the estimator, agreement {self.agreement:.4%}"
+        )
+
+
+def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | None = None) -> CReport:
+    """Write encoding and student as one C99 file: no allocation, no library but libm.
+
+    The file says how it is compiled and called. It takes the columns in the order of fit as numbers, missing ones as
+    NAN, categories as codes, which its function ``sklkd_code`` finds for strings, and gives probabilities in the order
+    of ``classes_``, or values in the units of y. In Python, :class:`CPredictor` compiles and calls it.
+
+    Parameters
+    ----------
+    est : DistilledClassifier or DistilledRegressor
+        Fitted, with the default student.
+    path : str or path
+        File to write.
+    X : array or frame of shape (n, n_features), default=None
+        Rows on which the stored weights are compared with the estimator's. None: rows made up from what the encoder
+        has learnt, with values inside and on the edges of every bin, missing and unseen cells.
+    quantize : {"int8"}, default=None
+        Store weights in 8 bits, with one scale per column or unit that they come from: a quarter of the size, and a
+        little less exact. None: 32 bits, within 1e-5 of the estimator's probabilities.
+
+    Returns
+    -------
+    CReport
+
+    Raises
+    ------
+    TypeError
+        For an estimator that is not one of sklkd's, or whose student is not the default one.
+    ValueError
+        For another ``quantize``, and for categories or classes that are neither strings, numbers nor booleans.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import ExtraTreesClassifier
+    >>> from sklkd import DistilledClassifier
+    >>> from sklkd.export import to_c
+    >>> X, y = load_iris(return_X_y=True)
+    >>> est = DistilledClassifier(ExtraTreesClassifier(random_state=0), "tiny", random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = to_c(est, Path(folder) / "iris.c", X=X, quantize="int8")
+    >>> report.bytes < 8_000, report.agreement > 0.95
+    (True, True)
+    """
+    if quantize not in (None, "int8"):
+        raise ValueError(f"quantize must be None or 'int8', got quantize={quantize!r}.")
+    if isinstance(est, Pipeline):
+        raise TypeError(
+            "est must be a distilled estimator to become C code, got a Pipeline: pass its last step, and run the steps "
+            "before it where the rows come from, or export the whole with to_onnx."
+        )
+    if not isinstance(est, BaseDistilled):
+        raise TypeError(f"est must be a distilled estimator, got {type(est).__name__}: distil it first.")
+    check_is_fitted(est, "student_")
+    folded = fold(est.encoder_, est.student_.module_)
+    if folded is None:
+        raise TypeError(
+            "est must have the default student to become C code, got a network or an encoder of your own: export it "
+            "with to_onnx."
+        )
+    weights = Weights(folded, eight_bits=quantize == "int8")
+    text = source(est, weights)
+    rows = training_like_rows(est, gaps=est._allow_nan) if X is None else X
+    stored = copy.copy(est)
+    stored._float64 = weights.stored()
+    expected, got = answers_of(est, rows), answers_of(stored, rows)
+    Path(path).write_text(text, encoding="ascii")
+    return CReport(
+        path=str(path),
+        bytes=weights.bytes,
+        quantize=quantize,
+        n_rows=len(expected),
+        largest_difference=largest_difference(est, expected, got),
+        agreement=agreement(est, expected, got),
+    )

@@ -1,0 +1,56 @@
+"""A default student that only answers, or is not yet fitted, as plain values and arrays.
+
+skorch's own state holds the bytes of a pickle, which would run when a file is loaded that is read without pickle
+otherwise, as by skops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from skorch.utils import get_map_location
+
+from sklkd.losses._objective import Objective
+from sklkd.students._tabular_net import TabularNet
+
+
+def has_plain_state(net: Any) -> bool:
+    """Whether a net is unfitted, or has a TabularNet, which its parameters make again, and nothing of a training."""
+    if not net.initialized_:
+        return True
+    light = getattr(net, "optimizer_", net) is None
+    return light and net.module is TabularNet and type(net.module_) is TabularNet
+
+
+def plain_state(net: Any, unset: Any) -> dict[str, Any]:
+    """The attributes that differ from those of ``unset``, a net without parameters, and the module's arrays."""
+    # functions that set what belongs to a training are among the virtual parameters
+    left_out = {"module_", "criterion_", "optimizer_", "callbacks_", "virtual_params_"}
+    state = {name: value for name, value in vars(net).items() if name not in left_out}
+    state = {name: value for name, value in state.items() if not _same(value, vars(unset).get(name, net))}
+    if net.initialized_:
+        state["weights"] = {name: one.cpu().numpy() for name, one in net.module_.state_dict().items()}
+    return state
+
+
+def restore(net: Any, state: dict[str, Any], unset: Any) -> None:
+    """Give a bare net what :func:`plain_state` has told of another."""
+    state = vars(unset) | state
+    weights = state.pop("weights", None)
+    vars(net).update(state)
+    if weights is None:
+        return
+    location = get_map_location(net.device)
+    net.device = net._check_device(net.device, location)
+    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and overwritten
+        module = net.module(**net.get_params_for("module"))
+    arrays = {name: torch.as_tensor(value) for name, value in weights.items()}
+    for name in arrays.keys() - module.state_dict().keys():  # the target's mean and scale, which keep_units leaves
+        module.register_buffer(name, arrays[name])
+    module.load_state_dict(arrays)
+    vars(net).update(module_=module.to(location).eval(), criterion_=Objective([], 1.0), optimizer_=None, callbacks_=[])
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and isinstance(a, (str, int, float)) and a == b)
