@@ -1,13 +1,14 @@
 """Networks that teach each other or themselves, against the same network trained alone for as many gradient steps.
 
-python benchmarks/modes.py quality [SET ...] [--rows 1500] [--seeds 5] [--student tiny] [--out FILE] [--data DIR]
+python benchmarks/modes.py quality [SET ...] [--methods NAME ...] [--rows 1500] [--seeds 5] [--student tiny]
+    [--out FILE] [--data DIR]
 python benchmarks/modes.py cost [--rows 2000] [--student tiny] [--peers 2 4] [--repeats 5]
 
-``quality``: for each set and seed the test loss (log loss or RMSE), calibration error and fit seconds of the network
-alone, of each method, and of the network distilled offline from a forest; then for each method the ratio of losses to
-the network alone. "digits" comes with scikit-learn, "mnist" and the tables are read from DIR. Every method deploys a
-network of the same size, trained on the same rows for the same number of steps. ``cost``: seconds of training k peers
-over those of k separate trainings. Seconds are the processor's, of this process; set OMP_NUM_THREADS=1.
+``quality``: for each set and seed the test loss (log loss or RMSE), accuracy, calibration error and fit seconds of the
+network alone, of each method, and of the network distilled offline from a forest; then for each method the ratio of
+losses to the network alone. "digits" comes with scikit-learn, "mnist" and the tables are read from DIR. Every method
+deploys a network of the same size, trained on the same rows for the same number of steps. ``cost``: seconds of training
+k peers over those of k separate trainings. Seconds are the processor's, of this process; set OMP_NUM_THREADS=1.
 """
 
 import argparse
@@ -39,6 +40,11 @@ def online(method, student, task, seed, other=None):
     return estimator(peers, method=method, deploy="student", random_state=seed)
 
 
+def alike(method):
+    """The student as its own teacher."""
+    return lambda student, task, seed: getattr(sklkd, f"SelfDistilled{task}")(student, method=method, random_state=seed)
+
+
 # from a student, "Classifier" or "Regressor", and a seed to an unfitted estimator
 METHODS = {
     "MutualLearning": lambda *args: online(methods.MutualLearning(), *args),
@@ -46,7 +52,15 @@ METHODS = {
     "GatedEnsemble": lambda *args: online(methods.GatedEnsemble(), *args),
     "CollaborativeEnsemble": lambda *args: online(methods.CollaborativeEnsemble(), *args),
     "Codistillation": lambda *args: online(methods.Codistillation(), *args),
+    "EpochToEpoch": alike(methods.EpochToEpoch()),
+    "DeepToShallow": alike(methods.DeepToShallow()),
+    "BornAgain": alike(methods.BornAgain()),
+    "BornAgain, ensemble": alike(methods.BornAgain(ensemble=True)),
+    "VirtualTeacher": alike(methods.VirtualTeacher()),
+    "SameClassPairs": alike(methods.SameClassPairs()),
+    "LastBatch": alike(methods.LastBatch()),
 }
+OF_CLASSES = ("VirtualTeacher", "SameClassPairs")
 
 
 def alone(student, task, X, y, seed):
@@ -94,16 +108,19 @@ def calibration_error(y, proba, classes, bins=15):
 
 def scores(model, X, y, task):
     if task == "Regressor":
-        return {"loss": float(np.sqrt(np.mean((model.predict(X) - y) ** 2))), "ece": None}
+        return {"loss": float(np.sqrt(np.mean((model.predict(X) - y) ** 2))), "ece": None, "accuracy": None}
     proba = np.clip(model.predict_proba(X), 1e-7, 1)
     loss = log_loss(y, proba / proba.sum(1, keepdims=True), labels=model.classes_)
-    return {"loss": loss, "ece": calibration_error(y, proba, model.classes_)}
+    accuracy = float(np.mean(model.classes_[proba.argmax(1)] == y))
+    return {"loss": loss, "ece": calibration_error(y, proba, model.classes_), "accuracy": accuracy}
 
 
-def measure(folder, name, rows, seed, student):
+def measure(folder, name, rows, seed, student, names):
     X, X_test, y, y_test, task = load(folder, name, rows, seed)
     fits = {"alone": lambda: alone(student, task, X, y, seed), "offline": lambda: offline(student, task, X, y, seed)}
-    fits |= {key: lambda make=make: make(student, task, seed).fit(X, y) for key, make in METHODS.items()}
+    for key in names:
+        if task == "Classifier" or key not in OF_CLASSES:
+            fits[key] = lambda make=METHODS[key]: make(student, task, seed).fit(X, y)
     found = []
     for key, fit in fits.items():
         start = time.process_time()
@@ -121,14 +138,23 @@ def summary(found):
     frame = pd.DataFrame(found).set_index(["set", "seed", "method"]).unstack("method")
     ratios = frame["loss"].div(frame["loss"]["alone"], axis=0)
     time_ratios = frame["seconds"].div(frame["seconds"]["alone"], axis=0)
-    lines = ["| method | loss over alone: mean | sd over seeds | sets better | calibration error | time over alone |"]
-    lines += ["| --- | --: | --: | --: | --: | --: |"]
+    columns = (
+        "loss over alone: mean",
+        "sd over seeds",
+        "sets better",
+        "accuracy",
+        "calibration error",
+        "time over alone",
+    )
+    lines = [f"| method | {' | '.join(columns)} |"]
+    lines += ["| --- | --: | --: | --: | --: | --: | --: |"]
     for key in ratios.columns:
         by_set = ratios[key].groupby("set").mean()
         spread = ratios[key].groupby("set").std().mean()
         better = f"{(by_set < 1).sum()} of {len(by_set)}"
-        ece, slower = frame["ece"][key].astype(float).mean(), time_ratios[key].median()
-        lines.append(f"| {key} | {by_set.mean():.3f} | {spread:.3f} | {better} | {ece:.3f} | {slower:.2f} |")
+        right, ece = (f"{frame[column][key].astype(float).mean():.3f}" for column in ("accuracy", "ece"))
+        slower = time_ratios[key].median()
+        lines.append(f"| {key} | {by_set.mean():.3f} | {spread:.3f} | {better} | {right} | {ece} | {slower:.2f} |")
     lines += ["", "| set | " + " | ".join(ratios.columns) + " |", "| --- |" + " --: |" * len(ratios.columns)]
     for name, row in ratios.groupby("set").mean().iterrows():
         lines.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
@@ -159,6 +185,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=["quality", "cost"])
     parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--student", default="tiny")
@@ -173,7 +200,7 @@ def main():
     found = []
     for seed in range(args.seeds):
         for name in args.sets:
-            found += measure(args.data, name, args.rows, seed, args.student)
+            found += measure(args.data, name, args.rows, seed, args.student, args.methods)
             if args.out:
                 args.out.write_text(json.dumps(found))
     print(summary(found))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         DistilledRegressor,
         OnlineDistilledClassifier,
         OnlineDistilledRegressor,
+        SelfDistilledClassifier,
+        SelfDistilledRegressor,
     )
     from sklkd.export import ExportReport, OnnxPredictor, to_onnx
     from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
@@ -35,6 +37,8 @@ __all__ = [
     "OnlineDistilledClassifier",
     "OnlineDistilledRegressor",
     "OnnxPredictor",
+    "SelfDistilledClassifier",
+    "SelfDistilledRegressor",
     "distillation_report",
     "to_onnx",
 ]
@@ -50,6 +54,8 @@ _HOMES = {
     "OnlineDistilledClassifier": "sklkd.estimators",
     "OnlineDistilledRegressor": "sklkd.estimators",
     "OnnxPredictor": "sklkd.export",
+    "SelfDistilledClassifier": "sklkd.estimators",
+    "SelfDistilledRegressor": "sklkd.estimators",
     "distillation_report": "sklkd.report",
     "to_onnx": "sklkd.export",
 }

@@ -20,7 +20,17 @@ from sklkd.students import InputEncoder
 from sklkd.students._folded import Folded, fold
 from sklkd.students._forward import forward
 
-_FITTED = {"_adapter", "_allow_nan", "_answers", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
+_FITTED = {
+    "_adapter",
+    "_allow_nan",
+    "_answers",
+    "_center",
+    "_float64",
+    "_generations",
+    "_kept_tags",
+    "_scale",
+    "_y_ndim",
+}
 
 
 class BaseDistilled(NamedObjects, BaseEstimator):

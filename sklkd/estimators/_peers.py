@@ -24,7 +24,7 @@ from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
 from sklkd.students._cohort import Cohort, Ensemble, join_inputs
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
-from sklkd.students._train import initialize, shallow_copy, train
+from sklkd.students._train import initialize, replace_module, train, with_module
 
 ANSWERS = ("best", "smallest", "ensemble")
 """What ``deploy`` may be beside a peer's name."""
@@ -166,20 +166,10 @@ def loop_for(peers: Sequence[Peer], cohort: Cohort) -> NeuralNet:
     return net
 
 
-def replace_module(net: NeuralNet, module: Any) -> None:
-    """Let a net have another module, and none of the parameters of the one before."""
-    # past skorch's own bookkeeping, which would forget that there is a module
-    for name in [name for name in vars(net) if name.startswith("module__")]:
-        del vars(net)[name]
-    vars(net)["module"] = module
-
-
 def ensemble_of(trainer: NeuralNet, method: OnlineMethod, classification: bool) -> NeuralNet:
     """A trained net that answers for all peers together."""
-    net = shallow_copy(trainer)
-    replace_module(net, Ensemble)
-    vars(net)["module_"] = Ensemble(trainer.module_, partial(method.combine, classification=classification)).eval()
-    return net
+    combine = partial(method.combine, classification=classification)
+    return with_module(trainer, Ensemble(trainer.module_, combine))
 
 
 def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, float]:

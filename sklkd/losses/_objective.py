@@ -44,6 +44,10 @@ class Objective(nn.Module):
         """Called before each epoch with the net and its training rows, whose targets may be rewritten in place."""
         self.epoch = len(net.history) - 1
 
+    def batches(self, batches: Any) -> Any:
+        """What the batches of a training become."""
+        return batches
+
     def diverged(self) -> str:
         """Whose training it was that has left the finite numbers."""
         return "the student"

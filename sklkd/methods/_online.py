@@ -15,7 +15,7 @@ from sklkd.losses._base import check_number
 from sklkd.losses._objective import Objective, hard_loss
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._base import Method
-from sklkd.students._cohort import Cohort
+from sklkd.students._cohort import Cohort, mean_answer
 
 
 class OnlineMethod(Method):
@@ -70,10 +70,7 @@ class OnlineMethod(Method):
 
     def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
         """The answer of all peers together: logits of their mean probability, or their mean value."""
-        stacked = torch.stack(tuple(outputs))
-        if not classification:
-            return stacked.mean(0)
-        return torch.logsumexp(stacked.log_softmax(2), 0)
+        return mean_answer(outputs, classification)
 
 
 class CohortObjective(Objective):

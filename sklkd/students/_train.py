@@ -165,6 +165,22 @@ def shallow_copy(net: NeuralNet) -> NeuralNet:
     return made
 
 
+def replace_module(net: NeuralNet, module: Any) -> None:
+    """Let a net have another module, and none of the parameters of the one before."""
+    # past skorch's own bookkeeping, which would forget that there is a module
+    for name in [name for name in vars(net) if name.startswith("module__")]:
+        del vars(net)[name]
+    vars(net)["module"] = module
+
+
+def with_module(net: NeuralNet, module: nn.Module) -> NeuralNet:
+    """A copy of a trained net that answers with another trained module."""
+    other = shallow_copy(net)
+    replace_module(other, type(module))
+    vars(other)["module_"] = module.eval()
+    return other
+
+
 def without_training(net: NeuralNet) -> NeuralNet:
     """A copy of a trained net that only answers: no optimizer state, learnt parts of losses, or callbacks."""
     light = shallow_copy(net)
