@@ -15,7 +15,8 @@ from sklkd.losses._feature import check_integer
 from sklkd.losses._objective import Objective
 from sklkd.methods._self import Learnt, SelfMethod, Training, check_share
 from sklkd.students._cohort import Cohort, Ensemble, mean_answer
-from sklkd.students._train import forward, with_module
+from sklkd.students._forward import forward
+from sklkd.students._train import with_module
 from sklkd.teachers import Outputs
 
 

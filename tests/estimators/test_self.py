@@ -37,7 +37,7 @@ every_method = pytest.mark.parametrize("method", METHODS, ids=str)
 
 
 def student(**params):
-    return quick(**{"max_epochs": 4, "lr": 0.02, "module__hidden": (8, 9, 7)} | params)
+    return quick(**{"max_epochs": 4, "lr": 0.02, "batch_size": 32, "module__hidden": (8, 9, 7)} | params)
 
 
 def fitted(method=None, student=student, n=90, **params):

@@ -63,9 +63,9 @@ def test_without_labels_a_generation_learns_the_last_one_alone(monkeypatch):
     X, y = classes(120)
     told = Outputs(proba=np.tile([0.2, 0.3, 0.5], (120, 1)))
     monkeypatch.setattr(module, "answers_of", lambda net, training: told)
-    est = SelfDistilledClassifier(quick(100), method=BornAgain(hard_weight=0), random_state=0).fit(X, y)
+    est = SelfDistilledClassifier(quick(100, lr=0.02), method=BornAgain(hard_weight=0), random_state=0).fit(X, y)
     np.testing.assert_allclose(est.predict_proba(X), told.proba, atol=0.02)
-    half = SelfDistilledClassifier(quick(100), method=BornAgain(hard_weight=0.5), random_state=0).fit(X, y)
+    half = SelfDistilledClassifier(quick(100, lr=0.02), method=BornAgain(hard_weight=0.5), random_state=0).fit(X, y)
     # where the labels count as much, the mean probability of a class of its rows is about half way between
     mean = np.mean([half.predict_proba(X[y == label])[:, k].mean() for k, label in enumerate(half.classes_)])
     assert 0.5 < mean < 0.75

@@ -113,7 +113,7 @@ LOSSES = [
 )
 def test_losses_of_hidden_layers_between_exits(loss, estimator, problem):
     X, y = problem(60)
-    student = quick(module__hidden=(6, 7, 8))
+    student = quick(lr=0.02, batch_size=16, module__hidden=(6, 7, 8))
     fits = [
         estimator(student, method=DeepToShallow(loss=loss(weight=weight)), random_state=0).fit(X, y)
         for weight in (0.0, 1.0)
