@@ -20,12 +20,13 @@ from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._teach import Task, answers, teach
 from sklkd.knowledge import Rows, TeacherFitter
-from sklkd.students._resolve import resolve_student
+from sklkd.students._resolve import Student, resolve_student
 from sklkd.teachers import Outputs, Precomputed, Teacher
 
 UNKNOWN = 0.1  # where nothing can be found out: the usual share of the labels (Hinton et al. 2015 and its followers)
 FEWEST = 50  # distinct rows below which a quarter of them says nothing
 HELD_OUT = 0.25
+LABELS_HELD_OUT = 0.2  # of the rows, to stop by, where labels alone are learnt
 # What the labels' own term gets of the rival's share, above a threshold. On 9 sets where it matters the rival's answers
 # with half of it were better than labels alone with all of it on 5 (abalone 9 %, adult 8 % better, letter 9 % worse).
 # On small sets (vehicle, breast_w, titanic) a quarter was better than a half, by 1 % of the teacher's loss at the mean
@@ -165,6 +166,16 @@ def hold_out(merged: Merged, seed: int, share: float = HELD_OUT) -> tuple[NDArra
     pool = order[merged.unseen[order]]
     held = np.sort((pool if len(pool) >= 2 * n_held else order)[:n_held])
     return np.setdiff1d(np.arange(len(merged)), held), held
+
+
+def hold_out_to_stop(student: Student, merged: Merged, task: Task, seed: int) -> tuple[Merged, Merged | None]:
+    """Rows to learn the labels of, and others that say when to stop, where the student has no epochs of its own."""
+    if not student.budgeted or len(merged) < FEWEST:
+        return merged, None
+    rest, held = hold_out(merged, seed, LABELS_HELD_OUT)
+    if task.classification and len(np.unique(merged.y[rest])) < task.n_outputs:
+        return merged, None
+    return merged.take(rest), merged.take(held)
 
 
 def sketch(teacher: Any) -> Any:

@@ -16,6 +16,7 @@ from sklkd.estimators._merge import Merged
 from sklkd.estimators._peers import (
     ANSWERS,
     Peer,
+    budgeted,
     ensemble_of,
     make_peers,
     named_peers,
@@ -65,11 +66,12 @@ class BaseOnline(BaseUnaided):
             raise ValueError(f"deploy must be one of {[*ANSWERS, *names]}, got deploy={self.deploy!r}.")
         task = self._wanted()
         train_seed, *seeds = np.random.RandomState(seed).randint(2**31 - 1, size=len(pairs) + 1).tolist()
-        rest, held = merged, merged
-        if self.deploy == "best":
+        rest, held, stops = merged, merged, budgeted(pairs)
+        if self.deploy == "best" or stops:
             rest, held = set_aside(merged, task.classification, self.validation_fraction, train_seed)
         peers = make_peers(pairs, task, rest, seeds)
-        trainer = train_peers(peers, method, task, rest, train_seed, self.verbose)
+        judges = held if stops and held is not rest else None
+        trainer = train_peers(peers, method, task, rest, train_seed, self.verbose, judges)
         self.method_ = method
         self.peer_losses_ = peer_losses(peers, task, held) if self.deploy == "best" else {}
         nets: dict[str, Any] = {peer.name: (peer.encoder, peer.net) for peer in peers}

@@ -18,11 +18,11 @@ from skorch import NeuralNet, NeuralNetClassifier
 from sklkd._named import check_names
 from sklkd.estimators._hard_weight import FEWEST, hold_out, log_error, log_loss
 from sklkd.estimators._merge import Merged
-from sklkd.estimators._teach import Task, answers, fit_encoder, transfer_set
+from sklkd.estimators._teach import Task, answers, encoded_rows, fit_encoder, transfer_set
 from sklkd.losses._objective import Objective
 from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
-from sklkd.students._cohort import Cohort, Ensemble, join_inputs
+from sklkd.students._cohort import Cohort, Ensemble, JoinedEncoder, join_inputs
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
 from sklkd.students._train import initialize, replace_module, train, with_module
 
@@ -76,6 +76,13 @@ def named_peers(peers: Any, reserved: set[str]) -> list[tuple[str, Any]]:
     if len(peers) < 2:
         raise ValueError(f"peers must be at least 2, got {len(peers)}: a network alone has nobody to learn from.")
     return peers
+
+
+def budgeted(pairs: Sequence[tuple[str, Any]]) -> bool:
+    """Whether the epochs of the loop, those of the first peer, are up to us."""
+    name, first = pairs[0]
+    with naming(name):
+        return resolve_student(first).budgeted
 
 
 def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, merged: Merged, seeds: Sequence[int]) -> list[Peer]:
@@ -133,9 +140,18 @@ def naming(name: str) -> Iterator[None]:
 
 
 def train_peers(
-    peers: Sequence[Peer], method: OnlineMethod, task: Task, merged: Merged, seed: int, verbose: int
+    peers: Sequence[Peer],
+    method: OnlineMethod,
+    task: Task,
+    merged: Merged,
+    seed: int,
+    verbose: int,
+    held: Merged | None = None,
 ) -> NeuralNet:
-    """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort."""
+    """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort.
+
+    Where rows are held out, the epoch is kept that is best for all peers together.
+    """
     inputs, columns = join_inputs([peer.inputs for peer in peers])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -143,7 +159,8 @@ def train_peers(
     objective = CohortObjective(method, [peer.name for peer in peers], task.classification)
     trainer = initialize(loop_for(peers, cohort), objective, inputs[:2], [], seed, verbose, build_between)
     rows = transfer_set(inputs, merged.y, merged.weight, method.targets(len(inputs), len(peers), task.n_outputs))
-    train(trainer, rows, seed, n_outputs=task.n_outputs)
+    judges = None if held is None else encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), held)
+    train(trainer, rows, seed, n_outputs=task.n_outputs, held=judges)
     for peer in peers:
         peer.net.history_ = trainer.history_
         if isinstance(peer.net, NeuralNetClassifier):

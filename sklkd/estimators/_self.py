@@ -9,8 +9,9 @@ from typing import Any, Self
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd.estimators._hard_weight import hold_out_to_stop
 from sklkd.estimators._merge import Merged
-from sklkd.estimators._teach import prepare, transfer_set
+from sklkd.estimators._teach import encoded_rows, prepare, transfer_set
 from sklkd.estimators._unaided import BaseUnaided
 from sklkd.methods import EpochToEpoch, SelfMethod
 from sklkd.methods._self import Training
@@ -36,10 +37,12 @@ class BaseSelf(BaseUnaided):
     def _train(self, merged: Merged, seed: int) -> None:
         self.method_ = self._chosen_method(self._default_method(), SelfMethod)
         student, task = resolve_student(self.student), self._wanted()
+        merged, held = hold_out_to_stop(student, merged, task, seed)
         self.encoder_, inputs = prepare(student, task, merged)
         rows = transfer_set(inputs, merged.y, merged.weight)
+        judges = None if held is None else encoded_rows(self.encoder_, held)
         learnt = self.method_.train(
-            Training(student.net, rows, task.classification, task.n_outputs, seed, self.verbose)
+            Training(student.net, rows, task.classification, task.n_outputs, seed, self.verbose, judges)
         )
         self.student_ = learnt.net
         self.exits_ = {exit.name: exit for exit in learnt.exits} | {OUTPUT: None}

@@ -79,6 +79,10 @@ class SelfDistilledClassifier(Classification, BaseSelf):
 
     Notes
     -----
+    Where the epochs are not given (``max_epochs="auto"`` of default students) and there are 50 rows or more, a fifth of
+    the distinct rows is held out and the epoch that does best on them is kept, as where ``DistilledClassifier`` learns
+    from labels alone.
+
     ``sample_weight`` weighs rows in all terms. Rows of weight 0 are dropped and identical rows merged, so that a weight
     of 2 and a repeated row are the same. Missing values are accepted where the network's encoding takes them, which the
     default one does; a category that was not seen at fit is no error.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -75,6 +76,10 @@ class Objective(nn.Module):
             if ramp > 0:
                 total = total + (1 - self.hard_weight) * loss.weight * ramp * self._value(k, loss, y_pred, y)
         return total
+
+    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> Tensor:
+        """What a training that stops by labelled rows held out goes by: the labels' loss of the module's outputs."""
+        return hard_loss(outputs[0], y, weight)
 
     def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
         student = loss.side([self.features[tap] for tap in self.taps[k]]) if loss.n_layers else y_pred

@@ -114,9 +114,16 @@ class CohortObjective(Objective):
         self.own.clear()
         self.method.begin_epoch(self, net, rows)
 
+    def labels(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+        """The labels' loss of each peer."""
+        return [hard_loss(output, y, weight) for output in outputs[: len(self.peers)]]
+
+    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> Tensor:
+        return torch.stack(self.labels(outputs, y, weight)).sum()
+
     def terms(self, outputs: Sequence[Tensor], y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The labels' losses of each peer, and the lessons."""
-        own = [hard_loss(output, y, self.weight) for output in outputs[: len(self.peers)]]
+        own = self.labels(outputs, y, self.weight)
         return own, self.method.lessons(outputs, y, self) if self.training else []
 
     def forward(self, outputs: Any, y: Tensor) -> Tensor:

@@ -33,6 +33,8 @@ class Training:
     n_outputs : int
         Classes, or targets.
     seed, verbose : int
+    held : TransferSet, default=None
+        Labelled rows that decide which epoch of a training is kept. None: the last.
     """
 
     net: NeuralNet
@@ -41,6 +43,7 @@ class Training:
     n_outputs: int
     seed: int
     verbose: int = 0
+    held: TransferSet | None = None
 
     def run(
         self,
@@ -54,7 +57,8 @@ class Training:
         seed, rows = self.seed if seed is None else seed, self.rows
         features = [None] * len(objective.losses)
         net = initialize(clone(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
-        return train(net, TransferSet(rows.inputs, rows.y, rows.weight, targets), seed, n_outputs=self.n_outputs)
+        rows = TransferSet(rows.inputs, rows.y, rows.weight, targets)
+        return train(net, rows, seed, n_outputs=self.n_outputs, held=self.held, labels_alone=True)
 
 
 @dataclass(frozen=True)

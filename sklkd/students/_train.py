@@ -94,10 +94,12 @@ def train(
     n_outputs: int,
     continued: bool = False,
     held: TransferSet | None = None,
+    labels_alone: bool = False,
 ) -> NeuralNet:
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
 
-    Where labelled rows are held out, the epoch that does best on them is kept.
+    Where labelled rows are held out, the epoch that does best on them is kept. ``labels_alone`` gives the default
+    student as many epochs as it has for labels alone, also where more is learnt.
     """
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
@@ -106,7 +108,7 @@ def train(
         net.classes_inferred_ = np.arange(n_outputs)
     n_epochs, options = net.max_epochs, {}
     if isinstance(net, TabularStudent):
-        labels_alone = objective.hard_weight == 1
+        labels_alone = labels_alone or objective.hard_weight == 1
         n_epochs = net.epochs(int(rows.labelled().sum()), len(rows), labels_alone, continued=continued)
         net.n_epochs_ = options["epochs"] = n_epochs
     objective.n_epochs = len(net.history) + n_epochs
