@@ -146,21 +146,23 @@ def train_peers(
     merged: Merged,
     seed: int,
     verbose: int,
-    held: Merged | None = None,
+    held: Merged | None,
+    stops: bool,
 ) -> NeuralNet:
     """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort.
 
-    Where rows are held out, the epoch is kept that is best for all peers together.
+    With ``stops``, the epoch is kept that is best on the rows held out for all peers together.
     """
     inputs, columns = join_inputs([peer.inputs for peer in peers])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         cohort = method.join(Cohort([peer.net.module_ for peer in peers], columns), inputs[:2].to(peers[0].net.device))
     objective = CohortObjective(method, [peer.name for peer in peers], task.classification)
+    if held is not None:
+        objective.held = encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), held)
     trainer = initialize(loop_for(peers, cohort), objective, inputs[:2], [], seed, verbose, build_between)
     rows = transfer_set(inputs, merged.y, merged.weight, method.targets(len(inputs), len(peers), task.n_outputs))
-    judges = None if held is None else encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), held)
-    train(trainer, rows, seed, n_outputs=task.n_outputs, held=judges)
+    train(trainer, rows, seed, n_outputs=task.n_outputs, held=objective.held if stops else None)
     for peer in peers:
         peer.net.history_ = trainer.history_
         if isinstance(peer.net, NeuralNetClassifier):
@@ -201,13 +203,13 @@ def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, fl
     return losses
 
 
-def set_aside(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged]:
-    """Rows to train on, and rows that have been set aside; of fewer than 50 none are, and both are all rows.
+def set_aside(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged | None]:
+    """Rows to train on, and rows that have been set aside; of fewer than 50 none are.
 
     Rows of a class that would have none left stay.
     """
     if len(merged) < FEWEST:
-        return merged, merged
+        return merged, None
     rest, held = hold_out(merged, seed, share)
     if classification:
         held = held[np.isin(merged.y[held], merged.y[rest])]

@@ -16,6 +16,7 @@ from sklkd.losses._objective import Objective, hard_loss
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._base import Method
 from sklkd.students._cohort import Cohort, mean_answer
+from sklkd.transfer import TransferSet
 
 
 class OnlineMethod(Method):
@@ -34,6 +35,11 @@ class OnlineMethod(Method):
         super().check(task)
         check_number("temperature", self.temperature, 0, strict=True)
         check_number("weight", self.weight, 0)
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether it needs rows on which no peer is trained, as ``objective.held``."""
+        return False
 
     def join(self, cohort: Cohort, sample: Tensor) -> Cohort:
         """What is trained, from the initialised peers and a few rows of the input."""
@@ -92,6 +98,9 @@ class CohortObjective(Objective):
         self.shares = [[float(j != k) / (len(names) - 1) for j in range(len(names))] for k in range(len(names))]
         # the labels' losses of each peer in this epoch's batches
         self.own: list[Tensor] = []
+        # rows that are set aside, where there are any, and how much each peer counts by them
+        self.held: TransferSet | None = None
+        self.mixture: list[float] = []
         # whether the epoch is one in which a method that begins late teaches
         self.taught = False
 
@@ -143,7 +152,7 @@ class CohortObjective(Objective):
         return "the cohort"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "own": [], "groups": []}
+        return {**super().__getstate__(), "own": [], "groups": [], "held": None}
 
 
 def softened(output: Tensor, temperature: float, classification: bool) -> Any:
