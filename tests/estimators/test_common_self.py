@@ -20,7 +20,7 @@ ESTIMATORS = [SelfDistilledClassifier, SelfDistilledRegressor]
 
 def student():
     # enough epochs for the checks that want something learnt, and a layer to leave early
-    return quick(60, module__hidden=(12, 12))
+    return quick(60, lr=0.02, batch_size=64, module__hidden=(12, 12))
 
 
 FORMS = [
