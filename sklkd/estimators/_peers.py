@@ -151,7 +151,7 @@ def train_peers(
 ) -> NeuralNet:
     """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort.
 
-    With ``stops``, the epoch is kept that is best on the rows held out for all peers together.
+    With ``stops``, each peer keeps the epoch that is best on the rows held out.
     """
     inputs, columns = join_inputs([peer.inputs for peer in peers])
     with torch.random.fork_rng(devices=[]):

@@ -77,9 +77,13 @@ class Objective(nn.Module):
                 total = total + (1 - self.hard_weight) * loss.weight * ramp * self._value(k, loss, y_pred, y)
         return total
 
-    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> Tensor:
-        """What a training that stops by labelled rows held out goes by: the labels' loss of the module's outputs."""
-        return hard_loss(outputs[0], y, weight)
+    def parts(self, module: nn.Module) -> list[list[nn.Module]]:
+        """What may each stop training by itself: the module, and what is learnt beside it."""
+        return [[module, self]]
+
+    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+        """What the parts stop by: the labels' losses of the module's outputs, for rows that were held out."""
+        return [hard_loss(outputs[0], y, weight)]
 
     def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
         student = loss.side([self.features[tap] for tap in self.taps[k]]) if loss.n_layers else y_pred

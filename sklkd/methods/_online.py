@@ -127,8 +127,13 @@ class CohortObjective(Objective):
         """The labels' loss of each peer."""
         return [hard_loss(output, y, weight) for output in outputs[: len(self.peers)]]
 
-    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> Tensor:
-        return torch.stack(self.labels(outputs, y, weight)).sum()
+    def parts(self, module: Any) -> list[list[nn.Module]]:
+        owned = [id(parameter) for peer in module.peers for parameter in peer.parameters()]
+        # branches of one trunk are what they are together
+        return super().parts(module) if len(set(owned)) < len(owned) else [[peer] for peer in module.peers]
+
+    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+        return self.labels(outputs, y, weight)
 
     def terms(self, outputs: Sequence[Tensor], y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The labels' losses of each peer, and the lessons."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from skorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklkd.students._forward import forward_all
 from sklkd.transfer import TransferSet
@@ -17,6 +18,9 @@ PATIENCE, FEWEST = 0.2, 5
 
 class KeepBest(Callback):
     """End a training that gets no better on held-out rows, and go back to the epoch that was best.
+
+    Networks that train side by side each end and go back by themselves, as they would alone; the loop ends with the
+    last of them.
 
     Parameters
     ----------
@@ -31,31 +35,42 @@ class KeepBest(Callback):
         self.patience = max(FEWEST, math.ceil(PATIENCE * n_epochs))
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.least_, self.since_ = math.inf, 0
-        self.states_: list[dict[str, Tensor]] = []
+        self.parts_ = [_Part(modules) for modules in net.criterion_.parts(net.module_)]
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
-        loss = self._loss(net)
-        net.history.record("held_out_loss", loss)
-        self.since_ += 1
-        if loss < self.least_:
-            self.least_, self.since_ = loss, 0
-            self.states_ = [
-                {name: value.clone() for name, value in part.state_dict().items()} for part in self._parts(net)
-            ]
-        elif self.since_ >= self.patience:
+        net.module_.eval()
+        outputs = forward_all(net.module_, self.rows.inputs, net.device)
+        losses = [loss.item() for loss in net.criterion_.judge(outputs, self.rows.y, self.rows.weight)]
+        net.history.record("held_out_loss", sum(losses))
+        if len(self.parts_) == 1:
+            losses = [sum(losses)]
+        for part, loss in zip(self.parts_, losses, strict=True):
+            if part.since < self.patience:
+                part.see(loss)
+        if all(part.since >= self.patience for part in self.parts_):
             raise KeyboardInterrupt  # which is how skorch's own early stopping ends a training
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        if self.states_:
-            for part, state in zip(self._parts(net), self.states_, strict=True):
-                part.load_state_dict(state)
+        for part in self.parts_:
+            part.go_back()
 
-    def _parts(self, net: Any) -> tuple[Any, Any]:
-        """What is trained: the module, and what the criterion has learnt beside it, such as exits."""
-        return net.module_, net.criterion_
 
-    def _loss(self, net: Any) -> float:
-        net.module_.eval()
-        outputs = forward_all(net.module_, self.rows.inputs, net.device)
-        return net.criterion_.judge(outputs, self.rows.y, self.rows.weight).item()
+class _Part:
+    """Modules that are judged together, and what they were at their best."""
+
+    def __init__(self, modules: Sequence[nn.Module]):
+        self.modules = modules
+        self.least, self.since = math.inf, 0
+        self.states: list[dict[str, Tensor]] = []
+
+    def see(self, loss: float) -> None:
+        self.since += 1
+        if loss < self.least:
+            self.least, self.since = loss, 0
+            self.states = [
+                {name: value.clone() for name, value in module.state_dict().items()} for module in self.modules
+            ]
+
+    def go_back(self) -> None:
+        for module, state in zip(self.modules, self.states, strict=False):
+            module.load_state_dict(state)

@@ -111,13 +111,27 @@ def test_every_generation_stops():
     assert [one.n_iter_ for one in slow.generations_] == [125, 125]
 
 
-@pytest.mark.parametrize("method", [MutualLearning(), GatedEnsemble()])
-def test_networks_that_teach_each_other_stop_where_all_together_are_best(method):
+def test_branches_stop_where_all_together_are_best():
     X, y = noisy()
-    est = OnlineDistilledClassifier([("a", "tiny"), ("b", "tiny")], method=method, random_state=0).fit(X, y)
+    peers = [("a", "tiny"), ("b", "tiny")]
+    est = OnlineDistilledClassifier(peers, method=GatedEnsemble(), random_state=0).fit(X, y)
     held_out = [epoch["held_out_loss"] for epoch in est.history_]
     assert min(held_out) < held_out[-1] and len(held_out) < 200
     assert sum(est.peer_losses_.values()) == pytest.approx(min(held_out), rel=1e-4)
+
+
+def test_a_peer_stops_as_it_would_in_any_other_company():
+    X, y = noisy()
+    others = [("b", "tiny"), ("b", TabularStudent("tiny", lr=0.1)), ("b", TabularStudent("tiny", lr=1e-5))]
+    fits = [
+        OnlineDistilledClassifier([("a", "tiny"), other], method=MutualLearning(weight=0), deploy="a", random_state=0)
+        for other in others
+    ]
+    told = [est.fit(X, y).predict_proba(X) for est in fits]
+    # a peer that goes on for longer does not move those that have ended
+    assert fits[2].n_iter_ > fits[0].n_iter_
+    for proba in told[1:]:
+        np.testing.assert_allclose(proba, told[0], atol=1e-6)
 
 
 def test_peers_stop_whoever_is_deployed_but_not_where_epochs_are_given():
