@@ -13,7 +13,7 @@ from sklkd.estimators._hard_weight import hold_out_to_stop
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._teach import encoded_rows, prepare, transfer_set
 from sklkd.estimators._unaided import BaseUnaided
-from sklkd.methods import EpochToEpoch, SelfMethod
+from sklkd.methods import EpochToEpoch, LastBatch, SelfMethod
 from sklkd.methods._self import Training
 from sklkd.students._exits import cut
 from sklkd.students._resolve import resolve_student
@@ -26,8 +26,6 @@ OUTPUT = "output"
 class BaseSelf(BaseUnaided):
     """What the self-distilled classifier and regressor share; they differ in labels, outputs and predictions."""
 
-    _default_method: type[SelfMethod]
-
     def __init__(self, student: Any = None, *, method: Any = None, random_state: Any = None, verbose: int = 0):
         self.student = student
         self.method = method
@@ -35,7 +33,7 @@ class BaseSelf(BaseUnaided):
         self.verbose = verbose
 
     def _train(self, merged: Merged, seed: int) -> None:
-        self.method_ = self._chosen_method(self._default_method(), SelfMethod)
+        self.method_ = self._chosen_method(LastBatch(), SelfMethod)
         student, task = resolve_student(self.student), self._wanted()
         merged, held = hold_out_to_stop(student, merged, task, seed)
         self.encoder_, inputs = prepare(student, task, merged)
