@@ -31,7 +31,7 @@ class SelfDistilledRegressor(Regression, BaseSelf):
         - ``LastBatch``: its answers one step earlier.
 
         None is ``LastBatch()``, the only one that was better than labels alone on every set it was measured on (see the
-        user guide); it takes 1.3 times as long. Methods of classes, ``VirtualTeacher`` and ``SameClassPairs``, are an
+        user guide); it takes a quarter more time. Methods of classes, ``VirtualTeacher`` and ``SameClassPairs``, are an
         error. ``method__alpha`` and the like work in a grid where the method is an instance.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
