@@ -34,8 +34,8 @@ class SelfDistilledClassifier(Classification, BaseSelf):
         - ``LastBatch``: its answers one step earlier.
 
         None is ``LastBatch()``, the only one that was better than labels alone on every set it was measured on (see the
-        user guide); it takes a quarter more time. ``method__temperature`` and the like work in a grid where the method is
-        an instance.
+        user guide); it takes a quarter more time. ``method__temperature`` and the like work in a grid where the method
+        is an instance.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0
