@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         DistilledRegressor,
         OnlineDistilledClassifier,
         OnlineDistilledRegressor,
+        SelfDistilledClassifier,
+        SelfDistilledRegressor,
     )
     from sklkd.export import CPredictor, CReport, ExportReport, OnnxPredictor, to_c, to_onnx
     from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
@@ -37,6 +39,8 @@ __all__ = [
     "OnlineDistilledClassifier",
     "OnlineDistilledRegressor",
     "OnnxPredictor",
+    "SelfDistilledClassifier",
+    "SelfDistilledRegressor",
     "distillation_report",
     "to_c",
     "to_onnx",
@@ -55,6 +59,8 @@ _HOMES = {
     "OnlineDistilledClassifier": "sklkd.estimators",
     "OnlineDistilledRegressor": "sklkd.estimators",
     "OnnxPredictor": "sklkd.export",
+    "SelfDistilledClassifier": "sklkd.estimators",
+    "SelfDistilledRegressor": "sklkd.estimators",
     "distillation_report": "sklkd.report",
     "to_c": "sklkd.export",
     "to_onnx": "sklkd.export",

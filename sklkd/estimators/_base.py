@@ -21,7 +21,17 @@ from sklkd.students import InputEncoder
 from sklkd.students._folded import Folded, fold
 from sklkd.students._forward import forward
 
-_FITTED = {"_adapter", "_allow_nan", "_answers", "_center", "_float64", "_kept_tags", "_scale", "_y_ndim"}
+_FITTED = {
+    "_adapter",
+    "_allow_nan",
+    "_answers",
+    "_center",
+    "_float64",
+    "_generations",
+    "_kept_tags",
+    "_scale",
+    "_y_ndim",
+}
 
 STATE_FORMAT = 1
 """Counts up when saved estimators change so that older versions would misread them."""

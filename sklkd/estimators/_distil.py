@@ -17,7 +17,7 @@ from sklkd._named import check_names
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.augment import MUNGE
 from sklkd.estimators._base import tags_of
-from sklkd.estimators._hard_weight import FEWEST, Trust, choose_trust, hold_out
+from sklkd.estimators._hard_weight import Trust, choose_trust, hold_out_to_stop
 from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
@@ -27,7 +27,6 @@ from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
 from sklkd.losses import Loss
 from sklkd.losses._checked import check_losses
-from sklkd.students import TabularStudent
 from sklkd.students._resolve import resolve_student
 from sklkd.students._train import learnt_losses
 from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
@@ -40,7 +39,6 @@ SYNTHETIC_ROWS, COPIES = 40_000, 10
 IN_SAMPLE = 0.02
 # The labels' share where nothing else trains the output layer; what a hint is worth is its weight
 BESIDE_HIDDEN = 0.5
-LABELS_HELD_OUT = 0.2  # of the rows, to stop by, where labels alone are learnt
 
 
 class Distillation:
@@ -98,7 +96,7 @@ class Distillation:
         held = None
         if est.hard_weight_ == 1:
             losses, layers = [], TeacherLayers([], self.teacher)
-            merged, held = self._hold_out(student, merged, sample_seed)
+            merged, held = hold_out_to_stop(student, merged, est._wanted(), sample_seed)
         if merged.outputs is not None:
             merged = replace(merged, outputs=self.trust.tell(merged.outputs, merged.X))
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
@@ -186,16 +184,6 @@ class Distillation:
     def _in_units(self, values: NDArray) -> NDArray:
         """Values of a regression teacher, (..., n_targets), in units of the target's standard deviation."""
         return values if self.classes is not None else (values - self.est._center) / self.est._scale
-
-    def _hold_out(self, student: Any, merged: Merged, seed: int) -> tuple[Merged, Merged | None]:
-        """Rows to learn the labels of, and others that say when to stop, where the student has no epochs of its own."""
-        budgeted = isinstance(student.net, TabularStudent) and student.net.max_epochs == "auto"
-        if not budgeted or len(merged) < FEWEST:
-            return merged, None
-        rest, held = hold_out(merged, seed, LABELS_HELD_OUT)
-        if self.classes is not None and len(np.unique(merged.y[rest])) < len(self.classes):
-            return merged, None
-        return merged.take(rest), merged.take(held)
 
     def _standardised(self, outputs: Any) -> Outputs:
         """Outputs of a regression teacher in units of the target's standard deviation."""

@@ -18,12 +18,13 @@ from sklkd.estimators._merge import Merged
 from sklkd.estimators._sketch import can_clone, sketch, thawed
 from sklkd.estimators._teach import Task, answers, teach
 from sklkd.knowledge import Rows, TeacherFitter
-from sklkd.students._resolve import resolve_student
+from sklkd.students._resolve import Student, resolve_student
 from sklkd.teachers import Outputs, Teacher
 
 UNKNOWN = 0.1  # where nothing can be found out: the usual share of the labels (Hinton et al. 2015 and its followers)
 FEWEST = 50  # distinct rows below which a quarter of them says nothing
 HELD_OUT = 0.25
+LABELS_HELD_OUT = 0.2  # of the rows, to stop by, where labels alone are learnt
 # Rivals, each with another quarter held out; of many rows the first quarter says enough of the teacher
 RIVALS, RIVALS_OF_MANY, MANY = 4, 2, 2_000
 # What the labels' own term gets of the rivals' share, above a threshold, and the power of the part of the log loss that
@@ -209,6 +210,16 @@ def hold_outs(merged: Merged, seed: int, n_parts: int, share: float = HELD_OUT) 
         pool = order
     held = [np.sort(pool[start : start + n_held]) for start in range(0, n_parts * n_held, n_held)]
     return [(np.setdiff1d(np.arange(len(merged)), one), one) for one in held]
+
+
+def hold_out_to_stop(student: Student, merged: Merged, task: Task, seed: int) -> tuple[Merged, Merged | None]:
+    """Rows to learn the labels of, and others that say when to stop, where the student has no epochs of its own."""
+    if not student.budgeted or len(merged) < FEWEST:
+        return merged, None
+    rest, held = hold_out(merged, seed, LABELS_HELD_OUT)
+    if task.classification and len(np.unique(merged.y[rest])) < task.n_outputs:
+        return merged, None
+    return merged.take(rest), merged.take(held)
 
 
 def best_share(own: NDArray, told: NDArray, loss: Any, prior: tuple[float, float] | None = None) -> float:

@@ -16,6 +16,7 @@ from sklkd.estimators._merge import Merged
 from sklkd.estimators._peers import (
     ANSWERS,
     Peer,
+    budgeted,
     ensemble_of,
     make_peers,
     named_peers,
@@ -65,13 +66,14 @@ class BaseOnline(BaseUnaided):
             raise ValueError(f"deploy must be one of {[*ANSWERS, *names]}, got deploy={self.deploy!r}.")
         task = self._wanted()
         train_seed, *seeds = np.random.RandomState(seed).randint(2**31 - 1, size=len(pairs) + 1).tolist()
-        rest, held = merged, merged
-        if self.deploy == "best":
-            rest, held = set_aside(merged, task.classification, self.validation_fraction, train_seed)
-        peers = make_peers(pairs, task, rest, seeds)
-        trainer = train_peers(peers, method, task, rest, train_seed, self.verbose)
+        stops, held = budgeted(pairs), None
+        if self.deploy == "best" or stops or method.holds_out:
+            merged, held = set_aside(merged, task.classification, self.validation_fraction, train_seed)
+        peers = make_peers(pairs, task, merged, seeds)
+        trainer = train_peers(peers, method, task, merged, train_seed, self.verbose, held, stops)
         self.method_ = method
-        self.peer_losses_ = peer_losses(peers, task, held) if self.deploy == "best" else {}
+        judges = merged if held is None else held
+        self.peer_losses_ = peer_losses(peers, task, judges) if self.deploy == "best" else {}
         nets: dict[str, Any] = {peer.name: (peer.encoder, peer.net) for peer in peers}
         encoders = [peer.encoder for peer in peers]
         together = encoders[0] if all(one is encoders[0] for one in encoders) else JoinedEncoder(encoders)

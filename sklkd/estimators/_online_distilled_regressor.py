@@ -27,8 +27,9 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
         Who answers: a peer's name; "smallest", the one with the fewest parameters, the first among equals; "best", the
         one with the least squared error on rows that are set aside before the training; "ensemble", all of them.
     validation_fraction : float, default=0.1
-        Share of the distinct rows that are set aside for ``deploy="best"``, on which no peer is trained. Of fewer
-        than 50 rows none are, and "best" goes by the training rows.
+        Share of the distinct rows that are set aside, on which no peer is trained, for ``deploy="best"``, to keep the
+        best epoch where the epochs are not given (``max_epochs="auto"`` of default students), and for methods that
+        weigh peers by them. Of fewer than 50 rows none are: "best" goes by the training rows, and no epoch is chosen.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0

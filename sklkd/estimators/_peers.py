@@ -18,13 +18,13 @@ from skorch import NeuralNet, NeuralNetClassifier
 from sklkd._named import check_names
 from sklkd.estimators._hard_weight import FEWEST, hold_out, log_error, log_loss
 from sklkd.estimators._merge import Merged
-from sklkd.estimators._teach import Task, answers, fit_encoder, transfer_set
+from sklkd.estimators._teach import Task, answers, encoded_rows, fit_encoder, transfer_set
 from sklkd.losses._objective import Objective
 from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
-from sklkd.students._cohort import Cohort, Ensemble, join_inputs
+from sklkd.students._cohort import Cohort, Ensemble, JoinedEncoder, join_inputs
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
-from sklkd.students._train import initialize, shallow_copy, train
+from sklkd.students._train import initialize, replace_module, train, with_module
 
 ANSWERS = ("best", "smallest", "ensemble")
 """What ``deploy`` may be beside a peer's name."""
@@ -76,6 +76,13 @@ def named_peers(peers: Any, reserved: set[str]) -> list[tuple[str, Any]]:
     if len(peers) < 2:
         raise ValueError(f"peers must be at least 2, got {len(peers)}: a network alone has nobody to learn from.")
     return peers
+
+
+def budgeted(pairs: Sequence[tuple[str, Any]]) -> bool:
+    """Whether the epochs of the loop, those of the first peer, are up to us."""
+    name, first = pairs[0]
+    with naming(name):
+        return resolve_student(first).budgeted
 
 
 def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, merged: Merged, seeds: Sequence[int]) -> list[Peer]:
@@ -133,17 +140,29 @@ def naming(name: str) -> Iterator[None]:
 
 
 def train_peers(
-    peers: Sequence[Peer], method: OnlineMethod, task: Task, merged: Merged, seed: int, verbose: int
+    peers: Sequence[Peer],
+    method: OnlineMethod,
+    task: Task,
+    merged: Merged,
+    seed: int,
+    verbose: int,
+    held: Merged | None,
+    stops: bool,
 ) -> NeuralNet:
-    """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort."""
+    """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort.
+
+    With ``stops``, each peer keeps the epoch that is best on the rows held out.
+    """
     inputs, columns = join_inputs([peer.inputs for peer in peers])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         cohort = method.join(Cohort([peer.net.module_ for peer in peers], columns), inputs[:2].to(peers[0].net.device))
     objective = CohortObjective(method, [peer.name for peer in peers], task.classification)
+    if held is not None:
+        objective.held = encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), held)
     trainer = initialize(loop_for(peers, cohort), objective, inputs[:2], [], seed, verbose, build_between)
     rows = transfer_set(inputs, merged.y, merged.weight, method.targets(len(inputs), len(peers), task.n_outputs))
-    train(trainer, rows, seed, n_outputs=task.n_outputs)
+    train(trainer, rows, seed, n_outputs=task.n_outputs, held=objective.held if stops else None)
     for peer in peers:
         peer.net.history_ = trainer.history_
         if isinstance(peer.net, NeuralNetClassifier):
@@ -166,20 +185,10 @@ def loop_for(peers: Sequence[Peer], cohort: Cohort) -> NeuralNet:
     return net
 
 
-def replace_module(net: NeuralNet, module: Any) -> None:
-    """Let a net have another module, and none of the parameters of the one before."""
-    # past skorch's own bookkeeping, which would forget that there is a module
-    for name in [name for name in vars(net) if name.startswith("module__")]:
-        del vars(net)[name]
-    vars(net)["module"] = module
-
-
 def ensemble_of(trainer: NeuralNet, method: OnlineMethod, classification: bool) -> NeuralNet:
     """A trained net that answers for all peers together."""
-    net = shallow_copy(trainer)
-    replace_module(net, Ensemble)
-    vars(net)["module_"] = Ensemble(trainer.module_, partial(method.combine, classification=classification)).eval()
-    return net
+    combine = partial(method.combine, classification=classification)
+    return with_module(trainer, Ensemble(trainer.module_, combine))
 
 
 def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, float]:
@@ -194,13 +203,13 @@ def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, fl
     return losses
 
 
-def set_aside(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged]:
-    """Rows to train on, and rows that have been set aside; of fewer than 50 none are, and both are all rows.
+def set_aside(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged | None]:
+    """Rows to train on, and rows that have been set aside; of fewer than 50 none are.
 
     Rows of a class that would have none left stay.
     """
     if len(merged) < FEWEST:
-        return merged, merged
+        return merged, None
     rest, held = hold_out(merged, seed, share)
     if classification:
         held = held[np.isin(merged.y[held], merged.y[rest])]

@@ -88,7 +88,7 @@ def teach(
     encoder, inputs = prepare(student, task, merged, thresholds, labels_alone=hard_weight == 1)
     known = layers.of_parts([merged, *extra])
     net = initialize(student.net, Objective(layers.losses, hard_weight), inputs[:2], known[0], seed, verbose)
-    judges = None if held is None else transfer_set(as_input(encoder.transform(held.X)), held.y, held.weight, [])
+    judges = None if held is None else encoded_rows(encoder, held)
     return encoder, train_on(net, task, encoder, inputs, merged, extra, layers, known, seed=seed, held=judges)
 
 
@@ -170,6 +170,11 @@ def transfer_set(inputs: torch.Tensor, y: NDArray, weight: NDArray, targets: Seq
         None if equal else torch.from_numpy(weight.astype(np.float32)),
         targets,
     )
+
+
+def encoded_rows(encoder: Any, merged: Merged) -> TransferSet:
+    """Labelled rows as a fitted encoder gives them."""
+    return transfer_set(as_input(encoder.transform(merged.X)), merged.y, merged.weight)
 
 
 def linear_answers(outputs: Outputs) -> torch.Tensor:

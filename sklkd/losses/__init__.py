@@ -1,6 +1,7 @@
 """Distillation losses: each is a torch module with scikit-learn parameters, usable by itself on two tensors."""
 
 from sklkd.losses._ab import ABLoss
+from sklkd.losses._active_hint import ActiveHintLoss
 from sklkd.losses._attention import AttentionTransferLoss
 from sklkd.losses._base import Loss
 from sklkd.losses._cc import CCLoss
@@ -28,6 +29,7 @@ from sklkd.losses._vid import VIDLoss
 
 __all__ = [
     "ABLoss",
+    "ActiveHintLoss",
     "AttentionTransferLoss",
     "CCLoss",
     "CRDLoss",

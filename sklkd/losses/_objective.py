@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -44,6 +45,10 @@ class Objective(nn.Module):
         """Called before each epoch with the net and its training rows, whose targets may be rewritten in place."""
         self.epoch = len(net.history) - 1
 
+    def batches(self, batches: Any) -> Any:
+        """What the batches of a training become."""
+        return batches
+
     def diverged(self) -> str:
         """Whose training it was that has left the finite numbers."""
         return "the student"
@@ -71,6 +76,14 @@ class Objective(nn.Module):
             if ramp > 0:
                 total = total + (1 - self.hard_weight) * loss.weight * ramp * self._value(k, loss, y_pred, y)
         return total
+
+    def parts(self, module: nn.Module) -> list[list[nn.Module]]:
+        """What may each stop training by itself: the module, and what is learnt beside it."""
+        return [[module, self]]
+
+    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+        """What the parts stop by: the labels' losses of the module's outputs, for rows that were held out."""
+        return [hard_loss(outputs[0], y, weight)]
 
     def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
         student = loss.side([self.features[tap] for tap in self.taps[k]]) if loss.n_layers else y_pred

@@ -12,7 +12,7 @@ from torch import Tensor
 from sklkd.losses._base import check_number
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._online import CohortObjective, OnlineMethod, teach
-from sklkd.students._forward import FORWARD_ROWS
+from sklkd.students._forward import forward_all
 from sklkd.teachers._torch import evaluating
 
 
@@ -83,14 +83,11 @@ class Codistillation(OnlineMethod):
 
     def stale(self, objective: CohortObjective, net: Any, inputs: Tensor) -> Tensor:
         """For each row and peer the mean of the others' answers now, (n_rows, n_peers, n_outputs)."""
-        parts = []
-        with torch.no_grad(), evaluating(net.module_):
-            for part in inputs.split(FORWARD_ROWS):
-                answers = torch.stack(net.module_(part.to(net.device))).cpu()
-                if objective.classification:
-                    answers = (answers / self.temperature).softmax(2)
-                parts.append(((answers.sum(0) - answers) / (len(answers) - 1)).transpose(0, 1))
-        return torch.cat(parts)
+        with evaluating(net.module_):
+            answers = torch.stack(forward_all(net.module_, inputs, net.device))
+        if objective.classification:
+            answers = (answers / self.temperature).softmax(2)
+        return ((answers.sum(0) - answers) / (len(answers) - 1)).transpose(0, 1)
 
     def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
         if not objective.taught:

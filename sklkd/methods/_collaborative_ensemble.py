@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
 from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.students._forward import forward_all
+from sklkd.teachers._torch import evaluating
 
-COMBINATIONS = ("auto", "min_logit", "mean", "best")
+PRECISION = 1e-10  # of the loss: that of similar peers differs by little
+COMBINATIONS = ("auto", "min_logit", "linear", "general", "mean", "best")
 
 
 class CollaborativeEnsemble(OnlineMethod):
@@ -27,12 +35,25 @@ class CollaborativeEnsemble(OnlineMethod):
         ``T``, above 0; 2 as in the paper.
     weight : float, default=1.0
         ``w``.
-    combination : {"auto", "min_logit", "mean", "best"}, default="auto"
-        What the peers are combined to in training. "min_logit" (classes only): each logit's distance from that of the
-        true class, the least over the peers (KDCL-MinLogit); "mean": the mean of logits or values; "best": the answer
-        of the peer that loses least on the row's label (KDCL-Naive). "auto" is "min_logit" for classes, "mean" for
-        real targets. Rows without a label get the mean. The paper's other two, which fit weights by labels, are not
-        offered. What ``deploy="ensemble"`` answers, where there are no labels, is the mean.
+    combination : {"auto", "min_logit", "linear", "general", "mean", "best"}, default="auto"
+        What the peers are combined to in training:
+
+        - "min_logit" (classes only): each logit's distance from that of the true class, the least over the peers
+          (KDCL-MinLogit);
+        - "linear": the weighted mean of logits or values that loses least on a batch's labels (KDCL-Linear);
+        - "general": the weighted mean whose weights, renewed before each epoch, have the least squared error of
+          probabilities or values on rows on which no peer is trained (KDCL-General). They are those that the estimator
+          sets aside by ``validation_fraction``; of fewer than 50 rows it sets none aside, and all rows serve;
+        - "mean": the mean of logits or values;
+        - "best": the answer of the peer that loses least on the row's label (KDCL-Naive).
+
+        "auto" is "min_logit" for classes, "mean" for real targets. Rows without a label get the mean. What
+        ``deploy="ensemble"`` answers, where there are no labels, is the mean.
+
+    Notes
+    -----
+    Weights are at least 0 and sum to 1. The paper lets those of "general" be negative, which become huge where peers
+    make the same errors.
 
     References
     ----------
@@ -59,15 +80,36 @@ class CollaborativeEnsemble(OnlineMethod):
         if self.combination not in COMBINATIONS:
             raise ValueError(f"combination must be one of {list(COMBINATIONS)}, got combination={self.combination!r}.")
         if self.combination == "min_logit" and task == "regression":
-            raise ValueError("combination='min_logit' needs classes, got real targets: use 'mean' or 'best'.")
+            raise ValueError("combination='min_logit' needs classes, got real targets: use another.")
+
+    @property
+    def holds_out(self) -> bool:
+        return self.combination == "general"
+
+    def begin_epoch(self, objective: CohortObjective, net: Any, rows: Any) -> None:
+        if self.combination != "general":
+            return
+        judges = rows if objective.held is None else objective.held
+        with evaluating(net.module_):
+            answers = torch.stack(forward_all(net.module_, judges.inputs, net.device))
+        truth = judges.y
+        if objective.classification:
+            answers, truth = answers.softmax(2), F.one_hot(truth, answers.shape[2]).float()
+        objective.mixture = best_mixture(answers, truth, judges.weight)
 
     def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
-        told = self.together(torch.stack([output.detach() for output in outputs]), y)
+        peers = torch.stack([output.detach() for output in outputs])
+        told = self.together(peers, y, objective.weight, objective.mixture)
         answer = softened(told, self.temperature, objective.classification)
         return [self.weight * teach(output, [answer], [1.0], self.temperature, objective) for output in outputs]
 
-    def together(self, outputs: Tensor, y: Tensor) -> Tensor:
-        """From the peers' outputs, (n_peers, n, n_outputs), to what teaches them, (n, n_outputs)."""
+    def together(
+        self, outputs: Tensor, y: Tensor, weight: Tensor | None = None, mixture: Sequence[float] = ()
+    ) -> Tensor:
+        """From the peers' outputs, (n_peers, n, n_outputs), to what teaches them, (n, n_outputs).
+
+        ``weight`` are the rows', ``mixture`` the weights of the peers for "general".
+        """
         classes = not y.is_floating_point()
         labelled = y >= 0 if classes else ~y[:, 0].isnan()
         kind = self.combination if self.combination != "auto" else "min_logit" if classes else "mean"
@@ -76,6 +118,11 @@ class CollaborativeEnsemble(OnlineMethod):
         if kind == "min_logit":
             truth = outputs.gather(2, y.clamp(min=0).expand(len(outputs), -1)[..., None])
             combined = (outputs - truth).amin(0)
+        elif kind in ("linear", "general"):
+            if kind == "linear":
+                own = None if weight is None else weight[labelled]
+                mixture = best_mixture(outputs[:, labelled], y[labelled], own)
+            combined = torch.tensordot(outputs.new_tensor(mixture), outputs, 1)
         else:
             combined = outputs[self._losses(outputs, y).argmin(0), torch.arange(outputs.shape[1], device=y.device)]
         return torch.where(labelled[:, None], combined, outputs.mean(0))
@@ -87,3 +134,37 @@ class CollaborativeEnsemble(OnlineMethod):
 
     def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
         return torch.stack(tuple(outputs)).mean(0)
+
+
+def best_mixture(answers: Tensor, truth: Tensor, weight: Tensor | None) -> list[float]:
+    """Weights >= 0 of several answers (k, n, n_outputs), with the sum 1, whose weighted mean loses least.
+
+    Cross-entropy of logits with class codes (n,), or squared error of values (n, n_outputs).
+    """
+    parts, labels = answers.cpu().double().numpy(), truth.cpu().numpy()
+    k, n, _ = parts.shape
+    share = np.ones(n) if weight is None else weight.cpu().double().numpy()
+    if share.sum() == 0 or not np.isfinite(parts).all():
+        # nothing to go by; a peer that has left the finite numbers ends the training
+        return [1 / k] * k
+    share = share / share.sum()
+
+    def loss(weights: NDArray) -> tuple[float, NDArray]:
+        mixed = np.tensordot(weights, parts, 1)
+        if labels.ndim == 1:
+            logs = log_softmax(mixed, axis=1)
+            value = -share @ logs[np.arange(n), labels]
+            slope = np.exp(logs)
+            slope[np.arange(n), labels] -= 1
+        else:
+            value = share @ np.square(mixed - labels).mean(1)
+            slope = 2 * (mixed - labels) / mixed.shape[1]
+        return value, np.tensordot(parts, slope * share[:, None], 2)
+
+    whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
+    start = np.full(k, 1 / k)
+    found = minimize(
+        loss, start, jac=True, method="SLSQP", bounds=[(0, 1)] * k, constraints=whole, options={"ftol": PRECISION}
+    )
+    weights = np.clip(found.x, 0, 1)
+    return (weights / weights.sum()).tolist()

@@ -15,7 +15,8 @@ from sklkd.losses._base import check_number
 from sklkd.losses._objective import Objective, hard_loss
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._base import Method
-from sklkd.students._cohort import Cohort
+from sklkd.students._cohort import Cohort, mean_answer
+from sklkd.transfer import TransferSet
 
 
 class OnlineMethod(Method):
@@ -34,6 +35,11 @@ class OnlineMethod(Method):
         super().check(task)
         check_number("temperature", self.temperature, 0, strict=True)
         check_number("weight", self.weight, 0)
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether it needs rows on which no peer is trained, as ``objective.held``."""
+        return False
 
     def join(self, cohort: Cohort, sample: Tensor) -> Cohort:
         """What is trained, from the initialised peers and a few rows of the input."""
@@ -70,10 +76,7 @@ class OnlineMethod(Method):
 
     def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
         """The answer of all peers together: logits of their mean probability, or their mean value."""
-        stacked = torch.stack(tuple(outputs))
-        if not classification:
-            return stacked.mean(0)
-        return torch.logsumexp(stacked.log_softmax(2), 0)
+        return mean_answer(outputs, classification)
 
 
 class CohortObjective(Objective):
@@ -95,6 +98,9 @@ class CohortObjective(Objective):
         self.shares = [[float(j != k) / (len(names) - 1) for j in range(len(names))] for k in range(len(names))]
         # the labels' losses of each peer in this epoch's batches
         self.own: list[Tensor] = []
+        # rows that are set aside, where there are any, and how much each peer counts by them
+        self.held: TransferSet | None = None
+        self.mixture: list[float] = []
         # whether the epoch is one in which a method that begins late teaches
         self.taught = False
 
@@ -117,9 +123,21 @@ class CohortObjective(Objective):
         self.own.clear()
         self.method.begin_epoch(self, net, rows)
 
+    def labels(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+        """The labels' loss of each peer."""
+        return [hard_loss(output, y, weight) for output in outputs[: len(self.peers)]]
+
+    def parts(self, module: Any) -> list[list[nn.Module]]:
+        owned = [id(parameter) for peer in module.peers for parameter in peer.parameters()]
+        # branches of one trunk are what they are together
+        return super().parts(module) if len(set(owned)) < len(owned) else [[peer] for peer in module.peers]
+
+    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+        return self.labels(outputs, y, weight)
+
     def terms(self, outputs: Sequence[Tensor], y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The labels' losses of each peer, and the lessons."""
-        own = [hard_loss(output, y, self.weight) for output in outputs[: len(self.peers)]]
+        own = self.labels(outputs, y, self.weight)
         return own, self.method.lessons(outputs, y, self) if self.training else []
 
     def forward(self, outputs: Any, y: Tensor) -> Tensor:
@@ -139,7 +157,7 @@ class CohortObjective(Objective):
         return "the cohort"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "own": [], "groups": []}
+        return {**super().__getstate__(), "own": [], "groups": [], "held": None}
 
 
 def softened(output: Tensor, temperature: float, classification: bool) -> Any:

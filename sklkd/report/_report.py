@@ -37,11 +37,12 @@ def distillation_report(
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor, or one of the online mode
+    est : DistilledClassifier or DistilledRegressor, or one of the online or self mode
         Fitted. One that has dropped its teacher (``keep_teacher=False``, ``without_teacher()``), or was taught by
         outputs alone (``Precomputed``, ``teacher_outputs``), gets a report without a row for the teacher, and a note.
-        Of networks that were trained together the deployed one is measured, ``est.with_peer(name)`` for another, and
-        the baseline is the same network trained alone, for which ``X_train`` and ``y_train`` are needed.
+        Of networks that were trained together the deployed one is measured, ``est.with_peer(name)`` for another; of one
+        that taught itself what answers, ``est.cut(exit)`` and ``est.generations_[k]`` for exits and generations. The
+        baseline is the same network trained alone, for which ``X_train`` and ``y_train`` are needed.
     X : array, frame or sparse matrix of shape (n, n_features)
         Rows to measure on, which neither student nor teacher should have seen.
     y : array of shape (n,) or (n, n_targets)

@@ -62,6 +62,12 @@ class Ensemble(nn.Module):
         return self.combine(self.cohort(X))
 
 
+def mean_answer(outputs: Sequence[Tensor], classification: bool) -> Tensor:
+    """The answer of several networks together: the logarithm of their mean probability, or their mean value."""
+    stacked = torch.stack(tuple(outputs))
+    return torch.logsumexp(stacked.log_softmax(2), 0) if classification else stacked.mean(0)
+
+
 def join_inputs(parts: Sequence[Tensor]) -> tuple[Tensor, list[Columns] | None]:
     """The inputs of several networks as one matrix, each different one once, and where each is found in it.
 

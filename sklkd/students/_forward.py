@@ -16,3 +16,11 @@ def forward(module: nn.Module, inputs: Tensor, device: Any) -> Tensor:
     """A trained module's outputs for many rows, in pieces that fit the cache, back on the CPU."""
     with torch.inference_mode():
         return torch.cat([logits_of(module(part.to(device))) for part in inputs.split(FORWARD_ROWS)]).cpu()
+
+
+def forward_all(module: nn.Module, inputs: Tensor, device: Any) -> tuple[Tensor, ...]:
+    """The same of each output, for modules that have several, as a cohort's."""
+    with torch.inference_mode():
+        parts = [module(part.to(device)) for part in inputs.split(FORWARD_ROWS)]
+        columns = zip(*(part if isinstance(part, tuple) else (part,) for part in parts), strict=True)
+        return tuple(torch.cat(column).cpu() for column in columns)

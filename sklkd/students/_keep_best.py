@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from skorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
-from sklkd.losses._objective import hard_loss
-from sklkd.students._forward import forward
+from sklkd.students._forward import forward_all
 from sklkd.transfer import TransferSet
 
 # Epochs without a better one after which a training ends: a share of all, and at least so many
@@ -18,6 +18,9 @@ PATIENCE, FEWEST = 0.2, 5
 
 class KeepBest(Callback):
     """End a training that gets no better on held-out rows, and go back to the epoch that was best.
+
+    Networks that train side by side each end and go back by themselves, as they would alone; the loop ends with the
+    last of them.
 
     Parameters
     ----------
@@ -32,24 +35,42 @@ class KeepBest(Callback):
         self.patience = max(FEWEST, math.ceil(PATIENCE * n_epochs))
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.least_, self.since_ = math.inf, 0
-        self.state_: dict[str, Tensor] | None = None
+        self.parts_ = [_Part(modules) for modules in net.criterion_.parts(net.module_)]
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
-        loss = self._loss(net)
-        net.history.record("held_out_loss", loss)
-        self.since_ += 1
-        if loss < self.least_:
-            self.least_, self.since_ = loss, 0
-            self.state_ = {name: value.clone() for name, value in net.module_.state_dict().items()}
-        elif self.since_ >= self.patience:
+        net.module_.eval()
+        outputs = forward_all(net.module_, self.rows.inputs, net.device)
+        losses = [loss.item() for loss in net.criterion_.judge(outputs, self.rows.y, self.rows.weight)]
+        net.history.record("held_out_loss", sum(losses))
+        if len(self.parts_) == 1:
+            losses = [sum(losses)]
+        for part, loss in zip(self.parts_, losses, strict=True):
+            if part.since < self.patience:
+                part.see(loss)
+        if all(part.since >= self.patience for part in self.parts_):
             raise KeyboardInterrupt  # which is how skorch's own early stopping ends a training
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        if self.state_ is not None:
-            net.module_.load_state_dict(self.state_)
+        for part in self.parts_:
+            part.go_back()
 
-    def _loss(self, net: Any) -> float:
-        net.module_.eval()
-        output = forward(net.module_, self.rows.inputs, net.device)
-        return hard_loss(output, self.rows.y, self.rows.weight).item()
+
+class _Part:
+    """Modules that are judged together, and what they were at their best."""
+
+    def __init__(self, modules: Sequence[nn.Module]):
+        self.modules = modules
+        self.least, self.since = math.inf, 0
+        self.states: list[dict[str, Tensor]] = []
+
+    def see(self, loss: float) -> None:
+        self.since += 1
+        if loss < self.least:
+            self.least, self.since = loss, 0
+            self.states = [
+                {name: value.clone() for name, value in module.state_dict().items()} for module in self.modules
+            ]
+
+    def go_back(self) -> None:
+        for module, state in zip(self.modules, self.states, strict=False):
+            module.load_state_dict(state)

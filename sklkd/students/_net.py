@@ -47,9 +47,13 @@ class TransferTraining(_Net):
         size = options.pop("batch_size", self.batch_size)
         size = len(dataset) if size == -1 else size
         options.pop("shuffle", None)
+        device = torch.device(self.device)
+        batches: Any
         if getattr(self, prefix) is DataLoader and not options:
-            return Slices(dataset, size, shuffle=training, device=torch.device(self.device))
-        return _Loader(getattr(self, prefix), dataset, size, training, torch.device(self.device), options)
+            batches = Slices(dataset, size, shuffle=training, device=device)
+        else:
+            batches = _Loader(getattr(self, prefix), dataset, size, training, device, options)
+        return self.criterion_.batches(batches) if training and hasattr(self.criterion_, "batches") else batches
 
     def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
         """Split labelled rows by the net's own ``train_split``; rows without a label always train."""

@@ -35,6 +35,11 @@ class Student:
         """Whether the module is a TabularNet, which expands columns itself."""
         return isinstance(self.net.module, type) and issubclass(self.net.module, TabularNet)
 
+    @property
+    def budgeted(self) -> bool:
+        """Whether the epochs are up to us."""
+        return isinstance(self.net, TabularStudent) and self.net.max_epochs == "auto"
+
 
 def resolve_student(student: Any) -> Student:
     """Copies of what the user passed; a clear error where it is nothing that can be a student."""

@@ -94,10 +94,12 @@ def train(
     n_outputs: int,
     continued: bool = False,
     held: TransferSet | None = None,
+    labels_alone: bool = False,
 ) -> NeuralNet:
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
 
-    Where labelled rows are held out, the epoch that does best on them is kept.
+    Where labelled rows are held out, the epoch that does best on them is kept. ``labels_alone`` gives the default
+    student as many epochs as it has for labels alone, also where more is learnt.
     """
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
@@ -106,7 +108,7 @@ def train(
         net.classes_inferred_ = np.arange(n_outputs)
     n_epochs, options = net.max_epochs, {}
     if isinstance(net, TabularStudent):
-        labels_alone = objective.hard_weight == 1
+        labels_alone = labels_alone or objective.hard_weight == 1
         n_epochs = net.epochs(int(rows.labelled().sum()), len(rows), labels_alone, continued=continued)
         net.n_epochs_ = options["epochs"] = n_epochs
     objective.n_epochs = len(net.history) + n_epochs
@@ -163,6 +165,22 @@ def shallow_copy(net: NeuralNet) -> NeuralNet:
     made = object.__new__(type(net))
     made.__dict__.update(net.__dict__)
     return made
+
+
+def replace_module(net: NeuralNet, module: Any) -> None:
+    """Let a net have another module, and none of the parameters of the one before."""
+    # past skorch's own bookkeeping, which would forget that there is a module
+    for name in [name for name in vars(net) if name.startswith("module__")]:
+        del vars(net)[name]
+    vars(net)["module"] = module
+
+
+def with_module(net: NeuralNet, module: nn.Module) -> NeuralNet:
+    """A copy of a trained net that answers with another trained module."""
+    other = shallow_copy(net)
+    replace_module(other, type(module))
+    vars(other)["module_"] = module.eval()
+    return other
 
 
 def without_training(net: NeuralNet) -> NeuralNet:

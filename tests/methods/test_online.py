@@ -21,6 +21,7 @@ APART = [
     CollaborativeEnsemble(),
     CollaborativeEnsemble(combination="mean"),
     CollaborativeEnsemble(combination="best"),
+    CollaborativeEnsemble(combination="linear"),
     Codistillation(),
 ]
 

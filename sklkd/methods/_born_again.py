@@ -1,0 +1,115 @@
+"""Born-again networks: one generation teaches the next, of the same architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import clone
+from skorch import NeuralNet
+
+from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
+from sklkd.losses._feature import check_integer
+from sklkd.losses._objective import Objective
+from sklkd.methods._self import Learnt, SelfMethod, Training, check_share
+from sklkd.students._cohort import Cohort, Ensemble, mean_answer
+from sklkd.students._forward import forward
+from sklkd.students._train import with_module
+from sklkd.teachers import Outputs
+
+
+class BornAgain(SelfMethod):
+    r"""Train a network, then another of the same kind that learns from it, and so on (BAN) [1]_.
+
+    The first generation learns from the labels, each later one, from a new start, what
+
+    .. math:: h\, \mathrm{CE}(y) + (1 - h)\, L(z_{k-1}, z_k)
+
+    says of the labels and of the generation before.
+
+    Parameters
+    ----------
+    generations : int, default=2
+        Networks in all; 1 is a network that has learnt from the labels alone.
+    hard_weight : float in [0, 1), default=0.5
+        The labels' share h. The paper weighs both equally, or leaves out the labels (0).
+    loss : Loss, default=None
+        What makes a generation like the one before, any loss of :mod:`sklkd.losses` on outputs. None is
+        ``SoftTargetLoss()``, or ``TargetLoss()`` in regression.
+    ensemble : bool, default=False
+        Whether all generations answer together, by their mean probability or value, and not the last alone.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At fit, if a parameter is out of its range, or the loss compares more than outputs.
+
+    Notes
+    -----
+    It costs as many trainings as there are generations, of which each is left in ``generations_``, a fitted estimator;
+    the first is the network that has learnt alone. This is :class:`~sklkd.DistilledClassifier` with itself as the
+    teacher, in-sample and without synthetic rows, the networks being sized and encoded once. Rows count by their
+    weight.
+
+    References
+    ----------
+    .. [1] Furlanello et al., "Born-Again Neural Networks", ICML 2018, arXiv:1805.04770.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklkd import SelfDistilledClassifier
+    >>> from sklkd.methods import BornAgain
+    >>> X, y = load_iris(return_X_y=True)
+    >>> est = SelfDistilledClassifier("tiny", method=BornAgain(generations=3), random_state=0).fit(X, y)
+    >>> [one.score(X, y) > 0.9 for one in est.generations_]
+    [True, True, True]
+    """
+
+    def __init__(
+        self, *, generations: int = 2, hard_weight: float = 0.5, loss: Loss | None = None, ensemble: bool = False
+    ):
+        self.generations = generations
+        self.hard_weight = hard_weight
+        self.loss = loss
+        self.ensemble = ensemble
+
+    def check(self, task: str) -> None:
+        super().check(task)
+        check_integer("generations", self.generations, 1)
+        check_share("hard_weight", self.hard_weight)
+        if self.hard_weight == 1:
+            raise ValueError("hard_weight must be < 1, got hard_weight=1: no generation would learn from another.")
+        if not isinstance(self.ensemble, (bool, np.bool_)):
+            raise TypeError(f"ensemble must be True or False, got ensemble={self.ensemble!r}.")
+        if self.loss is None:
+            return
+        if not isinstance(self.loss, Loss):
+            raise TypeError(f"loss must be a Loss of sklkd.losses, got loss={self.loss!r}.")
+        self.loss.check()
+        if self.loss.n_layers > 0 or task not in self.loss.tasks or self.loss.needs_spread:
+            raise ValueError(f"loss must compare the outputs of one network for {task}, got {self.loss!r}.")
+
+    def train(self, training: Training) -> Learnt:
+        seeds = np.random.RandomState(training.seed).randint(2**31 - 1, size=self.generations - 1).tolist()
+        nets = [training.run(Objective([], 1.0))]
+        default = SoftTargetLoss() if training.classification else TargetLoss()
+        for seed in seeds:
+            loss = clone(default if self.loss is None else self.loss)
+            told = loss.target(answers_of(nets[-1], training))
+            nets.append(training.run(Objective([("loss", loss)], self.hard_weight), [told], seed=seed))
+        return Learnt(ensemble_of(nets, training.classification) if self.ensemble else nets[-1], generations=nets)
+
+
+def answers_of(net: NeuralNet, training: Training) -> Outputs:
+    """What a trained net says of the training rows."""
+    raw = forward(net.module_, training.rows.inputs, net.device).numpy().astype(float)
+    return Outputs(proba=softmax(raw, axis=1), margins=raw) if training.classification else Outputs(values=raw)
+
+
+def ensemble_of(nets: Sequence[NeuralNet], classification: bool) -> NeuralNet:
+    """A net that answers for all."""
+    cohort = Cohort([net.module_ for net in nets])
+    return with_module(nets[-1], Ensemble(cohort, partial(mean_answer, classification=classification)))

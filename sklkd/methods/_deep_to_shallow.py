@@ -1,0 +1,199 @@
+"""Be your own teacher: the deepest exit of a network teaches shallower ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from sklkd.losses import ActiveHintLoss, FactorTransferLoss, Loss, SoftTargetLoss, TargetLoss
+from sklkd.losses._base import check_number
+from sklkd.losses._objective import hard_loss
+from sklkd.methods._self import Learnt, SelfMethod, SelfObjective, Training, check_share
+from sklkd.students._exits import Exit, Head, as_vectors, deepest, exit_layers, tap_shape, vector_width
+from sklkd.students._taps import watch
+
+HINT = 0.07  # the paper's 1e-6 is times a sum; this is times the mean, for its batches of 128 and 512 features
+
+
+class DeepToShallow(SelfMethod):
+    r"""Exits after hidden layers, taught by the network's own output (BYOT) [1]_.
+
+    A linear layer makes an answer :math:`z_i` of each chosen hidden layer :math:`f_i`; the network's output
+    :math:`z` and its last hidden layer :math:`f` teach them:
+
+    .. math:: (1 - \alpha) \Big(\mathrm{CE}(z) + \sum_i \mathrm{CE}(z_i)\Big)
+        + \alpha \sum_i T^2\, \mathrm{KL}(p \| p_i) + \sum_i w\, L(f_i, f)
+
+    Nothing flows back into the output and the last hidden layer from where they teach. The fitted estimator answers
+    from every exit (``predict(X, exit=0)``), and ``cut(exit)`` is the network that ends there, so that accuracy can be
+    traded for time after training. In regression squared errors stand for cross-entropy and divergence.
+
+    Parameters
+    ----------
+    layers : sequence of str, default=None
+        Names of the layers with exits, from the shallowest on. None: all hidden layers but the last; of a network that
+        is no :class:`~sklkd.students.TabularNet`, what each linear or convolutional layer between the first and the
+        last is given. Each has to be called once in a forward pass.
+    alpha : float in [0, 1], default=0.1
+        Weight of the output as a teacher against the labels.
+    temperature : float, default=3.0
+        ``T``, above 0; not used in regression.
+    loss : Loss, default=None
+        What compares features: any loss of :mod:`sklkd.losses` on one hidden layer that needs no teacher which is
+        trained before. Its layers are those of the exits and stay None; its ``weight`` is w, and 0 leaves features
+        alone. None is ``ActiveHintLoss(weight=0.07)``, the paper's.
+
+    Raises
+    ------
+    ValueError, TypeError
+        At fit, if a parameter is out of its range, the student has no such layer or only one hidden layer, or the loss
+        is of another kind.
+
+    Notes
+    -----
+    The paper puts a few more layers into each exit, ours is linear: a network that is cut is just a shorter one. The
+    paper's soft term is the cross-entropy, which is larger by the entropy of p and has the same gradient. Maps are
+    averaged over positions for exits, and where they are compared with vectors. Rows count by their weight.
+
+    References
+    ----------
+    .. [1] Zhang et al., "Be Your Own Teacher: Improve the Performance of Convolutional Neural Networks via Self
+       Distillation", ICCV 2019, arXiv:1905.08094.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklkd import SelfDistilledClassifier
+    >>> from sklkd.methods import DeepToShallow
+    >>> from sklkd.students import TabularStudent
+    >>> X, y = load_iris(return_X_y=True)
+    >>> student = TabularStudent(module__hidden=(16, 16, 16), max_epochs=100)
+    >>> est = SelfDistilledClassifier(student, method=DeepToShallow(temperature=2), random_state=0).fit(X, y)
+    >>> list(est.exits_)
+    ['hidden.0', 'hidden.1', 'output']
+    >>> est.predict_proba(X[:2], exit="hidden.0").shape
+    (2, 3)
+    >>> est.cut(0).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[str] | None = None,
+        alpha: float = 0.1,
+        temperature: float = 3.0,
+        loss: Loss | None = None,
+    ):
+        self.layers = layers
+        self.alpha = alpha
+        self.temperature = temperature
+        self.loss = loss
+
+    def check(self, task: str) -> None:
+        super().check(task)
+        check_share("alpha", self.alpha)
+        check_number("temperature", self.temperature, 0, strict=True)
+        if self.layers is not None:
+            named = isinstance(self.layers, (list, tuple)) and all(isinstance(name, str) for name in self.layers)
+            if not named or len(self.layers) == 0 or len(set(self.layers)) < len(self.layers):
+                raise ValueError(f"layers must be a list of different names of layers or None, got {self.layers!r}.")
+        if self.loss is not None:
+            self._check_loss(task)
+
+    def _check_loss(self, task: str) -> None:
+        loss: Any = self.loss
+        if not isinstance(loss, Loss):
+            raise TypeError(f"loss must be a Loss of sklkd.losses, got loss={loss!r}.")
+        loss.check()
+        if loss.n_layers != 1 or task not in loss.tasks:
+            raise ValueError(
+                f"loss must compare one hidden layer of each side, such as FitNetLoss(), got {type(loss).__name__}. "
+                "Answers are compared by alpha and temperature."
+            )
+        if loss.student_layer is not None or loss.teacher_layer is not None:
+            raise ValueError(f"loss must not name layers, which are those of the exits, got {loss!r}: use layers=.")
+        if loss.alone(0) or isinstance(loss, FactorTransferLoss):
+            raise ValueError(f"loss: {type(loss).__name__} needs a teacher that is trained before, got {loss!r}.")
+
+    def objective(self, training: Training) -> Exits:
+        return Exits(self, training.classification, training.n_outputs)
+
+    def train(self, training: Training) -> Learnt:
+        net = training.run(self.objective(training), build=lambda objective, *given: objective.build(*given))
+        return Learnt(net, net.criterion_.exits())
+
+
+class Exits(SelfObjective):
+    """Labels' losses of all exits, and what the deepest teaches the others.
+
+    Parameters
+    ----------
+    method : DeepToShallow
+    classification : bool
+    n_outputs : int
+    """
+
+    def __init__(self, method: DeepToShallow, classification: bool, n_outputs: int):
+        super().__init__(method, classification)
+        self.n_outputs = n_outputs
+        self.kept: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
+        self.heads, self.hints = nn.ModuleList(), nn.ModuleList()
+
+    def build(self, module: nn.Module, sample: Tensor, _features: Any = ()) -> None:
+        """Make a head and a hint for each exit of a network that answers a few rows."""
+        found = watch(module, sample)
+        places = exit_layers(module, found, self.method.layers)
+        deep = deepest(found)
+        self.exit_names, self.taps, self.shape = list(places), [(*places.values(), deep)], tuple(sample.shape[1:])
+        loss = ActiveHintLoss(weight=HINT) if self.method.loss is None else self.method.loss
+        for tap in places.values():
+            shapes = tap_shape(found, tap), tap_shape(found, deep)
+            self.heads.append(Head(vector_width(shapes[0]), self.n_outputs))
+            hint = clone(loss)
+            maps = all(len(shape) == 3 for shape in shapes)
+            hint.build(*(shapes if maps else [(vector_width(shape),) for shape in shapes]))
+            self.hints.append(hint)
+        self.to(sample.device)
+
+    def exits(self) -> list[Exit]:
+        """The trained exits but the deepest."""
+        taps = self.taps[0][:-1]
+        places = zip(self.exit_names, taps, self.heads, strict=True)
+        return [Exit(name, tap, head.eval(), self.shape) for name, tap, head in places]
+
+    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+        *layers, deep = (self.features[tap] for tap in self.taps[0])
+        heads: Any = self.heads
+        answers = [head(layer) for head, layer in zip(heads, layers, strict=True)]
+        alpha = self.method.alpha
+        total = (1 - alpha) * self.labels([*answers, y_pred], y)
+        if alpha > 0:
+            total = total + alpha * self.soft(answers, y_pred)
+        return total + self.alike(layers, deep, y)
+
+    def labels(self, answers: Sequence[Tensor], y: Tensor) -> Tensor:
+        """The sum over exits of the labels' loss."""
+        return torch.stack([hard_loss(answer, y, self.weight) for answer in answers]).sum()
+
+    def soft(self, answers: Sequence[Tensor], deep: Tensor) -> Tensor:
+        """The sum over shallow exits of the distance from the deepest, into which nothing flows back."""
+        told = self.kept.prepare(deep.detach())
+        return torch.stack([self.kept.compare(answer, told, None, self.weight) for answer in answers]).sum()
+
+    def alike(self, layers: Sequence[Tensor], deep: Tensor, y: Tensor | None = None) -> Tensor:
+        """The weighted sum over shallow exits of the loss between features; nothing flows back into the deepest."""
+        total = deep.new_zeros(())
+        hints: Any = self.hints
+        for hint, layer in zip(hints, layers, strict=True):
+            factor = hint.weight * hint.ramp(self.epoch)
+            if factor > 0:
+                maps = layer.ndim == 4 and deep.ndim == 4
+                student, teacher = (layer, deep) if maps else (as_vectors(layer), as_vectors(deep))
+                told = hint.prepare(teacher.detach())
+                total = total + factor * hint.compare(student, told, y if hint.needs_y else None, self.weight)
+        return total

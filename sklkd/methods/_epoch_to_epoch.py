@@ -1,0 +1,108 @@
+"""Progressive self-distillation: earlier epochs teach later ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sklkd.losses._base import weighted_mean
+from sklkd.methods._self import SelfMethod, SelfObjective, Training, check_share
+
+
+class EpochToEpoch(SelfMethod):
+    r"""The targets move from the labels to what the network itself said one epoch earlier (PS-KD) [1]_.
+
+    In epoch :math:`t` of :math:`E`, counted from 0, the target of a row is
+
+    .. math:: (1 - \alpha_t)\, y + \alpha_t\, p_{t-1}, \qquad \alpha_t = \alpha \frac{t + 1}{E},
+
+    with cross-entropy, or for regression squared error. The more the network has learnt, the more it trusts itself:
+    labels that it finds hard are softened, which calibrates it. In the first epoch, which has no past, the target is
+    the label.
+
+    Parameters
+    ----------
+    alpha : float in [0, 1], default=0.8
+        The share of its own answers that the last epoch reaches. 0 trains on the labels.
+
+    Notes
+    -----
+    It costs one array of (n_rows, n_outputs) and no time: an answer is kept when a row is trained on, as the authors do
+    it, so that those of one epoch come from a network in motion. The schedule needs to know :math:`E`, the student's
+    ``max_epochs``; one that stops early stops with a smaller share. Rows count by their weight.
+
+    References
+    ----------
+    .. [1] Kim et al., "Self-Knowledge Distillation with Progressive Refinement of Targets", ICCV 2021,
+       arXiv:2006.12000.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklkd import SelfDistilledClassifier
+    >>> from sklkd.methods import EpochToEpoch
+    >>> X, y = load_iris(return_X_y=True)
+    >>> est = SelfDistilledClassifier("tiny", method=EpochToEpoch(alpha=0.5), random_state=0).fit(X, y)
+    >>> est.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(self, *, alpha: float = 0.8):
+        self.alpha = alpha
+
+    def check(self, task: str) -> None:
+        super().check(task)
+        check_share("alpha", self.alpha)
+
+    def objective(self, training: Training) -> MovedTargets:
+        labels = training.rows.y
+        past = F.one_hot(labels, training.n_outputs).float() if training.classification else labels.clone()
+        return MovedTargets(self, training.classification, past)
+
+    def targets(self, training: Training) -> Sequence[Any]:
+        # numbers of the rows in the array of past answers
+        return (torch.arange(len(training.rows)),)
+
+
+class MovedTargets(SelfObjective):
+    """Labels' losses whose labels move to the network's last answers.
+
+    Parameters
+    ----------
+    method : EpochToEpoch
+    classification : bool
+    past : Tensor of shape (n_rows, n_outputs)
+        The labels at first; overwritten row by row.
+    """
+
+    past: Tensor
+
+    def __init__(self, method: EpochToEpoch, classification: bool, past: Tensor):
+        super().__init__(method, classification)
+        self.register_buffer("past", past, persistent=False)
+
+    @property
+    def share(self) -> float:
+        """How much the network trusts itself in this epoch; in the first its past is the labels."""
+        return self.method.alpha * (self.epoch + 1) / self.n_epochs
+
+    def moved(self, y: Tensor, index: Tensor) -> Tensor:
+        """The targets of some rows, (n, n_outputs)."""
+        past = self.past[index]
+        labels = F.one_hot(y, past.shape[1]).to(past.dtype) if self.classification else y
+        return torch.lerp(labels, past, self.share)
+
+    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+        index = self.rows.targets[0]
+        target = self.moved(y, index)
+        told = y_pred.detach()
+        self.past[index] = (told.softmax(1) if self.classification else told).to(self.past.dtype)
+        if self.classification:
+            losses = F.cross_entropy(y_pred, target, reduction="none")
+        else:
+            losses = (y_pred - target).square().mean(1)
+        return weighted_mean(losses, self.weight)

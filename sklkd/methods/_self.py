@@ -1,0 +1,133 @@
+"""What the methods of the self mode share: one network that is its own teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.base import clone
+from skorch import NeuralNet
+from torch import Tensor
+
+from sklkd.losses._base import check_number
+from sklkd.losses._objective import Objective, hard_loss, logits_of
+from sklkd.methods._base import Method
+from sklkd.students._exits import Exit
+from sklkd.students._taps import build_losses
+from sklkd.students._train import initialize, train
+from sklkd.transfer import TransferSet
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a method trains with: a network that is not there yet, and the rows.
+
+    Attributes
+    ----------
+    net : NeuralNet
+        Unfitted, and never fitted itself: each run makes a clone.
+    rows : TransferSet
+        Encoded rows with their labels and weights.
+    classification : bool
+    n_outputs : int
+        Classes, or targets.
+    seed, verbose : int
+    held : TransferSet, default=None
+        Labelled rows that decide which epoch of a training is kept. None: the last.
+    """
+
+    net: NeuralNet
+    rows: TransferSet
+    classification: bool
+    n_outputs: int
+    seed: int
+    verbose: int = 0
+    held: TransferSet | None = None
+
+    def run(
+        self,
+        objective: Objective,
+        targets: Sequence[Any] = (),
+        *,
+        seed: int | None = None,
+        build: Callable[[Any, Any, Tensor, Sequence[Any]], None] = build_losses,
+    ) -> NeuralNet:
+        """A net trained from scratch on what the objective minimises; ``targets`` come with each batch's rows."""
+        seed, rows = self.seed if seed is None else seed, self.rows
+        features = [None] * len(objective.losses)
+        net = initialize(clone(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
+        rows = TransferSet(rows.inputs, rows.y, rows.weight, targets)
+        return train(net, rows, seed, n_outputs=self.n_outputs, held=self.held, labels_alone=True)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a method has trained.
+
+    Attributes
+    ----------
+    net : NeuralNet
+        The one that answers.
+    exits : list of Exit
+        Where it may be left earlier, the shallowest first.
+    generations : list of NeuralNet
+        Whose last, or all, answer; empty where there is but one.
+    """
+
+    net: NeuralNet
+    exits: list[Exit] = field(default_factory=list)
+    generations: list[NeuralNet] = field(default_factory=list)
+
+
+class SelfMethod(Method):
+    """Base of the methods of :class:`~sklkd.SelfDistilledClassifier` and ``SelfDistilledRegressor``.
+
+    To write a method, store parameters in ``__init__`` and define ``objective``, or all of ``train``.
+    """
+
+    def objective(self, training: Training) -> SelfObjective:
+        """What a training minimises."""
+        raise NotImplementedError
+
+    def targets(self, training: Training) -> Sequence[Any]:
+        """What is stored for each row, and comes with each batch as ``objective.rows.targets``."""
+        return ()
+
+    def train(self, training: Training) -> Learnt:
+        """Train the network."""
+        return Learnt(training.run(self.objective(training), self.targets(training)))
+
+
+class SelfObjective(Objective):
+    """The criterion of a network that teaches itself; on rows set aside it is the labels' loss alone.
+
+    Parameters
+    ----------
+    method : SelfMethod
+    classification : bool
+    """
+
+    def __init__(self, method: Any, classification: bool):
+        super().__init__([], 1.0)
+        self.method, self.classification = method, classification
+
+    @property
+    def weight(self) -> Tensor | None:
+        """Weights of the batch's rows."""
+        return None if self.rows is None else self.rows.weight
+
+    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+        """What is minimised, for the answers (n, n_outputs) to a training batch."""
+        raise NotImplementedError
+
+    def forward(self, y_pred: Any, y: Tensor) -> Tensor:
+        y_pred = logits_of(y_pred)
+        return self.lesson(y_pred, y) if self.training else hard_loss(y_pred, y, self.weight)
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise unless a parameter is a number between 0 and 1."""
+    check_number(name, value, 0)
+    if value > 1:
+        raise ValueError(f"{name} must be <= 1, got {name}={value}.")
