@@ -20,7 +20,9 @@ def has_plain_state(net: Any) -> bool:
     if not net.initialized_:
         return True
     light = getattr(net, "optimizer_", net) is None
-    return light and net.module is TabularNet and type(net.module_) is TabularNet
+    # a network that was cut at an exit has no parameters that make it
+    made = net.module is TabularNet and "n_features" in net.get_params_for("module")
+    return light and made and type(net.module_) is TabularNet
 
 
 def plain_state(net: Any, unset: Any) -> dict[str, Any]:
