@@ -22,7 +22,7 @@ from sklkd.estimators._layers import TeacherLayers
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
 from sklkd.estimators._targets import check_weight
-from sklkd.estimators._teach import Unlabelled, teach, teach_more
+from sklkd.estimators._teach import Unlabelled, column_thresholds, teach, teach_more
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, Rows, TeacherFitter, gather
 from sklkd.losses import Loss
@@ -91,7 +91,8 @@ class Distillation:
         est.teacher_, est.teacher_refitted_ = (self.teacher.estimator if est.keep_teacher else None), not kept
         est.cv_, est.loss_ = knowledge.source, self._as_given(losses)
         est._allow_nan = self._takes_missing(merged)
-        self.trust = self._choose_trust(merged, losses, teacher, fitter, sample_seed)
+        thresholds = column_thresholds(student, self.teacher, merged, train_seed)
+        self.trust = self._choose_trust(merged, losses, teacher, fitter, thresholds, sample_seed)
         est.hard_weight_, est.hard_weight_reason_ = self.trust.hard_weight, self.trust.reason
         held = None
         if est.hard_weight_ == 1:
@@ -112,6 +113,7 @@ class Distillation:
             extra,
             layers,
             est.hard_weight_,
+            thresholds=thresholds,
             seed=train_seed,
             verbose=est.verbose,
             held=held,
@@ -160,7 +162,13 @@ class Distillation:
         return True
 
     def _choose_trust(
-        self, merged: Merged, losses: list[tuple[str, Loss]], teacher: Any, fitter: TeacherFitter, seed: int
+        self,
+        merged: Merged,
+        losses: list[tuple[str, Loss]],
+        teacher: Any,
+        fitter: TeacherFitter,
+        thresholds: list[tuple[NDArray, NDArray]],
+        seed: int,
     ) -> Trust:
         if self.est.hard_weight != "auto":
             return Trust(float(self.est.hard_weight), "given")
@@ -177,6 +185,7 @@ class Distillation:
             teacher=teacher,
             adapter=self.teacher,
             fitter=fitter,
+            thresholds=thresholds,
             standardised=self._standardised,
             seed=seed,
         )

@@ -79,6 +79,7 @@ def choose_trust(
     teacher: Any,
     adapter: Teacher,
     fitter: TeacherFitter,
+    thresholds: list[tuple[NDArray, NDArray]],
     standardised: Any,
     seed: int,
 ) -> Trust:
@@ -104,8 +105,10 @@ def choose_trust(
     student, teacher : object
         As the user passed them.
     adapter : Teacher
-        Of the fitted teacher; gives thresholds.
+        Of the fitted teacher.
     fitter : TeacherFitter
+    thresholds : list of (ndarray, ndarray)
+        The teacher's, for the rivals' encoding.
     standardised : callable
         Puts outputs into the units of ``merged.y``.
     seed : int
@@ -146,7 +149,8 @@ def choose_trust(
 
     def trained(number: int) -> Callable:
         rest, held = parts[number]
-        return _rival(student, task, merged.take(rest), merged.take(held), adapter, seed + number)
+        alone = TeacherLayers([], adapter)
+        return _rival(student, task, merged.take(rest), merged.take(held), alone, thresholds, seed + number)
 
     rivals = [trained(number) for number in range(len(judged))]
     own = [rival(_safe_indexing(merged.X, held)) for rival, (_, held) in zip(rivals, judged, strict=True)]
@@ -167,10 +171,19 @@ def choose_trust(
     return Trust(hard_weight, reason, share, rival if share else None)
 
 
-def _rival(student: Any, task: Task, rows: Merged, held: Merged, adapter: Teacher, seed: int) -> Callable:
+def _rival(
+    student: Any,
+    task: Task,
+    rows: Merged,
+    held: Merged,
+    alone: TeacherLayers,
+    thresholds: list[tuple[NDArray, NDArray]],
+    seed: int,
+) -> Callable:
     """Rows -> probabilities or standardised targets of a student that learns some rows' labels."""
-    alone = TeacherLayers([], adapter)
-    encoder, net = teach(resolve_student(student), task, rows, [], alone, 1.0, seed=seed, held=held)
+    encoder, net = teach(
+        resolve_student(student), task, rows, [], alone, 1.0, thresholds=thresholds, seed=seed, held=held
+    )
 
     def rival(X: Any) -> NDArray:
         own = answers(encoder, net, X)

@@ -21,6 +21,7 @@ from sklkd.losses._objective import Objective
 from sklkd.students import InputEncoder
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module
+from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED, Recipe
 from sklkd.students._train import initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs, Teacher
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
@@ -53,6 +54,7 @@ def teach(
     layers: TeacherLayers,
     hard_weight: float,
     *,
+    thresholds: list[tuple[NDArray, NDArray]],
     seed: int,
     verbose: int = 0,
     held: Merged | None = None,
@@ -69,9 +71,10 @@ def teach(
     extra : list of Unlabelled
         Unlabelled and synthetic rows.
     layers : TeacherLayers
-        The losses, clones of this fit's own or none for labels alone, and the teacher, asked for what they compare and
-        for thresholds.
+        The losses, clones of this fit's own or none for labels alone, and the teacher, asked for what they compare.
     hard_weight : float
+    thresholds : list of (ndarray, ndarray)
+        See :func:`column_thresholds`.
     seed : int
     verbose : int
     held : Merged, default=None
@@ -84,8 +87,7 @@ def teach(
     net : NeuralNet
         Trained; its ``criterion_`` is the objective.
     """
-    thresholds = column_thresholds(student, layers.teacher, merged, seed)
-    encoder, inputs = prepare(student, task, merged, thresholds, labels_alone=hard_weight == 1)
+    encoder, inputs = prepare(student, task, merged, thresholds, recipe=LABELS_ALONE if hard_weight == 1 else TAUGHT)
     known = layers.of_parts([merged, *extra])
     net = initialize(student.net, Objective(layers.losses, hard_weight), inputs[:2], known[0], seed, verbose)
     judges = None if held is None else encoded_rows(encoder, held)
@@ -98,7 +100,7 @@ def prepare(
     merged: Merged,
     thresholds: list[tuple[NDArray, NDArray]] | None = None,
     *,
-    labels_alone: bool = True,
+    recipe: Recipe = UNAIDED,
 ) -> tuple[Any, torch.Tensor]:
     """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as the net takes them."""
     encoder, encoded = fit_encoder(student, merged)
@@ -110,7 +112,7 @@ def prepare(
         task.n_outputs,
         thresholds or [],
         task.classification,
-        labels_alone=labels_alone,
+        recipe=recipe,
     )
     return encoder, as_input(encoded)
 

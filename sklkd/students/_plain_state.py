@@ -10,9 +10,14 @@ from typing import Any
 
 import torch
 from skorch.utils import get_map_location
+from torch.optim import AdamW
 
 from sklkd.losses._objective import Objective
+from sklkd.students._muon import Muon
 from sklkd.students._tabular_net import TabularNet
+
+# By name in a state, since they are what "auto" becomes
+OPTIMIZERS = {"Muon": Muon, "AdamW": AdamW}
 
 
 def has_plain_state(net: Any) -> bool:
@@ -31,6 +36,8 @@ def plain_state(net: Any, unset: Any) -> dict[str, Any]:
     left_out = {"module_", "criterion_", "optimizer_", "callbacks_", "virtual_params_"}
     state = {name: value for name, value in vars(net).items() if name not in left_out}
     state = {name: value for name, value in state.items() if not _same(value, vars(unset).get(name, net))}
+    if state.get("optimizer") in OPTIMIZERS.values():
+        state["optimizer"] = state["optimizer"].__name__
     if net.initialized_:
         state["weights"] = {name: one.cpu().numpy() for name, one in net.module_.state_dict().items()}
     return state
@@ -39,6 +46,7 @@ def plain_state(net: Any, unset: Any) -> dict[str, Any]:
 def restore(net: Any, state: dict[str, Any], unset: Any) -> None:
     """Give a bare net what :func:`plain_state` has told of another."""
     state = vars(unset) | state
+    state["optimizer"] = OPTIMIZERS.get(state["optimizer"], state["optimizer"])
     weights = state.pop("weights", None)
     vars(net).update(state)
     if weights is None:

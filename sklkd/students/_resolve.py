@@ -20,7 +20,7 @@ from sklkd.students._encoder import InputEncoder
 from sklkd.students._net import distilled_class
 from sklkd.students._sizes import SIZES, bin_edges
 from sklkd.students._tabular_net import TabularNet
-from sklkd.students._tabular_student import TabularStudent
+from sklkd.students._tabular_student import UNAIDED, Recipe, TabularStudent
 
 
 @dataclass
@@ -73,7 +73,7 @@ def fill_module(
     thresholds: list[tuple[NDArray, NDArray]],
     classification: bool,
     *,
-    labels_alone: bool = True,
+    recipe: Recipe = UNAIDED,
 ) -> None:
     """Fill in what the data decide of a student and the user has not; ``thresholds`` may be empty."""
     net = student.net
@@ -81,7 +81,7 @@ def fill_module(
     values["n_classes" if classification else "n_targets"] = n_outputs
     if isinstance(net, TabularStudent):
         net.limits()  # also where they cannot be kept
-        net.settle(len(encoded), labels_alone)
+        net.settle(len(encoded), recipe)
     if student.tabular:
         n_units = 0 if classification else n_outputs
         values |= _sized(net, encoder, encoded, weight, n_outputs, n_units, thresholds)

@@ -215,8 +215,8 @@ class Teacher:
         Returns
         -------
         list of (thresholds, weights), one per column of ``X``
-            Sorted distinct thresholds and what their splits gained, > 0, in float64; all weights sum to one or less.
-            Empty for categories and for columns that are never split.
+            Sorted distinct thresholds and what their splits gained, > 0, in float64; all weights sum to one or less. Of
+            forests at most 100 trees are looked at. Empty for categories and for columns that are never split.
         """
         X = sample(X, traceable(X))
         return by_column(self.splits(X), X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_what_the_mixture_explains_of_the_labels():
 def test_a_teacher_that_knows_nothing_is_not_believed():
     X, y = make_classification(300, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
     est = DistilledClassifier(DummyClassifier(), quick(100), augment=None, random_state=0).fit(X, y)
-    assert "100% of the targets" in est.hard_weight_reason_
+    assert int(re.search(r"(\d+)% of the targets", est.hard_weight_reason_)[1]) > 90
     assert est.score(X, y) > 0.85
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sklkd.students import Muon
-from sklkd.students._muon import orthogonal
+from sklkd.students._muon import QUINTIC, STEPS, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
@@ -20,6 +20,21 @@ def test_singular_values_come_near_one_and_directions_stay(shape):
     found = u.T @ orthogonal(matrix) @ v.T
     assert found.diagonal().min() > 0.6 and found.diagonal().max() < 1.3
     torch.testing.assert_close(found - torch.diag(found.diagonal()), torch.zeros_like(found), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(8, 60), (60, 8)])
+def test_the_gram_matrix_takes_the_same_steps(shape):
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(shape, generator=generator, dtype=torch.float64)
+    matrix[:4] *= 1e-3
+    wide = matrix.T if shape[0] > shape[1] else matrix
+    expected = wide / wide.norm()
+    for _ in range(STEPS):
+        gram = expected @ expected.T
+        expected = QUINTIC[0] * expected + (QUINTIC[1] * gram + QUINTIC[2] * gram @ gram) @ expected
+    expected = expected.T if shape[0] > shape[1] else expected
+    torch.testing.assert_close(orthogonal(matrix), expected, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(orthogonal(matrix.float()), expected.float(), rtol=1e-3, atol=1e-4)
 
 
 def test_no_gradient_is_no_move():

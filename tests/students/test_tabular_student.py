@@ -7,10 +7,13 @@ import math
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.naive_bayes import GaussianNB
 from skorch.callbacks import Callback
+from torch.optim import SGD, AdamW
 
 from sklkd import DistilledClassifier
-from sklkd.students import TabularStudent
+from sklkd.students import Muon, TabularStudent
+from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED
 
 
 @pytest.mark.parametrize(
@@ -28,16 +31,31 @@ def test_epochs_for_labels_alone(n, expected):
 
 
 @pytest.mark.parametrize(
-    ("n", "alone", "batch", "lr"),
-    [(10_000, False, 1024, 0.02), (300, False, 256, 0.02), (50, False, 128, 0.02), (50, True, 256, 0.005)],
+    ("n", "recipe", "optimizer", "batch", "lr"),
+    [
+        (10_000, TAUGHT, Muon, 1024, 0.02),
+        (300, TAUGHT, Muon, 256, 0.02),
+        (50, TAUGHT, Muon, 128, 0.02),
+        (50, LABELS_ALONE, AdamW, 256, 0.006),
+        (50, UNAIDED, Muon, 256, 0.005),
+    ],
 )
-def test_batches_and_rates_by_size(n, alone, batch, lr):
+def test_optimizers_batches_and_rates(n, recipe, optimizer, batch, lr):
     student = TabularStudent()
-    student.settle(n, alone)
-    assert (student.batch_size, student.lr) == (batch, pytest.approx(lr))
-    given = TabularStudent(lr=0.1, batch_size=7)
-    given.settle(n, alone)
-    assert (given.batch_size, given.lr) == (7, 0.1)
+    student.settle(n, recipe)
+    assert (student.optimizer, student.batch_size, student.lr) == (optimizer, batch, lr)
+    given = TabularStudent(optimizer=SGD, lr=0.1, batch_size=7)
+    given.settle(n, recipe)
+    assert (given.optimizer, given.batch_size, given.lr) == (SGD, 7, 0.1)
+
+
+def test_labels_alone_are_learnt_by_another_optimizer():
+    X, y = load_iris(return_X_y=True)
+    for weight, optimizer in ((1, AdamW), (0.5, Muon)):
+        est = DistilledClassifier(
+            GaussianNB(), TabularStudent("tiny", max_epochs=1), hard_weight=weight, random_state=0
+        ).fit(X, y)
+        assert est.student_.optimizer is optimizer and est.student.optimizer == "auto"
 
 
 def test_unknown_size():

@@ -96,6 +96,16 @@ def test_equal_thresholds_add_up():
     assert np.isclose(sum(weights.sum() for _, weights in got), 1)
 
 
+def test_of_many_trees_some_are_looked_at():
+    forest = RandomForestClassifier(250, max_depth=2, random_state=0).fit(X, Y)
+    got = adapt(forest, NAMES).thresholds(X)
+    looked_at = forest.estimators_[::3]
+    assert len(looked_at) == 84
+    for j, (thresholds, _) in enumerate(got):
+        expected = np.concatenate([tree.tree_.threshold[tree.tree_.feature == j] for tree in looked_at])
+        np.testing.assert_array_equal(thresholds, np.unique(expected))
+
+
 def test_a_split_that_gains_nothing_counts():
     corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     tree = DecisionTreeClassifier(random_state=0).fit(corners, [0, 1, 1, 0])
