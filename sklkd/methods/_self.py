@@ -10,7 +10,6 @@ from sklearn.base import clone
 from skorch import NeuralNet
 from torch import Tensor
 
-from sklkd.losses._base import check_number
 from sklkd.losses._objective import Objective, hard_loss, logits_of
 from sklkd.methods._base import Method
 from sklkd.students._exits import Exit
@@ -124,10 +123,3 @@ class SelfObjective(Objective):
     def forward(self, y_pred: Any, y: Tensor) -> Tensor:
         y_pred = logits_of(y_pred)
         return self.lesson(y_pred, y) if self.training else hard_loss(y_pred, y, self.weight)
-
-
-def check_share(name: str, value: Any) -> None:
-    """Raise unless a parameter is a number between 0 and 1."""
-    check_number(name, value, 0)
-    if value > 1:
-        raise ValueError(f"{name} must be <= 1, got {name}={value}.")

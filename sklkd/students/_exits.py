@@ -37,11 +37,6 @@ def as_vectors(features: Tensor) -> Tensor:
     return features.mean((2, 3)) if features.ndim == 4 else features.flatten(1)
 
 
-def vector_width(shape: tuple[int, ...]) -> int:
-    """Width of a layer as vectors, from the shape of one row."""
-    return shape[0] if len(shape) == 3 else int(torch.Size(shape).numel())
-
-
 def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
     """Where a network can be left before its output: the layers that the user names, or all there are.
 

@@ -7,7 +7,9 @@ import torch
 from sklkd.losses import (
     CRDLoss,
     DKDLoss,
+    FactorTransferLoss,
     FitNetLoss,
+    LeafEmbeddingLoss,
     LogitMSELoss,
     SimKDLoss,
     SoftTargetLoss,
@@ -91,6 +93,8 @@ def test_without_weight_there_are_no_lessons():
         (MutualLearning(peer_weights={"a": -1}), "classification", "must be >= 0"),
         (MutualLearning(loss=DKDLoss()), "regression", "DKDLoss has no meaning for regression"),
         (MutualLearning(loss=SimKDLoss()), "classification", "needs a teacher that is trained before"),
+        (MutualLearning(loss=FactorTransferLoss()), "regression", "needs a teacher that is trained before"),
+        (MutualLearning(loss=LeafEmbeddingLoss()), "classification", "needs a teacher that is trained before"),
         (MutualLearning(loss=FitNetLoss(init_epochs=2)), "classification", "needs a teacher that is trained before"),
         (MutualLearning(loss=TargetLoss(kind="gaussian")), "regression", "needs a teacher that is trained before"),
         (MutualLearning(loss=[("weight", SPLoss())]), "classification", "rename it"),
