@@ -38,7 +38,7 @@ class DeepToShallow(NamedObjects, SelfMethod):
     Parameters
     ----------
     layers : sequence of str, default=None
-        Names of the layers with exits, from the shallowest on. None: all hidden layers but the last; of a network that
+        Names of the layers with exits. None: all hidden layers but the last; of a network that
         is no :class:`~sklkd.students.TabularNet`, what each linear or convolutional layer between the first and the
         last is given. Each has to be called once in a forward pass.
     alpha : float in [0, 1], default=0.1

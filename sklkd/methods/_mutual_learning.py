@@ -85,6 +85,8 @@ class MutualLearning(NamedObjects, OnlineMethod):
                 f"temperature belongs to the default loss, got temperature={self.temperature} beside loss="
                 f"{self.loss!r}: set that one's."
             )
+        if not isinstance(self.peer_weights, (dict, type(None))):
+            raise TypeError(f"peer_weights must be a dict of names to numbers or None, got {self.peer_weights!r}.")
         for name, weight in (self.peer_weights or {}).items():
             check_number(f"peer_weights[{name!r}]", weight, 0)
         for _, loss in self._losses(task):

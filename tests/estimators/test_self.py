@@ -179,6 +179,13 @@ def test_a_cut_network_is_a_shorter_one_and_can_be_cut_again_and_pickled():
     assert list(light.exits_) == ["hidden.0", "hidden.1", "output"]
 
 
+def test_exits_are_in_the_order_of_the_network():
+    est, X = fitted(DeepToShallow(layers=["hidden.1", "last_hidden", "hidden.0"]))
+    assert list(est.exits_) == ["hidden.0", "hidden.1", "last_hidden", "output"]
+    assert list(est.cut("hidden.1").exits_) == ["hidden.0", "hidden.1"]
+    np.testing.assert_array_equal(est.cut("hidden.1").predict_proba(X, exit=0), est.predict_proba(X, exit="hidden.0"))
+
+
 class Maps(nn.Module):
     """Somebody's own network of maps, whose activations are functions."""
 

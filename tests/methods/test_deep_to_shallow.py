@@ -152,6 +152,7 @@ def test_losses_of_the_library_between_exits(loss, estimator, problem):
         ({"temperature": 0}, "temperature must be > 0"),
         ({"layers": "hidden.0"}, "layers must be a list of different names"),
         ({"layers": ["hidden.9"]}, r"layers must name layers of the student, which are .*'hidden.0'.*\['hidden.9'\]"),
+        ({"layers": ["hidden.0", "output"]}, r"must lie before the output layer 'output', .* got \['output'\]"),
         ({"loss": TargetLoss()}, "TargetLoss has no meaning for classification"),
         ({"loss": FSPLoss(teacher_layer=("hidden.0", "hidden.1"))}, "loss must not name layers"),
         ({"loss": FitNetLoss(student_layer="hidden.0")}, "loss must not name layers"),
