@@ -82,7 +82,8 @@ class Learnt:
 class SelfMethod(Method):
     """Base of the methods of :class:`~sklkd.SelfDistilledClassifier` and ``SelfDistilledRegressor``.
 
-    To write a method, store parameters in ``__init__`` and define ``objective``, or all of ``train``.
+    To write a method, store parameters in ``__init__`` and define ``objective``, a :class:`SelfObjective` with a
+    ``lesson``, or all of ``train``.
     """
 
     def objective(self, training: Training) -> SelfObjective:
@@ -104,7 +105,9 @@ class SelfObjective(Objective):
     Parameters
     ----------
     method : SelfMethod
+        What knows the parameters.
     classification : bool
+        Whether outputs are logits of classes and labels are codes; or standardised targets.
     """
 
     def __init__(self, method: Any, classification: bool):

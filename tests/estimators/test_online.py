@@ -323,11 +323,13 @@ def test_a_grid_over_the_methods_and_a_peers_parameters():
     assert dict(est.peers)["a"].max_epochs == 7 and dict(est.peers)["b"].max_epochs == 7
 
 
-def test_fits_are_repeatable_and_leave_torchs_generator_alone():
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
+def test_fits_are_repeatable_and_leave_torchs_generator_alone(method):
     X, y = classes()
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    first = fitted((X, y), [(name, quick(3, module__dropout=0.2)) for name in "ab"], deploy="ensemble")
+    given = [(name, quick(3, module__dropout=0.2)) for name in "ab"]
+    first = fitted((X, y), given, method=method, deploy="ensemble")
     assert torch.equal(before, torch.random.get_rng_state())
     torch.rand(3)
     second = clone(first).fit(X, y)

@@ -24,9 +24,9 @@ from sklkd.methods import (
     MutualLearning,
     SameClassPairs,
     SelfMethod,
+    SelfObjective,
     VirtualTeacher,
 )
-from sklkd.methods._self import SelfObjective
 from sklkd.students import TabularNet, TabularStudent
 
 from .problems import Net, classes, quick, skorch_net, targets

@@ -81,6 +81,19 @@ def test_the_whole_is_the_sum_of_its_parts_weighted_by_hand():
     np.testing.assert_allclose(made(zt, y), np.average(rows, weights=weight), rtol=1e-12)
 
 
+def test_regression_by_hand():
+    rng = np.random.default_rng(0)
+    y, first, deep, told = (torch.from_numpy(rng.normal(size=(6, width))) for width in (2, 2, 2, 2))
+    weight = torch.arange(1, 7).double()
+    made = DeepToShallow(alpha=ALPHA).objective(own.training(y, 2))
+    made.heads, made.taps = nn.ModuleList([nn.Identity()]), [("first", "deep")]
+    made.compared = nn.ModuleList([nn.ModuleList([TargetLoss(weight=0.4)])])
+    own.batch(made, y, weight=weight).features = {"first": first, "deep": deep}
+    squares = [((a - b) ** 2).mean(1) for a, b in ((first, y), (told, y), (first, told))]
+    rows = (1 - ALPHA) * (squares[0] + squares[1]) + (ALPHA + 0.4) * squares[2]
+    np.testing.assert_allclose(made(told, y), np.average(rows, weights=weight), rtol=1e-12)
+
+
 def built(module, n_features, n_outputs, method):
     y = torch.arange(8) % n_outputs
     X = torch.randn(8, n_features, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
