@@ -104,7 +104,8 @@ class DistillationReport:
                                 the values of each leaf. NaN where they cannot be counted
     ``bytes``                   of the pickled model; student and baseline without the teacher
     ``fit_seconds``             of training, where the model has recorded it: networks their epochs, searches their
-                                last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds
+                                last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds; of peers
+                                and exits, that of the training of all
     ``us_one_row``              median microseconds of an answer to one row (``predict_proba`` or ``predict``, with all
                                 that checks and encodes)
     ``us_per_row``              the same for a batch of up to 10,000 rows, divided by their number
