@@ -89,7 +89,7 @@ def _style(model: str, models: list[str]) -> dict[str, Any]:
     if model in STYLES:
         return STYLES[model]
     taught = model.removesuffix(" alone")
-    others = [one for one in models if one not in STYLES and not one.endswith(" alone")]
+    others = list(dict.fromkeys(one.removesuffix(" alone") for one in models if one not in STYLES))
     style = {"marker": "D", "color": f"C{1 + others.index(taught) % 9}"}
     return style if taught == model else style | {"markerfacecolor": "white"}
 
