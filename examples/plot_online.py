@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from sklkd import OnlineDistilledClassifier
+from sklkd import OnlineDistilledClassifier, distillation_report
 from sklkd.methods import CollaborativeEnsemble, GatedEnsemble, MutualLearning
 
 X, y = load_digits(return_X_y=True)
@@ -30,25 +30,19 @@ together = OnlineDistilledClassifier(peers, deploy="student", random_state=0)
 together.fit(X_train, y_train)
 
 # %%
-# With weight 0 nobody teaches anybody: the same two networks, each alone, with the same seeds and the same batches.
+# The report measures both, and their ensemble, against the same networks trained alone: with the same seeds and the
+# same batches, but nobody teaches anybody.
 
-alone = OnlineDistilledClassifier(peers, method=MutualLearning(weight=0), deploy="student", random_state=0)
-alone.fit(X_train, y_train)
-
-
-def losses(est):
-    """Test loss of each network."""
-    return {name: log_loss(y_test, est.with_peer(name).predict_proba(X_test)) for name in est.peers_}
-
-
-print("alone   ", {name: round(loss, 3) for name, loss in losses(alone).items()})
-print("together", {name: round(loss, 3) for name, loss in losses(together).items()})
+report = distillation_report(together, X_test, y_test, X_train=X_train, y_train=y_train)
+print(report)
+report.plot(x="parameters")
+plt.show()
 
 # %%
 # How they teach each other
 # -------------------------
 # Methods are objects. Branches on a shared trunk (``GatedEnsemble``) have to be the same network, and so are all here:
-# three small students, of which one is deployed.
+# three small students, of which one is deployed. With weight 0 each learns alone.
 
 three = [(name, "tiny") for name in ("a", "b", "c")]
 methods = {
@@ -57,10 +51,17 @@ methods = {
     "gated ensemble": GatedEnsemble(),
     "collaborative ensemble": CollaborativeEnsemble(),
 }
+
+
+def losses(est):
+    """Test loss of each network."""
+    return [log_loss(y_test, est.with_peer(name).predict_proba(X_test)) for name in est.peers_]
+
+
 found = {}
 for name, method in methods.items():
     est = OnlineDistilledClassifier(three, method=method, deploy="a", random_state=0).fit(X_train, y_train)
-    one = np.mean(list(losses(est).values()))
+    one = np.mean(losses(est))
     everyone = log_loss(y_test, est.with_peer("ensemble").predict_proba(X_test))
     found[name] = one, everyone
 
@@ -73,7 +74,7 @@ plt.barh(places + 0.2, one, 0.4, label="one network (mean)")
 plt.barh(places - 0.2, everyone, 0.4, label="all three")
 plt.yticks(places, list(found))
 plt.xlabel("log loss on test rows")
-plt.legend()
+plt.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 plt.tight_layout()
 plt.show()
 

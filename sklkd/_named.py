@@ -34,6 +34,14 @@ class NamedObjects(_Params):
             if replaced:
                 pairs = named_pairs(getattr(self, attribute))
                 setattr(self, attribute, [(name, replaced.get(name, value)) for name, value in pairs])
+        holders = self.get_params(deep=False) | {
+            name: value for attribute in self._named for name, value in named_pairs(getattr(self, attribute))
+        }
+        for key in params:
+            name, nested, _ = key.partition("__")
+            holder = params.get(name, holders.get(name, self))
+            if nested and not hasattr(holder, "set_params"):
+                raise ValueError(f"{key} cannot be set: {name}={holder!r} has no parameters. Pass an object as {name}.")
         return super().set_params(**params)
 
 

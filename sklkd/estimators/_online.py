@@ -127,6 +127,10 @@ class BaseOnline(BaseUnaided):
     def _light(self) -> Self:
         return self.without_peers()
 
+    def _parts(self) -> dict[str, Self]:
+        others = [name for name in self._answers if name != self.deployed_]
+        return {name if name == "ensemble" else f"peer {name}": self.with_peer(name) for name in others}
+
     def _alone(self) -> Self:
         """Unfitted: the same networks, of which none learns from another, and the same one deployed."""
         return clone(self).set_params(method=MutualLearning(weight=0), deploy=self.deployed_, verbose=0)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
@@ -22,7 +21,7 @@ from sklkd.estimators._teach import Task, answers, encoded_rows, fit_encoder, tr
 from sklkd.losses._objective import Objective
 from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
-from sklkd.students._cohort import Cohort, Ensemble, JoinedEncoder, join_inputs
+from sklkd.students._cohort import Cohort, Ensemble, JoinedEncoder, join_inputs, naming
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
 from sklkd.students._train import initialize, replace_module, train, with_module
 
@@ -128,15 +127,6 @@ def check_loop(students: Sequence[tuple[str, Student]]) -> None:
             raise ValueError(
                 f"callbacks belong to the first peer's net, which runs the loop for all; got some of {name!r}."
             )
-
-
-@contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Errors inside are those of a peer."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"peer {name!r}: {error}") from error
 
 
 def train_peers(

@@ -82,6 +82,11 @@ class BaseSelf(BaseUnaided):
         light.exits_ = {name: self.exits_[name] for name in names[:place]} | {names[place]: None}
         return light
 
+    def _parts(self) -> dict[str, Self]:
+        exits = {f"exit {name}": self.cut(name) for name in list(self.exits_)[:-1]}
+        others = [net for net in self._generations if net.module_ is not self.student_.module_]
+        return exits | {f"generation {k}": self._answering_with(net) for k, net in enumerate(others)}
+
     def _alone(self) -> Self:
         """Unfitted: the same network, the whole of it also for one that was cut, trained on labels alone."""
         return clone(self).set_params(method=EpochToEpoch(alpha=0), verbose=0)

@@ -87,6 +87,10 @@ class BaseUnaided(BaseDistilled):
         method.check(self._task)
         return clone(method)
 
+    def _parts(self) -> dict[str, Self]:
+        """What else than the one that is deployed has been trained and can answer, by name."""
+        raise NotImplementedError
+
     def _alone(self) -> Any:
         """Unfitted: the same network as the one deployed, trained on labels alone by the same recipe."""
         raise NotImplementedError

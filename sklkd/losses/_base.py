@@ -46,6 +46,8 @@ class Loss(BaseEstimator, nn.Module):
         Whether nothing else may train the student, in any epoch.
     reads_leaves : bool
         Whether the teacher's side may be the leaves of its trees, which are codes and no numbers.
+    needs_trained_teacher : bool
+        Whether the teacher has to be there before the student: not for networks that teach each other, or themselves.
     needs_spread : bool
         Whether ``target`` needs ``outputs.spread``, the disagreement of an ensemble's members.
     """
@@ -65,6 +67,10 @@ class Loss(BaseEstimator, nn.Module):
     @property
     def needs_spread(self) -> bool:
         return False
+
+    @property
+    def needs_trained_teacher(self) -> bool:
+        return self.needs_spread or self.alone(0)
 
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range; called at fit and by ``forward``."""

@@ -77,6 +77,10 @@ class FactorTransferLoss(ProjectedLoss):
         self.rate = rate
         self.register_module("paraphraser_", None)
 
+    @property
+    def needs_trained_teacher(self) -> bool:
+        return True
+
     def check(self) -> None:
         super().check()
         if isinstance(self.p, bool) or self.p not in (1, 2):

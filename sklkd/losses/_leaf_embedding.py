@@ -56,6 +56,10 @@ class LeafEmbeddingLoss(HintLoss):
     ):
         super().__init__(weight=weight, student_layer=student_layer, teacher_layer=teacher_layer)
 
+    @property
+    def needs_trained_teacher(self) -> bool:
+        return True
+
     def fit_teacher(self, teacher: Tensor) -> None:
         """Learn the columns' means and their common scale on the teacher's training rows."""
         super().fit_teacher(teacher)

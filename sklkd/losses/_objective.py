@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklkd.losses._base import Loss, weighted_mean
+from sklkd.losses._base import Loss, detached, weighted_mean
 
 
 class Objective(nn.Module):
@@ -92,6 +92,16 @@ class Objective(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         # batches are passing through, not part of what was learnt
         return {**self.__dict__, "rows": None, "features": {}}
+
+
+def lesson_of(loss: Loss, student: Any, teacher: Any, y: Tensor, weight: Tensor | None, epoch: int) -> Tensor:
+    """The weighted loss of a batch by a teacher that is trained as well; nothing flows back into it."""
+    one = student if isinstance(student, Tensor) else student[0]
+    factor = loss.weight * loss.ramp(epoch)
+    if factor == 0:
+        return one.new_zeros(())
+    told = loss.prepare(detached(teacher, one.dtype))
+    return factor * loss.compare(student, told, y if loss.needs_y else None, weight)
 
 
 def logits_of(output: Any) -> Tensor:

@@ -10,7 +10,7 @@ from sklkd.methods._last_batch import LastBatch
 from sklkd.methods._mutual_learning import MutualLearning
 from sklkd.methods._online import OnlineMethod
 from sklkd.methods._same_class_pairs import SameClassPairs
-from sklkd.methods._self import SelfMethod
+from sklkd.methods._self import SelfMethod, SelfObjective
 from sklkd.methods._virtual_teacher import VirtualTeacher
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "OnlineMethod",
     "SameClassPairs",
     "SelfMethod",
+    "SelfObjective",
     "VirtualTeacher",
 ]

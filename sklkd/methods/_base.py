@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
+
+from sklkd.losses._base import check_number
 
 
 class Method(BaseEstimator):
@@ -27,3 +29,10 @@ class Method(BaseEstimator):
             raise ValueError(
                 f"method: {type(self).__name__} has no meaning for {task}, only for {' and '.join(self.tasks)}."
             )
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise unless a parameter is a number between 0 and 1."""
+    check_number(name, value, 0)
+    if value > 1:
+        raise ValueError(f"{name} must be <= 1, got {name}={value}.")

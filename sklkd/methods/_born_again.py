@@ -13,7 +13,8 @@ from skorch import NeuralNet
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
 from sklkd.losses._feature import check_integer
 from sklkd.losses._objective import Objective
-from sklkd.methods._self import Learnt, SelfMethod, Training, check_share
+from sklkd.methods._base import check_share
+from sklkd.methods._self import Learnt, SelfMethod, Training
 from sklkd.students._cohort import Cohort, Ensemble, mean_answer
 from sklkd.students._forward import forward
 from sklkd.students._train import with_module

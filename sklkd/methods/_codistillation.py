@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sklkd.losses._base import check_number
+from sklkd.losses._feature import check_integer
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._online import CohortObjective, OnlineMethod, teach
 from sklkd.students._forward import forward_all
@@ -69,8 +69,7 @@ class Codistillation(OnlineMethod):
         check_number("burn_in", self.burn_in, 0)
         if not self.burn_in < 1:
             raise ValueError(f"burn_in must be < 1, got burn_in={self.burn_in}: nothing would be taught.")
-        if isinstance(self.every, bool) or not isinstance(self.every, Integral) or self.every < 1:
-            raise ValueError(f"every must be an integer >= 1, got every={self.every!r}.")
+        check_integer("every", self.every, 1)
 
     def targets(self, n_rows: int, n_peers: int, n_outputs: int) -> list[Tensor]:
         return [torch.zeros(n_rows, n_peers, n_outputs)]

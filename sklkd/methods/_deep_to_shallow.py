@@ -9,17 +9,20 @@ import torch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from sklkd.losses import ActiveHintLoss, FactorTransferLoss, Loss, SoftTargetLoss, TargetLoss
+from sklkd._named import NamedObjects
+from sklkd.losses import ActiveHintLoss, Loss, SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_number
-from sklkd.losses._objective import hard_loss
-from sklkd.methods._self import Learnt, SelfMethod, SelfObjective, Training, check_share
-from sklkd.students._exits import Exit, Head, as_vectors, deepest, exit_layers, tap_shape, vector_width
+from sklkd.losses._checked import check_losses
+from sklkd.losses._objective import hard_loss, lesson_of
+from sklkd.methods._base import check_share
+from sklkd.methods._self import Learnt, SelfMethod, SelfObjective, Training
+from sklkd.students._exits import Exit, Head, as_vectors, deepest, exit_layers, tap_shape
 from sklkd.students._taps import watch
 
 HINT = 0.07  # the paper's 1e-6 is times a sum; this is times the mean, for its batches of 128 and 512 features
 
 
-class DeepToShallow(SelfMethod):
+class DeepToShallow(NamedObjects, SelfMethod):
     r"""Exits after hidden layers, taught by the network's own output (BYOT) [1]_.
 
     A linear layer makes an answer :math:`z_i` of each chosen hidden layer :math:`f_i`; the network's output
@@ -35,17 +38,19 @@ class DeepToShallow(SelfMethod):
     Parameters
     ----------
     layers : sequence of str, default=None
-        Names of the layers with exits, from the shallowest on. None: all hidden layers but the last; of a network that
+        Names of the layers with exits. None: all hidden layers but the last; of a network that
         is no :class:`~sklkd.students.TabularNet`, what each linear or convolutional layer between the first and the
         last is given. Each has to be called once in a forward pass.
     alpha : float in [0, 1], default=0.1
         Weight of the output as a teacher against the labels.
     temperature : float, default=3.0
         ``T``, above 0; not used in regression.
-    loss : Loss, default=None
-        What compares features: any loss of :mod:`sklkd.losses` on one hidden layer that needs no teacher which is
-        trained before. Its layers are those of the exits and stay None; its ``weight`` is w, and 0 leaves features
-        alone. None is ``ActiveHintLoss(weight=0.07)``, the paper's.
+    loss : Loss or list of (str, Loss), default=None
+        L, what else compares an exit with the output: any of :mod:`sklkd.losses` that needs no teacher which is trained
+        before. Losses of features and of relations between rows compare the exit's layer with the last hidden one;
+        those between layers, such as ``FSPLoss``, the way from the first exit's layer to this exit's with that to the
+        last hidden one; those of outputs the answers. Layers stay None, being those of the exits; a loss's ``weight``
+        is w, and 0 leaves it out. None is ``ActiveHintLoss(weight=0.07)``, the paper's.
 
     Raises
     ------
@@ -81,13 +86,15 @@ class DeepToShallow(SelfMethod):
     True
     """
 
+    _named = ("loss",)
+
     def __init__(
         self,
         *,
         layers: Sequence[str] | None = None,
         alpha: float = 0.1,
         temperature: float = 3.0,
-        loss: Loss | None = None,
+        loss: Any = None,
     ):
         self.layers = layers
         self.alpha = alpha
@@ -102,23 +109,16 @@ class DeepToShallow(SelfMethod):
             named = isinstance(self.layers, (list, tuple)) and all(isinstance(name, str) for name in self.layers)
             if not named or len(self.layers) == 0 or len(set(self.layers)) < len(self.layers):
                 raise ValueError(f"layers must be a list of different names of layers or None, got {self.layers!r}.")
-        if self.loss is not None:
-            self._check_loss(task)
+        for loss in self.losses(task):
+            if loss.needs_trained_teacher:
+                raise ValueError(f"loss: {loss!r} needs a teacher that is trained before its student; exits are not.")
+            if loss.n_layers and (loss.student_layer, loss.teacher_layer) != (None, None):
+                raise ValueError(f"loss must not name layers, which are those of the exits, got {loss!r}: use layers=.")
 
-    def _check_loss(self, task: str) -> None:
-        loss: Any = self.loss
-        if not isinstance(loss, Loss):
-            raise TypeError(f"loss must be a Loss of sklkd.losses, got loss={loss!r}.")
-        loss.check()
-        if loss.n_layers != 1 or task not in loss.tasks:
-            raise ValueError(
-                f"loss must compare one hidden layer of each side, such as FitNetLoss(), got {type(loss).__name__}. "
-                "Answers are compared by alpha and temperature."
-            )
-        if loss.student_layer is not None or loss.teacher_layer is not None:
-            raise ValueError(f"loss must not name layers, which are those of the exits, got {loss!r}: use layers=.")
-        if loss.alone(0) or isinstance(loss, FactorTransferLoss):
-            raise ValueError(f"loss: {type(loss).__name__} needs a teacher that is trained before, got {loss!r}.")
+    def losses(self, task: str) -> list[Any]:
+        """Clones of what else compares an exit with the output, checked."""
+        reserved = set(self.get_params(deep=False))
+        return [loss for _, loss in check_losses(self.loss, ActiveHintLoss(weight=HINT), task, reserved)]
 
     def objective(self, training: Training) -> Exits:
         return Exits(self, training.classification, training.n_outputs)
@@ -142,22 +142,27 @@ class Exits(SelfObjective):
         super().__init__(method, classification)
         self.n_outputs = n_outputs
         self.kept: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
-        self.heads, self.hints = nn.ModuleList(), nn.ModuleList()
+        self.heads = nn.ModuleList()
+        # for each exit what else compares it with the output
+        self.compared = nn.ModuleList()
 
     def build(self, module: nn.Module, sample: Tensor, _features: Any = ()) -> None:
-        """Make a head and a hint for each exit of a network that answers a few rows."""
+        """Make a head and the losses for each exit of a network that answers a few rows."""
         found = watch(module, sample)
         places = exit_layers(module, found, self.method.layers)
         deep = deepest(found)
         self.exit_names, self.taps, self.shape = list(places), [(*places.values(), deep)], tuple(sample.shape[1:])
-        loss = ActiveHintLoss(weight=HINT) if self.method.loss is None else self.method.loss
-        for tap in places.values():
-            shapes = tap_shape(found, tap), tap_shape(found, deep)
-            self.heads.append(Head(vector_width(shapes[0]), self.n_outputs))
-            hint = clone(loss)
-            maps = all(len(shape) == 3 for shape in shapes)
-            hint.build(*(shapes if maps else [(vector_width(shape),) for shape in shapes]))
-            self.hints.append(hint)
+        losses = self.method.losses("classification" if self.classification else "regression")
+        # no numbers, only shapes
+        *layers, last = (torch.empty(1, *tap_shape(found, tap), device="meta") for tap in self.taps[0])
+        for layer in layers:
+            self.heads.append(Head(as_vectors(layer).shape[1], self.n_outputs))
+            own: Any = nn.ModuleList(clone(loss) for loss in losses)
+            for loss in own:
+                if loss.n_layers:
+                    sides = sides_of(loss, layers[0], layer, last)
+                    loss.build(*(loss.side([tuple(one.shape[1:]) for one in side]) for side in sides))
+            self.compared.append(own)
         self.to(sample.device)
 
     def exits(self) -> list[Exit]:
@@ -174,7 +179,7 @@ class Exits(SelfObjective):
         total = (1 - alpha) * self.labels([*answers, y_pred], y)
         if alpha > 0:
             total = total + alpha * self.soft(answers, y_pred)
-        return total + self.alike(layers, deep, y)
+        return total + self.alike(layers, deep, answers, y_pred, y)
 
     def labels(self, answers: Sequence[Tensor], y: Tensor) -> Tensor:
         """The sum over exits of the labels' loss."""
@@ -185,15 +190,24 @@ class Exits(SelfObjective):
         told = self.kept.prepare(deep.detach())
         return torch.stack([self.kept.compare(answer, told, None, self.weight) for answer in answers]).sum()
 
-    def alike(self, layers: Sequence[Tensor], deep: Tensor, y: Tensor | None = None) -> Tensor:
-        """The weighted sum over shallow exits of the loss between features; nothing flows back into the deepest."""
-        total = deep.new_zeros(())
-        hints: Any = self.hints
-        for hint, layer in zip(hints, layers, strict=True):
-            factor = hint.weight * hint.ramp(self.epoch)
-            if factor > 0:
-                maps = layer.ndim == 4 and deep.ndim == 4
-                student, teacher = (layer, deep) if maps else (as_vectors(layer), as_vectors(deep))
-                told = hint.prepare(teacher.detach())
-                total = total + factor * hint.compare(student, told, y if hint.needs_y else None, self.weight)
+    def alike(
+        self, layers: Sequence[Tensor], deep: Tensor, answers: Sequence[Tensor], y_pred: Tensor, y: Tensor
+    ) -> Tensor:
+        """The weighted sum over shallow exits of all that compares them; nothing flows back into the deepest."""
+        total = y_pred.new_zeros(())
+        compared: Any = self.compared
+        for own, layer, answer in zip(compared, layers, answers, strict=True):
+            for loss in own:
+                student: Any = answer
+                teacher: Any = y_pred
+                if loss.n_layers:
+                    student, teacher = (loss.side(side) for side in sides_of(loss, layers[0], layer, deep))
+                total = total + lesson_of(loss, student, teacher, y, self.weight, self.epoch)
         return total
+
+
+def sides_of(loss: Loss, first: Tensor, layer: Tensor, deep: Tensor) -> list[list[Tensor]]:
+    """What a loss on one or two hidden layers compares of an exit and of the deepest; maps only where all are maps."""
+    sides = [[first, layer][-loss.n_layers :], [first, deep][-loss.n_layers :]]
+    maps = all(one.ndim == 4 for side in sides for one in side)
+    return sides if maps else [[as_vectors(one) for one in side] for side in sides]

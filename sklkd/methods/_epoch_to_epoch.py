@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sklkd.losses._base import weighted_mean
-from sklkd.methods._self import SelfMethod, SelfObjective, Training, check_share
+from sklkd.methods._base import check_share
+from sklkd.methods._self import SelfMethod, SelfObjective, Training
 
 
 class EpochToEpoch(SelfMethod):

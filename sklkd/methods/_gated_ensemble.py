@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklkd.losses._base import check_number
 from sklkd.losses._objective import hard_loss
+from sklkd.methods._base import check_share
 from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
 from sklkd.students._cohort import Cohort
 from sklkd.students._taps import watch
@@ -73,9 +73,7 @@ class GatedEnsemble(OnlineMethod):
 
     def check(self, task: str) -> None:
         super().check(task)
-        check_number("ramp_up", self.ramp_up, 0)
-        if self.ramp_up > 1:
-            raise ValueError(f"ramp_up must be <= 1, got ramp_up={self.ramp_up}.")
+        check_share("ramp_up", self.ramp_up)
 
     def join(self, cohort: Cohort, sample: Tensor) -> Cohort:
         shapes = [[tuple(value.shape) for value in peer.state_dict().values()] for peer in cohort.peers]

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from sklkd._named import NamedObjects
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
-from sklkd.losses._base import check_number, detached
+from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
+from sklkd.losses._objective import lesson_of
 from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
-from sklkd.students._cohort import Cohort
-from sklkd.students._taps import student_layers, watch
+from sklkd.students._cohort import Cohort, naming
+from sklkd.students._taps import layers_of, watch
 from sklkd.teachers._hooks import Tap
 
 
@@ -35,9 +36,9 @@ class MutualLearning(NamedObjects, OnlineMethod):
         ``w``. At 0 each peer learns alone.
     loss : Loss or list of (str, Loss), default=None
         What compares two peers in place of the divergence, any of :mod:`sklkd.losses` that does not train by itself.
-        Losses of features and relations read the layers that they name on both sides, or the last hidden ones; where
-        widths differ, each pair of peers learns a projector of its own. Losses that standardise a teacher's features
-        do without, because these move.
+        Losses of features and relations read ``student_layer`` in the peer that learns and ``teacher_layer`` in the one
+        that teaches, or their last hidden layers; where widths differ, each pair of peers learns a projector of its
+        own. Losses that standardise a teacher's features do without, because these move.
     peer_weights : dict of str to float, default=None
         How much each peer counts as a teacher of the others, by name; those not named count 1. None: all the same.
 
@@ -84,10 +85,12 @@ class MutualLearning(NamedObjects, OnlineMethod):
                 f"temperature belongs to the default loss, got temperature={self.temperature} beside loss="
                 f"{self.loss!r}: set that one's."
             )
+        if not isinstance(self.peer_weights, (dict, type(None))):
+            raise TypeError(f"peer_weights must be a dict of names to numbers or None, got {self.peer_weights!r}.")
         for name, weight in (self.peer_weights or {}).items():
             check_number(f"peer_weights[{name!r}]", weight, 0)
         for _, loss in self._losses(task):
-            if loss.alone(0) or loss.needs_spread:
+            if loss.needs_trained_teacher:
                 raise ValueError(f"loss: {loss!r} needs a teacher that is trained before its student; peers are not.")
 
     def _losses(self, task: str) -> list[tuple[str, Loss]]:
@@ -119,11 +122,14 @@ class MutualLearning(NamedObjects, OnlineMethod):
         if any(loss.n_layers for loss in losses):
             traces = [watch(peer, own) for peer, own in zip(cohort.peers, cohort.inputs(sample), strict=True)]
         for loss in losses:
-            sides = [_side(loss, k, found) for k, found in enumerate(traces)]
             for k, row in enumerate(objective.shares):
                 for j, share in enumerate(row):
                     if share > 0:
-                        objective.between.append(Pair(clone(loss), share, (k, j), (sides[k], sides[j])))
+                        sides = [
+                            _side(loss, one, traces[one], objective.peers[one], parameter)
+                            for one, parameter in ((k, "student_layer"), (j, "teacher_layer"))
+                        ]
+                        objective.between.append(Pair(clone(loss), share, (k, j), sides))
         pairs: Any = objective.between
         objective.taps = [tuple(tap for side in pair.taps for tap in side) for pair in pairs]
 
@@ -166,13 +172,8 @@ class Pair(nn.Module):
             loss.build(*(loss.side(shapes) for _, shapes in sides))
 
     def forward(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> Tensor:
-        loss = self.loss
-        ramp = loss.weight * loss.ramp(objective.epoch)
-        if ramp == 0:
-            return outputs[0].new_zeros(())
         student, teacher = (self._layers(outputs, side, objective) for side in (0, 1))
-        told = loss.prepare(detached(teacher, outputs[0].dtype))
-        return self.share * ramp * loss.compare(student, told, y if loss.needs_y else None, objective.weight)
+        return self.share * lesson_of(self.loss, student, teacher, y, objective.weight, objective.epoch)
 
     def _layers(self, outputs: Sequence[Tensor], side: int, objective: CohortObjective) -> Any:
         if self.loss.n_layers == 0:
@@ -180,10 +181,11 @@ class Pair(nn.Module):
         return self.loss.side([objective.features[tap] for tap in self.taps[side]])
 
 
-def _side(loss: Loss, k: int, found: Any) -> tuple[tuple[Tap, ...], list]:
-    """Where a cohort's k-th peer is read for a loss, and the shapes of these layers."""
+def _side(loss: Loss, k: int, found: Any, name: str, parameter: str) -> tuple[tuple[Tap, ...], list]:
+    """Where a cohort's k-th peer is read for one side of a loss, and the shapes of these layers."""
     if loss.n_layers == 0:
         return (), []
-    names = student_layers(loss, found)
+    with naming(name):
+        names = layers_of(loss, found, parameter)
     taps = tuple(Tap(f"peers.{k}.{tap.path}", tap.given) for tap in map(found.tap, names))
     return taps, [found.layers[name] for name in names]

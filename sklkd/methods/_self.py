@@ -10,7 +10,6 @@ from sklearn.base import clone
 from skorch import NeuralNet
 from torch import Tensor
 
-from sklkd.losses._base import check_number
 from sklkd.losses._objective import Objective, hard_loss, logits_of
 from sklkd.methods._base import Method
 from sklkd.students._exits import Exit
@@ -83,7 +82,8 @@ class Learnt:
 class SelfMethod(Method):
     """Base of the methods of :class:`~sklkd.SelfDistilledClassifier` and ``SelfDistilledRegressor``.
 
-    To write a method, store parameters in ``__init__`` and define ``objective``, or all of ``train``.
+    To write a method, store parameters in ``__init__`` and define ``objective``, a :class:`SelfObjective` with a
+    ``lesson``, or all of ``train``.
     """
 
     def objective(self, training: Training) -> SelfObjective:
@@ -105,7 +105,9 @@ class SelfObjective(Objective):
     Parameters
     ----------
     method : SelfMethod
+        What knows the parameters.
     classification : bool
+        Whether outputs are logits of classes and labels are codes; or standardised targets.
     """
 
     def __init__(self, method: Any, classification: bool):
@@ -124,10 +126,3 @@ class SelfObjective(Objective):
     def forward(self, y_pred: Any, y: Tensor) -> Tensor:
         y_pred = logits_of(y_pred)
         return self.lesson(y_pred, y) if self.training else hard_loss(y_pred, y, self.weight)
-
-
-def check_share(name: str, value: Any) -> None:
-    """Raise unless a parameter is a number between 0 and 1."""
-    check_number(name, value, 0)
-    if value > 1:
-        raise ValueError(f"{name} must be <= 1, got {name}={value}.")

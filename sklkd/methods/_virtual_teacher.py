@@ -8,7 +8,8 @@ from torch import Tensor
 from sklkd.losses import SoftTargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._objective import hard_loss
-from sklkd.methods._self import SelfMethod, SelfObjective, Training, check_share
+from sklkd.methods._base import check_share
+from sklkd.methods._self import SelfMethod, SelfObjective, Training
 
 
 class VirtualTeacher(SelfMethod):

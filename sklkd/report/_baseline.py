@@ -36,7 +36,7 @@ def check_baseline(baseline: Any, X_train: Any, y_train: Any, weight_train: Any)
         raise ValueError("X_train and y_train train the baseline=True, got another baseline: leave them out.")
 
 
-def make_baseline(
+def make_baselines(
     est: Any,
     X: Any,
     y: NDArray,
@@ -45,25 +45,26 @@ def make_baseline(
     training: tuple[Any, Any, Any],
     random_state: Any,
     notes: list[str],
-) -> Measured | None:
-    """What ``baseline`` asks for; None where it asks for nothing, or it cannot be had."""
+) -> dict[str, Measured]:
+    """What ``baseline`` asks for, for the student and each part that has its own; empty where there is nothing."""
     if not isinstance(baseline, (bool, np.bool_)):
-        return measured_model(baseline, est._classes)
+        return {"student": measured_model(baseline, est._classes)}
     if not baseline:
-        return None
+        return {}
     if isinstance(est, BaseUnaided):
         if training[0] is None:
             notes.append("No baseline: pass X_train and y_train to train the same network alone.")
-            return None
+            return {}
         notes.append("Baseline: the same network, trained alone.")
-        return measured_student(est._alone().fit(training[0], training[1], sample_weight=training[2]))
+        alone = est._alone().fit(training[0], training[1], sample_weight=training[2])
+        return {name: measured_student(one) for name, one in {"student": alone, **alone._parts()}.items()}
     if est.teacher_ is None:
         notes.append("No baseline: the same student needs the dropped teacher's split thresholds; pass a fitted one.")
-        return None
+        return {}
     if training[0] is not None:
         notes.append("Baseline: the same student, trained on labels alone.")
-        return measured_student(fit_alone(est, *training))
-    return _cross_fitted(est, X, y, weight, random_state, notes)
+        return {"student": measured_student(fit_alone(est, *training))}
+    return {"student": _cross_fitted(est, X, y, weight, random_state, notes)}
 
 
 def fit_alone(est: Any, X: Any, y: Any, sample_weight: Any) -> Any:

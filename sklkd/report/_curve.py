@@ -22,13 +22,12 @@ from sklkd.estimators._offline import BaseOffline
 from sklkd.report._baseline import fit_alone
 from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
-from sklkd.report._picture import STYLES, new_axes, pyplot, thousands
+from sklkd.report._picture import FACTOR, STYLES, new_axes, pyplot, thousands
 from sklkd.students import TabularNet, TabularStudent
 from sklkd.students._budget import smallest
 
 SMALLEST, LARGEST, N_SIZES = 1_000, 100_000, 5
 HELD_OUT = 0.25
-FACTOR = 3
 ACROSS = {
     "parameters": ("parameters", "parameters"),
     "bytes": ("n_bytes", "bytes of the network"),

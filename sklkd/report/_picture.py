@@ -13,6 +13,8 @@ STYLES = {
 }
 APART = 0.75
 """Decades."""
+FACTOR = 3
+"""Between the ends of what is better drawn on a logarithmic axis."""
 
 
 def pyplot(caller: str) -> Any:
@@ -31,20 +33,30 @@ def new_axes(ax: Any, caller: str) -> Any:
 
 
 def thousands(axis: Any) -> None:
-    """Write numbers on an axis in full."""
-    axis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
+    """Write numbers on an axis in full; on a short logarithmic one, which has hardly a power of ten, also 2 and 5."""
+
+    def full(x: float, _: Any = None) -> str:
+        return f"{x:,.0f}" if x >= 1 else f"{x:g}"
+
+    def between(x: float, _: Any = None) -> str:
+        low, high = axis.get_view_interval()
+        digit = round(x / 10 ** np.floor(np.log10(x))) if x > 0 else 0
+        return full(x) if digit in (2, 5) and high < 100 * low else ""
+
+    axis.set_major_formatter(full)
+    axis.set_minor_formatter(between)
 
 
 def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, str], labels: tuple[str, str]) -> Any:
-    """Draw one labelled point a model, the axis across logarithmic, and the teacher's level.
+    """Draw one labelled point a model, and the teacher's level; the axis across is logarithmic where it is long.
 
     Parameters
     ----------
     ax : matplotlib Axes or None
     points : dict of str to (float, float)
-        Of "teacher", "student" and "baseline", those that there are.
+        Of "teacher", "student" and "baseline", those that there are; and of others, then with a legend.
     texts : dict of str to str
-        What stands beside each of them.
+        What stands beside each of them, where there are no others.
     labels : (str, str)
         Of the axis across and of the one upwards.
 
@@ -56,9 +68,33 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
     if "teacher" in points:
         ax.axhline(points["teacher"][1], color="0.6", linestyle=":", linewidth=1, zorder=0)
     for model, point in points.items():
-        ax.plot(*point, linestyle="none", markersize=9, label=model, **STYLES[model])
+        ax.plot(*point, linestyle="none", markersize=9, label=model, **_style(model, list(points)))
     ax.set_xscale("log")
     thousands(ax.xaxis)
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    ax.spines[["top", "right"]].set_visible(False)
+    if set(points) <= set(STYLES):
+        _annotate_all(ax, points, texts)
+    else:
+        across = [x for x, _ in points.values()]
+        ax.set_xscale("log" if max(across) > FACTOR * min(across) else "linear")
+        thousands(ax.xaxis)
+        ax.margins(x=0.1, y=0.1)
+        ax.legend(framealpha=0.8, edgecolor="none")
+    return ax
+
+
+def _style(model: str, models: list[str]) -> dict[str, Any]:
+    """Others have a colour each, and are hollow where they were trained alone."""
+    if model in STYLES:
+        return STYLES[model]
+    taught = model.removesuffix(" alone")
+    others = list(dict.fromkeys(one.removesuffix(" alone") for one in models if one not in STYLES))
+    style = {"marker": "D", "color": f"C{1 + others.index(taught) % 9}"}
+    return style if taught == model else style | {"markerfacecolor": "white"}
+
+
+def _annotate_all(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, str]) -> None:
     logs = {model: float(np.log10(x)) for model, (x, _) in points.items()}
     low, high = min(logs.values()), max(logs.values())
     # texts stand between points that are far apart, and beside those that are not, each time in a third of the width
@@ -74,9 +110,6 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
         for rank, model in enumerate(half):
             vertical = "bottom" if rank == len(half) - 1 else "top" if rank == 0 else "center"
             _annotate(ax, points[model], texts[model], right == between, vertical, STYLES[model]["color"])
-    ax.set(xlabel=labels[0], ylabel=labels[1])
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def _annotate(ax: Any, point: tuple[float, float], text: str, before: bool, vertical: str, color: str) -> None:

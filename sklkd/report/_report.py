@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._targets import check_weight
-from sklkd.report._baseline import check_baseline, make_baseline
+from sklkd.estimators._unaided import BaseUnaided
+from sklkd.report._baseline import check_baseline, make_baselines
 from sklkd.report._cost import check_repeats, costs
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._quality import closeness, gain_retained, quality
@@ -40,9 +41,10 @@ def distillation_report(
     est : DistilledClassifier or DistilledRegressor, or one of the online or self mode
         Fitted. One that has dropped its teacher (``keep_teacher=False``, ``without_teacher()``), or was taught by
         outputs alone (``Precomputed``, ``teacher_outputs``), gets a report without a row for the teacher, and a note.
-        Of networks that were trained together the deployed one is measured, ``est.with_peer(name)`` for another; of one
-        that taught itself what answers, ``est.cut(exit)`` and ``est.generations_[k]`` for exits and generations. The
-        baseline is the same network trained alone, for which ``X_train`` and ``y_train`` are needed.
+        Of networks that were trained together, or of one that taught itself, the student is the one that is deployed;
+        all other peers, exits and generations have rows as well, but for those that ``without_peers()`` or ``cut``
+        have dropped. The baseline is the same network trained alone, for which ``X_train`` and ``y_train`` are needed;
+        peers have theirs each, from one training.
     X : array, frame or sparse matrix of shape (n, n_features)
         Rows to measure on, which neither student nor teacher should have seen.
     y : array of shape (n,) or (n, n_targets)
@@ -112,9 +114,15 @@ def distillation_report(
 
     notes: list[str] = []
     found = {"teacher": measured_teacher(est, notes), "student": measured_student(est)}
-    found["baseline"] = make_baseline(
+    alone = make_baselines(
         est, X, labels, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
     )
+    found["baseline"] = alone.get("student")
+    for name, part in (est._parts() if isinstance(est, BaseUnaided) else {}).items():
+        found[name] = measured_student(part)
+        found[f"{name} alone"] = alone.get(name)
+    if hasattr(est, "deployed_"):
+        notes.append(f"Student: what is deployed, {est.deployed_!r}.")
     models = {name: model for name, model in found.items() if model is not None}
     return _report(est, models, X, labels, weight, n_repeats, notes)
 

@@ -74,6 +74,9 @@ COSTS = {
 }
 """Columns that a picture can have across, and what they are called there."""
 
+PAGE = 100
+"""Characters of a printed line."""
+
 HIGHER = {"score", "gain_retained", "agreement", "correlation_to_teacher"}
 CALLED = {"teacher": "teacher", "student": "distilled student", "baseline": "same student\nwithout a teacher"}
 
@@ -101,7 +104,8 @@ class DistillationReport:
                                 the values of each leaf. NaN where they cannot be counted
     ``bytes``                   of the pickled model; student and baseline without the teacher
     ``fit_seconds``             of training, where the model has recorded it: networks their epochs, searches their
-                                last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds
+                                last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds; of peers
+                                and exits, that of the training of all
     ``us_one_row``              median microseconds of an answer to one row (``predict_proba`` or ``predict``, with all
                                 that checks and encodes)
     ``us_per_row``              the same for a batch of up to 10,000 rows, divided by their number
@@ -112,7 +116,8 @@ class DistillationReport:
     task : {"classification", "regression"}
     rows : dict of str to dict
         For "teacher", "student" and "baseline", those that there are, the value of each column; NaN where a column
-        does not apply or is not known.
+        does not apply or is not known. Then those of other networks that were trained with the student: "peer large",
+        "ensemble", "exit hidden.0", "generation 0"; and of peers trained alone, "peer large alone".
     names : dict of str to str
         What each of them is.
     n_rows : int
@@ -193,7 +198,8 @@ class DistillationReport:
         if not points:
             raise ValueError(f"no model has both {x!r} and {y!r}: choose other columns.")
         texts = {
-            model: f"{CALLED[model]}\n{self.names[model]}\n{FORMATS[x][1](cost)}" for model, (cost, _) in points.items()
+            model: f"{CALLED.get(model, model)}\n{self.names[model]}\n{FORMATS[x][1](cost)}"
+            for model, (cost, _) in points.items()
         }
         across = COSTS[x] + (f" of {self.n_batch:,}" if x == "us_per_row" else "")
         upwards = f"{self._label(y)} ({'higher' if y in HIGHER else 'lower'} is better)"
@@ -203,10 +209,11 @@ class DistillationReport:
         table = [["", *self.rows], ["", *(self.names[model] for model in self.rows)], *self._cells()]
         widths = [max(len(line[j]) for line in table) for j in range(len(table[0]))]
         lines = [self._title()]
-        for line in table:
-            cells = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-            lines.append("  ".join([line[0].ljust(widths[0]), *cells]).rstrip())
-        remarks = (textwrap.fill(remark, 100, subsequent_indent="  ") for remark in self._remarks())
+        for block in _blocks(widths):
+            for line in table:
+                cells = [line[j].rjust(widths[j]) for j in block]
+                lines.append("  ".join([line[0].ljust(widths[0]), *cells]).rstrip())
+        remarks = (textwrap.fill(remark, PAGE, subsequent_indent="  ") for remark in self._remarks())
         return "\n".join([*lines, *remarks])
 
     __repr__ = __str__
@@ -256,3 +263,16 @@ class DistillationReport:
                 "Chosen by auto: " + ", ".join(f"{name}={value}" for name, value in self.chosen.items()) + "."
             )
         return remarks + self.notes
+
+
+def _blocks(widths: list[int]) -> list[list[int]]:
+    """The columns of a table but the first, in groups that fit a page beside it."""
+    blocks: list[list[int]] = []
+    used = 0
+    for j in range(1, len(widths)):
+        used += widths[j] + 2
+        if not blocks or used > PAGE:
+            blocks.append([])
+            used = widths[0] + widths[j] + 2
+        blocks[-1].append(j)
+    return blocks

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -110,3 +111,12 @@ class JoinedEncoder(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Errors inside are those of a peer."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"peer {name!r}: {error}") from error

@@ -37,13 +37,8 @@ def as_vectors(features: Tensor) -> Tensor:
     return features.mean((2, 3)) if features.ndim == 4 else features.flatten(1)
 
 
-def vector_width(shape: tuple[int, ...]) -> int:
-    """Width of a layer as vectors, from the shape of one row."""
-    return shape[0] if len(shape) == 3 else int(torch.Size(shape).numel())
-
-
 def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
-    """Where a network can be left before its output: the layers that the user names, or all there are.
+    """Where a network can be left before its output, by depth: the layers that the user names, or all there are.
 
     These are the hidden layers of a :class:`TabularNet` but the last; of any other module, what each linear or
     convolutional layer between the first and the last is given, under that layer's name.
@@ -51,14 +46,21 @@ def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
     Raises
     ------
     ValueError
-        If there is no such layer, or none at all; the message lists those that there are.
+        If there is no such layer, or none at all, or it is the output; the message lists those that there are.
     """
     if names is not None:
         unknown = [name for name in names if name not in found.layers]
         if unknown:
             listed = ", ".join(map(repr, found.layers))
             raise ValueError(f"layers must name layers of the student, which are {listed}; got {unknown}.")
-        return {name: found.tap(name) for name in names}
+        places = {path: place for place, path in enumerate(found.shapes)}
+        # what a layer is given is there just before it
+        depth = {name: places[tap.path] - tap.given / 2 for name, tap in ((name, found.tap(name)) for name in names)}
+        output = found.weighted[-1][0]
+        late = [name for name in names if depth[name] >= places[output]]
+        if late:
+            raise ValueError(f"layers must lie before the output layer {output!r}, an exit anyhow; got {late}.")
+        return {name: found.tap(name) for name in sorted(names, key=depth.__getitem__)}
     if isinstance(module, TabularNet):
         taps = {f"hidden.{k}": Tap(f"hidden.{k}", False) for k in range(len(module.hidden) - 1)}
     else:

@@ -39,7 +39,7 @@ def build_losses(objective: Objective, module: nn.Module, sample: Tensor, featur
     for k, (loss, teacher) in enumerate(zip(losses, features, strict=True)):
         if loss.n_layers == 0:
             continue
-        names = student_layers(loss, found)
+        names = layers_of(loss, found)
         objective.taps[k] = tuple(found.tap(name) for name in names)
         shapes = [found.layers[name] for name in names]
         loss.build(loss.side(shapes), loss.side(row_shapes(teacher)))
@@ -52,24 +52,24 @@ def watch(module: nn.Module, sample: Tensor) -> Trace:
         return trace(module, lambda: module(sample))
 
 
-def student_layers(loss: Loss, found: Trace) -> tuple[str, ...]:
-    """Names of the student's layers that a loss compares."""
-    given: Any = loss.student_layer
-    kind = type(loss).__name__
+def layers_of(loss: Loss, found: Trace, parameter: str = "student_layer") -> tuple[str, ...]:
+    """Names of a network's layers that a loss compares; ``parameter`` tells as which side."""
+    given: Any = getattr(loss, parameter)
+    kind, network = type(loss).__name__, parameter.removesuffix("_layer")
     if given is None:
         # one layer must be a hidden one; of two, the second may be the output
         hidden = tuple(found.given)[-1:] if loss.n_layers == 1 else found.hidden
         if len(hidden) < loss.n_layers:
             raise ValueError(
-                f"{kind} compares hidden layers, but the student has too few: use another student, or name layers as "
-                f"student_layer; it has {', '.join(map(repr, found.layers))}."
+                f"{kind} compares hidden layers, but the {network} has too few: use another one, or name layers as "
+                f"{parameter}; it has {', '.join(map(repr, found.layers))}."
             )
         return hidden
     names = (given,) if isinstance(given, str) else tuple(given)
     for name in names:
         if name not in found.layers:
             listed = ", ".join(map(repr, found.layers))
-            raise ValueError(f"student_layer of {kind}: the student has no layer {name!r}; it has {listed}.")
+            raise ValueError(f"{parameter} of {kind}: the {network} has no layer {name!r}; it has {listed}.")
     return names
 
 

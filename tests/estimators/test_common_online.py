@@ -10,27 +10,22 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklkd import OnlineDistilledClassifier, OnlineDistilledRegressor
 from sklkd.losses import FitNetLoss
 from sklkd.methods import Codistillation, CollaborativeEnsemble, GatedEnsemble, MutualLearning
-from sklkd.students import TabularStudent
 
 from .problems import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 
 
-def quick_peers():
-    # enough epochs for the checks that want something learnt
-    return [(name, TabularStudent("tiny", max_epochs=60, lr=0.02)) for name in ("a", "b")]
+def quick_peers(**params):
+    # enough epochs, and steps that are long enough, for the checks that want something learnt
+    return [(name, quick(20, lr=0.05, **params)) for name in ("a", "b")]
 
 
-METHODS = [
-    MutualLearning(temperature=2.0),
-    GatedEnsemble(),
-    CollaborativeEnsemble(),
-    Codistillation(),
-]
+METHODS = [GatedEnsemble(), CollaborativeEnsemble(), Codistillation()]
 ESTIMATORS = [OnlineDistilledClassifier, OnlineDistilledRegressor]
+UNEQUAL = [*quick_peers()[:1], *quick_peers(module__hidden=(9, 9))[1:]]
 FORMS = [
-    OnlineDistilledClassifier([("a", quick(40)), ("b", quick(40, module__hidden=(9, 9)))], random_state=0),
+    OnlineDistilledClassifier(UNEQUAL, method=MutualLearning(temperature=2.0), random_state=0),
     OnlineDistilledClassifier(quick_peers(), method=MutualLearning(loss=FitNetLoss()), random_state=0),
     OnlineDistilledClassifier(quick_peers(), deploy="ensemble", random_state=0),
     OnlineDistilledRegressor(quick_peers(), deploy="smallest", random_state=0),
@@ -38,6 +33,12 @@ FORMS = [
 ]
 
 
+@parametrize_with_checks([estimator(quick_peers(), random_state=0) for estimator in ESTIMATORS])
+def test_small_networks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks([estimator(random_state=0) for estimator in ESTIMATORS])
 def test_default_form(estimator, check):
     check(estimator)

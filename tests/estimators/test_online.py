@@ -190,6 +190,28 @@ def test_losses_of_the_library_between_peers_of_different_sizes(loss):
     }
 
 
+def test_a_loss_reads_the_student_layer_of_who_learns_and_the_teacher_layer_of_who_teaches():
+    X, y = classes()
+    given = [(name, quick(2, module__hidden=hidden)) for name, hidden in (("a", (12, 7)), ("b", (5, 6)))]
+    seen = []
+
+    class Look(MutualLearning):
+        def build(self, objective, cohort, sample):
+            super().build(objective, cohort, sample)
+            seen.extend([tap.path for taps in pair.taps for tap in taps] for pair in objective.between)
+
+    method = Look(loss=FitNetLoss(student_layer="hidden.0", teacher_layer="hidden.1"))
+    fitted((X, y), given, method=method)
+    assert seen == [["peers.0.hidden.0", "peers.1.hidden.1"], ["peers.1.hidden.0", "peers.0.hidden.1"]]
+    for side in ("student", "teacher"):
+        method = MutualLearning(loss=FitNetLoss(**{f"{side}_layer": "hidden.1"}))
+        shallow = [given[0], ("b", quick(2))]
+        with pytest.raises(
+            ValueError, match=rf"peer 'b': {side}_layer of FitNetLoss: the {side} has no layer 'hidden.1'"
+        ):
+            fitted((X, y), shallow, method=method)
+
+
 def test_hints_between_peers_bring_their_layers_closer():
     X, y = classes(300)
     given = [(name, quick(60, module__hidden=(6,))) for name in "ab"]
@@ -301,11 +323,13 @@ def test_a_grid_over_the_methods_and_a_peers_parameters():
     assert dict(est.peers)["a"].max_epochs == 7 and dict(est.peers)["b"].max_epochs == 7
 
 
-def test_fits_are_repeatable_and_leave_torchs_generator_alone():
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
+def test_fits_are_repeatable_and_leave_torchs_generator_alone(method):
     X, y = classes()
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    first = fitted((X, y), [(name, quick(3, module__dropout=0.2)) for name in "ab"], deploy="ensemble")
+    given = [(name, quick(3, module__dropout=0.2)) for name in "ab"]
+    first = fitted((X, y), given, method=method, deploy="ensemble")
     assert torch.equal(before, torch.random.get_rng_state())
     torch.rand(3)
     second = clone(first).fit(X, y)

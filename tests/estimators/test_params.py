@@ -19,9 +19,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd import DistilledClassifier, DistilledRegressor, OnlineDistilledClassifier, SelfDistilledClassifier
 from sklkd.augment import MUNGE
 from sklkd.losses import LogitMSELoss, SoftTargetLoss, TargetLoss
+from sklkd.methods import MutualLearning
+from sklkd.students import TabularStudent
 
 from .problems import classes, quick, skorch_net, targets
 
@@ -55,6 +57,29 @@ def test_nested_parameters():
 def shown(est):
     """All parameters, but for skorch's default callbacks, which it makes anew whenever they are asked for."""
     return {name: repr(value) for name, value in est.get_params().items() if "__callbacks__" not in name}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "key", "message"),
+    [
+        (DistilledClassifier(Ridge()), "loss__temperature", "loss=None has no parameters. Pass an object as loss"),
+        (DistilledClassifier(Ridge(), "tiny"), "student__lr", "student='tiny' has no parameters"),
+        (OnlineDistilledClassifier(2), "method__temperature", "method=None has no parameters"),
+        (OnlineDistilledClassifier([("a", "tiny"), ("b", "small")]), "b__lr", "b='small' has no parameters"),
+        (SelfDistilledClassifier(), "method__alpha", "method=None has no parameters"),
+        (SelfDistilledClassifier(), "methods__alpha", "Invalid parameter 'methods'"),
+    ],
+    ids=str,
+)
+def test_parameters_of_what_has_none(estimator, key, message):
+    with pytest.raises(ValueError, match=message):
+        estimator.set_params(**{key: 2})
+
+
+def test_an_object_and_its_parameters_can_be_set_at_once():
+    est = OnlineDistilledClassifier([("a", "tiny"), ("b", "small")])
+    est.set_params(method=MutualLearning(), method__temperature=3, a=TabularStudent(), a__lr=0.5)
+    assert est.method.temperature == 3 and est.peers[0][1].lr == 0.5
 
 
 def test_clone_and_shared_objects():

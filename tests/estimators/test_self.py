@@ -24,9 +24,9 @@ from sklkd.methods import (
     MutualLearning,
     SameClassPairs,
     SelfMethod,
+    SelfObjective,
     VirtualTeacher,
 )
-from sklkd.methods._self import SelfObjective
 from sklkd.students import TabularNet, TabularStudent
 
 from .problems import Net, classes, quick, skorch_net, targets
@@ -177,6 +177,13 @@ def test_a_cut_network_is_a_shorter_one_and_can_be_cut_again_and_pickled():
     assert len(est.student_.module_.hidden) == 3 and est.n_iter_ == light.n_iter_ == 4
     light.fit(X, classes(90)[1])
     assert list(light.exits_) == ["hidden.0", "hidden.1", "output"]
+
+
+def test_exits_are_in_the_order_of_the_network():
+    est, X = fitted(DeepToShallow(layers=["hidden.1", "last_hidden", "hidden.0"]))
+    assert list(est.exits_) == ["hidden.0", "hidden.1", "last_hidden", "output"]
+    assert list(est.cut("hidden.1").exits_) == ["hidden.0", "hidden.1"]
+    np.testing.assert_array_equal(est.cut("hidden.1").predict_proba(X, exit=0), est.predict_proba(X, exit="hidden.0"))
 
 
 class Maps(nn.Module):

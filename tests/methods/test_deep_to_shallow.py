@@ -6,13 +6,25 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
+from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 import sklkd.losses
 from sklkd import SelfDistilledClassifier, SelfDistilledRegressor
-from sklkd.losses import ActiveHintLoss, FactorTransferLoss, FitNetLoss, FSPLoss, SimKDLoss, SoftTargetLoss
+from sklkd.losses import (
+    ActiveHintLoss,
+    DISTLoss,
+    FactorTransferLoss,
+    FitNetLoss,
+    FSPLoss,
+    LeafEmbeddingLoss,
+    SimKDLoss,
+    SoftTargetLoss,
+    SPLoss,
+    TargetLoss,
+)
 from sklkd.methods import DeepToShallow
-from sklkd.students import TabularNet
+from sklkd.students import TabularNet, TabularStudent
 from tests.estimators.problems import classes, quick, targets
 from tests.losses import oracle
 
@@ -21,11 +33,11 @@ from . import own
 ALPHA, TEMPERATURE = 0.1, 3
 
 
-def exits(y, loss=None, n_outputs=4, classification=True):
+def exits(y, *losses):
     """An objective whose two heads are the identity, on layers that are their logits."""
-    made = DeepToShallow(alpha=ALPHA, temperature=TEMPERATURE, loss=loss).objective(own.training(y, n_outputs))
+    made = DeepToShallow(alpha=ALPHA, temperature=TEMPERATURE).objective(own.training(y, 4))
     made.heads = nn.ModuleList([nn.Identity(), nn.Identity()])
-    made.hints = nn.ModuleList([ActiveHintLoss(weight=0), ActiveHintLoss(weight=0)])
+    made.compared = nn.ModuleList([nn.ModuleList(losses), nn.ModuleList(losses)])
     made.taps = [("first", "second", "deep")]
     return own.batch(made, y)
 
@@ -52,9 +64,9 @@ def test_reference_values():
 
 def test_the_whole_is_the_sum_of_its_parts_weighted_by_hand():
     y, zs, zu, zt = (oracle.tensor(name) for name in ("y", "zs", "zu", "zt"))
-    made, weight = exits(y), torch.arange(1, 7).double()
+    losses = ActiveHintLoss(weight=0.3), FSPLoss(weight=0.2), SoftTargetLoss(temperature=2, weight=0.4)
+    made, weight = exits(y, *losses), torch.arange(1, 7).double()
     made.rows.weight = weight
-    made.hints = nn.ModuleList([ActiveHintLoss(weight=0.3), ActiveHintLoss(weight=0.3)])
     made.features = {"first": zs, "second": zu, "deep": zt}
     rows = 0
     for z in (zs, zu, zt):
@@ -63,7 +75,23 @@ def test_the_whole_is_the_sum_of_its_parts_weighted_by_hand():
         rows = rows + ALPHA * own.divergence(zt.numpy(), z.numpy(), TEMPERATURE)
         active = (z > 0) | (zt > 0)
         rows = rows + 0.3 * np.where(active, (z - zt) ** 2, 0).mean(1)
+        # the way from the first exit's layer: with vectors an outer product
+        rows = rows + 0.2 * ((zs[:, :, None] * (z - zt)[:, None, :]) ** 2).mean((1, 2)).numpy()
+        rows = rows + 0.4 * own.divergence(zt.numpy(), z.numpy(), 2)
     np.testing.assert_allclose(made(zt, y), np.average(rows, weights=weight), rtol=1e-12)
+
+
+def test_regression_by_hand():
+    rng = np.random.default_rng(0)
+    y, first, deep, told = (torch.from_numpy(rng.normal(size=(6, width))) for width in (2, 2, 2, 2))
+    weight = torch.arange(1, 7).double()
+    made = DeepToShallow(alpha=ALPHA).objective(own.training(y, 2))
+    made.heads, made.taps = nn.ModuleList([nn.Identity()]), [("first", "deep")]
+    made.compared = nn.ModuleList([nn.ModuleList([TargetLoss(weight=0.4)])])
+    own.batch(made, y, weight=weight).features = {"first": first, "deep": deep}
+    squares = [((a - b) ** 2).mean(1) for a, b in ((first, y), (told, y), (first, told))]
+    rows = (1 - ALPHA) * (squares[0] + squares[1]) + (ALPHA + 0.4) * squares[2]
+    np.testing.assert_allclose(made(told, y), np.average(rows, weights=weight), rtol=1e-12)
 
 
 def built(module, n_features, n_outputs, method):
@@ -78,7 +106,8 @@ def built(module, n_features, n_outputs, method):
 
 def test_what_teaches_gets_no_gradient_from_what_it_teaches():
     module = TabularNet(3, 4, hidden=(5, 6, 7))
-    made, module, X, y = built(module, 3, 4, DeepToShallow(loss=ActiveHintLoss()))
+    losses = [("hint", ActiveHintLoss()), ("flow", FSPLoss()), ("answers", DISTLoss())]
+    made, module, X, y = built(module, 3, 4, DeepToShallow(loss=losses))
     store, last = {}, {}
     module.hidden[2].register_forward_hook(lambda part, given, answer: last.update(hidden=answer))
     handles = [module.hidden[k].register_forward_hook(lambda p, g, a, k=k: store.update({k: a})) for k in (0, 1)]
@@ -87,7 +116,11 @@ def test_what_teaches_gets_no_gradient_from_what_it_teaches():
         handle.remove()
     layers = [store[0], store[1]]
     heads = [head(layer) for head, layer in zip(made.heads, layers, strict=True)]
-    for term in (made.soft(heads, deep), made.alike(layers, last["hidden"], y)):
+    compared, terms = made.compared, [made.soft(heads, deep)]
+    for k in range(len(losses)):
+        made.compared = nn.ModuleList([nn.ModuleList([one[k]]) for one in compared])
+        terms.append(made.alike(layers, last["hidden"], heads, deep, y))
+    for term in terms:
         assert term.item() > 0
         named = dict(module.named_parameters())
         grads = torch.autograd.grad(term, list(named.values()), allow_unused=True, retain_graph=True)
@@ -102,8 +135,7 @@ def test_what_teaches_gets_no_gradient_from_what_it_teaches():
 LOSSES = [
     getattr(sklkd.losses, name)
     for name in sklkd.losses.__all__
-    if getattr(sklkd.losses, name).n_layers == 1
-    and name not in ("FactorTransferLoss", "LeafEmbeddingLoss", "SimKDLoss")
+    if name not in ("Loss", "FactorTransferLoss", "LeafEmbeddingLoss", "SimKDLoss")
 ]
 
 
@@ -111,8 +143,12 @@ LOSSES = [
 @pytest.mark.parametrize(
     ("estimator", "problem"), [(SelfDistilledClassifier, classes), (SelfDistilledRegressor, targets)]
 )
-def test_losses_of_hidden_layers_between_exits(loss, estimator, problem):
+def test_losses_of_the_library_between_exits(loss, estimator, problem):
     X, y = problem(60)
+    if estimator._task not in loss.tasks:
+        with pytest.raises(ValueError, match=f"{loss.__name__} has no meaning for {estimator._task}"):
+            estimator(quick(), method=DeepToShallow(loss=loss())).fit(X, y)
+        return
     student = quick(lr=0.02, batch_size=16, module__hidden=(6, 7, 8))
     fits = [
         estimator(student, method=DeepToShallow(loss=loss(weight=weight)), random_state=0).fit(X, y)
@@ -129,9 +165,12 @@ def test_losses_of_hidden_layers_between_exits(loss, estimator, problem):
         ({"temperature": 0}, "temperature must be > 0"),
         ({"layers": "hidden.0"}, "layers must be a list of different names"),
         ({"layers": ["hidden.9"]}, r"layers must name layers of the student, which are .*'hidden.0'.*\['hidden.9'\]"),
-        ({"loss": SoftTargetLoss()}, "loss must compare one hidden layer of each side"),
-        ({"loss": FSPLoss()}, "loss must compare one hidden layer of each side"),
+        ({"layers": ["hidden.0", "output"]}, r"must lie before the output layer 'output', .* got \['output'\]"),
+        ({"loss": TargetLoss()}, "TargetLoss has no meaning for classification"),
+        ({"loss": FSPLoss(teacher_layer=("hidden.0", "hidden.1"))}, "loss must not name layers"),
         ({"loss": FitNetLoss(student_layer="hidden.0")}, "loss must not name layers"),
+        ({"loss": [("alpha", SPLoss())]}, "rename it"),
+        ({"loss": LeafEmbeddingLoss()}, "needs a teacher that is trained before"),
         ({"loss": SimKDLoss()}, "needs a teacher that is trained before"),
         ({"loss": FactorTransferLoss()}, "needs a teacher that is trained before"),
         ({"loss": FitNetLoss(init_epochs=1)}, "needs a teacher that is trained before"),
@@ -148,3 +187,34 @@ def test_a_student_with_one_hidden_layer_has_no_exit():
     X, y = classes(30)
     with pytest.raises(ValueError, match="the student has no hidden layer but the last"):
         SelfDistilledClassifier(quick(), method=DeepToShallow()).fit(X, y)
+
+
+def test_several_losses_between_exits_have_parameters_to_search():
+    X, y = classes(60)
+    method = DeepToShallow(loss=[("hint", FitNetLoss()), ("flow", FSPLoss())])
+    student = quick(lr=0.02, batch_size=16, module__hidden=(6, 7, 8))
+    est = SelfDistilledClassifier(student, method=method, random_state=0)
+    search = GridSearchCV(est, {"method__flow__weight": [0.0, 100.0]}, cv=2, scoring="neg_log_loss").fit(X, y)
+    assert len(set(search.cv_results_["mean_test_score"])) == 2
+    assert search.best_estimator_.method_.loss[1][1].weight == search.best_params_["method__flow__weight"]
+
+
+class Maps(nn.Module):
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3))
+        self.output = nn.Linear(5, n_outputs)
+
+    def forward(self, X):
+        return self.output(self.body(X).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("loss", [FitNetLoss(), FSPLoss(), SPLoss()], ids=str)
+def test_maps_are_compared_with_vectors(loss):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 1, 8, 8)).astype(np.float32), rng.integers(3, size=40)
+    student = TabularStudent(module=Maps, max_epochs=2)
+    for layers in (None, ["body.0", "body.3"]):
+        method = DeepToShallow(layers=layers, loss=loss)
+        est = SelfDistilledClassifier(student, method=method, random_state=0).fit(X, y)
+        assert np.isfinite(est.predict_proba(X, exit=0)).all()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 from torch import nn
 
 from sklkd.methods import GatedEnsemble
@@ -12,7 +13,7 @@ from sklkd.students import TabularNet
 from sklkd.students._cohort import Cohort
 
 from ..losses.oracle import entry, tensor
-from .peers import objective
+from .peers import cross_entropy, divergence, numbers, objective, outputs
 
 
 def branches():
@@ -30,6 +31,30 @@ def test_reference():
     np.testing.assert_allclose(made(logits, tensor("y")).item(), total["value"], rtol=total["rtol"])
     value.backward()
     np.testing.assert_allclose(logits[0].grad.norm(), total["grad_norm"]["value"], rtol=total["rtol"])
+
+
+@pytest.mark.parametrize("classification", [True, False])
+def test_terms_by_hand(classification):
+    *branches, gate = outputs(4, n_outputs=3)
+    rng = np.random.RandomState(1)
+    y = torch.from_numpy(rng.randint(3, size=6) if classification else rng.normal(size=(6, 3)))
+    weight = torch.arange(1.0, 7.0, dtype=torch.float64)
+    method = GatedEnsemble(temperature=2.0, weight=0.5, ramp_up=0.5)
+    made = objective(method, 3, classification, epoch=2, n_epochs=10, weight=weight)
+    labels, lessons = made.terms([*branches, gate], y)
+    *z, gate = numbers([*branches, gate])
+    together = sum(softmax(gate, axis=1)[:, [b]] * z[b] for b in range(3))
+
+    def squared(a, b):
+        return np.average(np.square(a - b).mean(1), weights=weight)
+
+    for b in range(3):
+        told = divergence(together, z[b], 2.0, weight) if classification else squared(together, z[b])
+        # after 2 of the 5 epochs of the ramp
+        np.testing.assert_allclose(lessons[b].item(), 0.5 * math.exp(-5 * 0.6**2) * told)
+    for found, own in zip([*labels, lessons[3]], [*z, together], strict=True):
+        expected = cross_entropy(own, y.numpy(), weight) if classification else squared(own, y.numpy())
+        np.testing.assert_allclose(found.item(), expected)
 
 
 def test_the_ensemble_is_a_mean_of_logits_weighted_row_by_row():

@@ -92,6 +92,17 @@ def test_columns_are_aligned_and_narrow(report):
     assert repr(report) == str(report)
 
 
+def test_more_models_than_fit_a_page_go_on_below(report):
+    many = report.rows | {f"peer number {k}": report.rows["student"] | {"score": k / 10} for k in range(9)}
+    names = report.names | {name: "TabularNet" for name in many if name not in report.names}
+    lines = table(replace(report, rows=many, names=names))
+    assert max(map(len, lines)) <= 100
+    heads = [[name for name in many if name in line] for line in lines if "student" in line or "peer" in line]
+    assert [name for head in heads for name in head] == list(many) and len(heads) > 1
+    scores = [word for line in lines if line.startswith("accuracy") for word in line.split()[1:]]
+    assert scores == [f"{row['score']:.4f}" for row in many.values()]
+
+
 def test_remarks(report):
     text = str(report)
     assert "Student against teacher: 67 times smaller, 88 times as fast for one row, 9.1 times in a batch." in text

@@ -18,26 +18,35 @@ def test_each_exit_against_the_network_on_labels_alone(flowers):
     X, y, X_test, y_test = flowers
     est = SelfDistilledClassifier(student(), method=DeepToShallow(), random_state=0).fit(X, y)
     alone = SelfDistilledClassifier(student(), method=EpochToEpoch(alpha=0), random_state=0).fit(X, y)
-    sizes = []
-    for exit in est.exits_:
-        report = distillation_report(est.cut(exit), X_test, y_test, X_train=X, y_train=y, n_repeats=1)
-        assert list(report.rows) == ["student", "baseline"]
-        told = est.predict_proba(X_test, exit=exit), alone.predict_proba(X_test)
-        for row, proba in zip(("student", "baseline"), told, strict=True):
-            assert report.rows[row]["log_loss"] == pytest.approx(log_loss(y_test, proba))
-        sizes.append(report.rows["student"]["parameters"])
-    assert sizes[0] < sizes[1] == report.rows["baseline"]["parameters"]
+    whole, cut = (
+        distillation_report(one, X_test, y_test, X_train=X, y_train=y, n_repeats=1).rows for one in (est, est.cut(0))
+    )
+    assert list(whole) == ["student", "baseline", "exit hidden.0"] and list(cut) == ["student", "baseline"]
+    told = {
+        "student": est.predict_proba(X_test),
+        "baseline": alone.predict_proba(X_test),
+        "exit hidden.0": est.predict_proba(X_test, exit=0),
+    }
+    for row, proba in told.items():
+        assert whole[row]["log_loss"] == pytest.approx(log_loss(y_test, proba))
+    assert cut["student"]["log_loss"] == whole["exit hidden.0"]["log_loss"]
+    assert whole["exit hidden.0"]["parameters"] < whole["student"]["parameters"] == whole["baseline"]["parameters"]
 
 
 def test_each_generation_and_all_together(flowers):
     X, y, X_test, y_test = flowers
     est = SelfDistilledClassifier(student(), method=BornAgain(ensemble=True), random_state=0).fit(X, y)
-    rows = [
-        distillation_report(one, X_test, y_test, baseline=False, n_repeats=1).rows["student"]
-        for one in (est, *est.generations_)
-    ]
+    found = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1).rows
+    assert list(found) == ["student", "generation 0", "generation 1"]
+    rows = list(found.values())
     assert rows[0]["parameters"] == 2 * rows[1]["parameters"] == 2 * rows[2]["parameters"]
     assert rows[0]["bytes"] > rows[1]["bytes"]
+    for row, one in zip(rows[1:], est.generations_, strict=True):
+        assert row["log_loss"] == pytest.approx(log_loss(y_test, one.predict_proba(X_test)))
+    # without an ensemble, the last generation is the student
+    est = SelfDistilledClassifier(student(), method=BornAgain(generations=3), random_state=0).fit(X, y)
+    found = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1).rows
+    assert list(found) == ["student", "generation 0", "generation 1"]
 
 
 def test_regression_without_training_rows(bodies):
