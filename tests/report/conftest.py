@@ -8,14 +8,14 @@ from sklearn.datasets import load_iris, load_linnerud
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 
 from sklkd import DistilledClassifier, DistilledRegressor
-from sklkd.students import TabularStudent
+from sklkd.students import Muon, TabularStudent
 
 KINDS = np.array(["setosa", "versicolor", "virginica"])
 
 
 @pytest.fixture(scope="session")
 def student():
-    return TabularStudent(size="tiny", max_epochs=15, lr=0.005, batch_size=16)
+    return TabularStudent(size="tiny", optimizer=Muon, max_epochs=15, lr=0.005, batch_size=16)
 
 
 @pytest.fixture(scope="session")
