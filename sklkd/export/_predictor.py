@@ -136,7 +136,7 @@ class OnnxPredictor(ColumnReader):
         self._lookups |= {j: _Text() for j in self._text}
         self._empty = np.isin(np.arange(self.n_features_in_), metadata["empty"])
         self._spelt = {
-            # the code -1, of unseen cells, reads the end
+            # unseen cells have the code -1, which reads the end, and missing ones -2
             j: np.array([*spellings(list(lookup), self._name(j)), MISSING, UNSEEN], dtype=object)
             for j, lookup in self._lookups.items()
             if j not in self._text
@@ -237,14 +237,13 @@ class OnnxPredictor(ColumnReader):
         numbers = np.clip(matrix, -limit, limit).astype(self._dtype)
         if self._plain_shape is not None:
             return {"X": numbers}
-        feeds: dict[str, NDArray[Any]] = {}
-        for j, name in enumerate(self._inputs):
-            if j in self._spelt:
-                spelt = self._spelt[j]
-                codes = np.where(np.isnan(matrix[:, j]), len(spelt) - 2, matrix[:, j]).astype(int)
-                feeds[name] = spelt[codes][:, None]
-            elif j not in self._text:
-                feeds[name] = numbers[:, [j]]
+        numeric = (j for j in range(len(self._inputs)) if j not in self._spelt and j not in self._text)
+        feeds = {self._inputs[j]: numbers[:, j : j + 1] for j in numeric}
+        if self._spelt:
+            codes = matrix[:, list(self._spelt)]
+            codes = np.where(np.isnan(codes), -2, codes).astype(int)
+            for k, (j, spelt) in enumerate(self._spelt.items()):
+                feeds[self._inputs[j]] = spelt[codes[:, k], None]
         if self._text:
             table = open_table(X)
             feeds |= {self._inputs[j]: _strings(table.column(j), self._name(j)) for j in self._text}

@@ -316,3 +316,12 @@ def test_compilers(tmp_path):
     (tmp_path / "other.c").write_text("int main(void) { return 0; }\n")
     with pytest.raises(ValueError, match=r"must be a file that sklkd\.to_c has written"):
         CPredictor(tmp_path / "other.c")
+
+
+def test_a_file_of_a_newer_version_says_so(tmp_path, mixed_estimator):
+    to_c(mixed_estimator, tmp_path / "s.c")
+    content = (tmp_path / "s.c").read_text()
+    assert '"format": 1' in content
+    (tmp_path / "s.c").write_text(content.replace('"format": 1', '"format": 2'))
+    with pytest.raises(ValueError, match=r"written by sklkd .*: update sklkd\."):
+        CPredictor(tmp_path / "s.c")
