@@ -48,8 +48,9 @@ static float *aligned(float *units)
 }
 
 #if HIDDEN || CLASSES
-/* exp(x) to 2e-7, in a form that compilers vectorise; x is cut to what a float can hold, NAN is the least. The
- * polynomial is the one of its degree with the least relative error between -log(2)/2 and log(2)/2. */
+/* exp(x) to 2e-7 for small x, to 4e-6 for the largest, in a form that compilers vectorise; x is cut to what a float can
+ * hold, NAN is the least. The polynomial is the one of its degree with the least relative error between -log(2)/2 and
+ * log(2)/2. */
 static inline float exponential(float x)
 {
     union { int bits; float value; } power;
@@ -59,7 +60,7 @@ static inline float exponential(float x)
     n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, beside which a float has no fraction */
     n -= 12582912.0f;
     power.bits = ((int)n + 127) * 8388608;
-    r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    r = x - n * 0.693147181f;
     return power.value
         * (1.0f + r * (1.0f + r * (0.4999923f + r * (0.16667116f + r * (0.04189034f + r * 0.008312508f)))));
 }
