@@ -78,7 +78,11 @@ class Weights:
         if len(folded.binned):
             found["edges"] = ("float", folded.edges)
             found |= {name: _index(getattr(folded, name)) for name in ("binned", "starts")}
-            found |= self._table("value", self._values, len(folded.values), width)
+            stored, scale = self._values
+            if not self.eight_bits:
+                # nothing at a column's first edge: one row of zeros stands for all of these
+                stored = np.insert(np.delete(stored, folded.starts[:-1], axis=0), 0, 0, axis=0)
+            found |= self._table("value", (stored, scale), len(stored), width)
         if len(folded.gaps):
             found["gaps"] = _index(folded.gaps)
             found |= self._table("gap", self._gap_values, len(folded.gaps), width)

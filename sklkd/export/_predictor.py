@@ -23,6 +23,8 @@ CHUNK = 512
 PROBED = 300
 """Columns that are at most tried with infinity, to find out whether a graph tells by itself: that takes time."""
 
+_FLOAT64 = np.dtype(np.float64)
+
 _FAST = {np.dtype(name) for name in ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8")}
 
 
@@ -134,7 +136,7 @@ class OnnxPredictor(ColumnReader):
         self._lookups |= {j: _Text() for j in self._text}
         self._empty = np.isin(np.arange(self.n_features_in_), metadata["empty"])
         self._spelt = {
-            # the code -1, of unseen cells, reads the end
+            # unseen cells have the code -1, which reads the end, and missing ones -2
             j: np.array([*spellings(list(lookup), self._name(j)), MISSING, UNSEEN], dtype=object)
             for j, lookup in self._lookups.items()
             if j not in self._text
@@ -181,8 +183,11 @@ class OnnxPredictor(ColumnReader):
         if type(X) is np.ndarray and X.dtype in _FAST:
             answers = None
             if X.shape == self._plain_row:
-                row = getattr(self._local, "row", None) or self._bound_row()
-                answers = row.answer(X)
+                try:
+                    answer = self._local.answer
+                except AttributeError:  # the first row of this thread
+                    answer = self._bound_row().answer
+                answers = answer(X)
             elif X.shape[1:] == self._plain_shape and len(X):
                 answers = self._rows(X)
             if answers is not None:
@@ -206,7 +211,7 @@ class OnnxPredictor(ColumnReader):
         if self._graph_tells is None:
             self._graph_tells = row.graph_tells()
         row.look = not self._graph_tells
-        self._local.row = row
+        self._local.answer = row.answer
         return row
 
     def _rows(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
@@ -232,14 +237,13 @@ class OnnxPredictor(ColumnReader):
         numbers = np.clip(matrix, -limit, limit).astype(self._dtype)
         if self._plain_shape is not None:
             return {"X": numbers}
-        feeds: dict[str, NDArray[Any]] = {}
-        for j, name in enumerate(self._inputs):
-            if j in self._spelt:
-                spelt = self._spelt[j]
-                codes = np.where(np.isnan(matrix[:, j]), len(spelt) - 2, matrix[:, j]).astype(int)
-                feeds[name] = spelt[codes][:, None]
-            elif j not in self._text:
-                feeds[name] = numbers[:, [j]]
+        numeric = (j for j in range(len(self._inputs)) if j not in self._spelt and j not in self._text)
+        feeds = {self._inputs[j]: numbers[:, j : j + 1] for j in numeric}
+        if self._spelt:
+            codes = matrix[:, list(self._spelt)]
+            codes = np.where(np.isnan(codes), -2, codes).astype(int)
+            for k, (j, spelt) in enumerate(self._spelt.items()):
+                feeds[self._inputs[j]] = spelt[codes[:, k], None]
         if self._text:
             table = open_table(X)
             feeds |= {self._inputs[j]: _strings(table.column(j), self._name(j)) for j in self._text}
@@ -297,15 +301,17 @@ class _BoundRow:
 
     def __init__(self, session: Any, shape: tuple[int, ...], dtype: np.dtype[Any], n_outputs: int, allow_nan: bool):
         self.allow_nan, self.look = allow_nan, True
-        output = session.get_outputs()[-1]
+        first, output = session.get_outputs()[0], session.get_outputs()[-1]
         self.input = np.zeros((1, *shape), dtype)
         self.flat = self.input.reshape(-1)
         self.output = np.zeros((1, n_outputs), np.float64 if output.type == "tensor(double)" else np.float32)
+        # nobody reads the label, but the runtime would have to find memory for it each time
+        self.label = np.zeros(1, np.int64)
         self.binding = session.io_binding()
-        for bind, name, array in (
-            (self.binding.bind_input, "X", self.input),
-            (self.binding.bind_output, output.name, self.output),
-        ):
+        bound = [(self.binding.bind_input, "X", self.input), (self.binding.bind_output, output.name, self.output)]
+        if first.type == "tensor(int64)":
+            bound.append((self.binding.bind_output, first.name, self.label))
+        for bind, name, array in bound:
             bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         self.run = _runner(session, self.binding)
 
@@ -328,14 +334,14 @@ class _BoundRow:
     def answer(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
         """Probabilities or values of one row; None where it needs a closer look: for infinity, or refused gaps."""
         if X.dtype is self.input.dtype:
-            self.input[:] = X
+            self.input[...] = X
         else:
             with np.errstate(over="ignore"):
-                self.input[:] = X
+                self.input[...] = X
         if self.look and not np.isfinite(self.flat).all() and not (self.allow_nan and not np.isinf(self.flat).any()):
             return None
         self.run()
-        answer = self.output.astype(np.float64)
+        answer = self.output.astype(_FLOAT64)
         first = answer.item(0)
         return answer if first == first else None
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
+from sklkd._columns._cells import is_missing
 from sklkd.export._format import UNSEEN
 from sklkd.students import InputEncoder, TabularNet
 
@@ -45,28 +47,60 @@ def training_like_rows(est: Any, *, gaps: bool) -> NDArray:
     return np.stack(columns, axis=1)
 
 
-def rows_for_columns(transformer: Any) -> Any:
-    """Rows for a fitted ColumnTransformer, with numbers on the scale and categories that its parts have learnt.
+def rows_for_columns(transformer: Any, given: Any) -> Any:
+    """Rows for a fitted ColumnTransformer: categories that its parts have learnt, and what gives certain numbers.
 
-    A frame where it was fitted on one, for which pandas must have been imported by whoever did so; None where it was
-    not.
+    Where these, or the parts that make them, tell nothing, normally distributed numbers on the scale that a part has
+    learnt. Cells that it imputes may be missing. A frame where it was fitted on one, for which pandas must have been
+    imported by whoever did so; None where it was not.
+
+    Parameters
+    ----------
+    transformer : ColumnTransformer
+    given : ndarray of shape (n, n_outputs) or None
+        What it should give, categories aside.
     """
     rng = np.random.RandomState(0)
     columns: dict[Any, NDArray] = {j: rng.standard_normal(N_ROWS) for j in range(transformer.n_features_in_)}
     for name, part, _ in transformer.transformers_:
-        step = part.steps[0][1] if isinstance(part, Pipeline) else part
-        for position, j in enumerate(transformer._transformer_to_input_indices[name]):
-            learnt = getattr(_encoder_of(part), "categories_", None)
+        inside = part.steps if isinstance(part, Pipeline) else [(name, part)]
+        positions = transformer._transformer_to_input_indices[name]
+        learnt = getattr(_encoder_of(part), "categories_", None)
+        found = None
+        if learnt is None and given is not None and part != "drop":
+            found = inverse(inside, given[:, transformer.output_indices_[name]])
+        step = inside[0][1]
+        for position, j in enumerate(positions):
             if learnt is not None:
                 columns[j] = rng.choice(learnt[position], N_ROWS)
+            elif found is not None and found.shape[1] == len(positions):
+                columns[j] = found[:, position]
             elif hasattr(step, "scale_"):
                 center = getattr(step, "mean_", getattr(step, "center_", np.zeros(position + 1)))
                 columns[j] = columns[j] * step.scale_[position] + center[position]
+            if isinstance(step, SimpleImputer) and is_missing(step.missing_values):
+                gaps = rng.random(N_ROWS) < GAP
+                columns[j] = np.where(gaps, step.missing_values, columns[j])
     names = getattr(transformer, "feature_names_in_", None)
     if names is None:
         return np.stack(list(columns.values()), axis=1)
     pandas = sys.modules.get("pandas")
     return None if pandas is None else pandas.DataFrame(dict(zip(names, columns.values(), strict=True)))
+
+
+def inverse(steps: list[Any], rows: Any) -> Any:
+    """What the steps would turn into these rows; None where they do not tell. Cells that they impute may be missing."""
+    gaps, rows = False, rows.copy()
+    for _, step in reversed(steps):
+        if isinstance(step, SimpleImputer) and rows.shape[1] == step.n_features_in_:
+            gaps = gaps or step.missing_values is np.nan
+        elif hasattr(step, "inverse_transform"):
+            rows = np.asarray(step.inverse_transform(rows))
+        else:
+            return None
+    if gaps:
+        rows[np.random.RandomState(0).random(rows.shape) < GAP] = np.nan
+    return rows
 
 
 def _encoder_of(part: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +14,7 @@ from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
 from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._base import BaseDistilled
-from sklkd.export._rows import GAP, N_ROWS, rows_for_columns, training_like_rows
+from sklkd.export._rows import N_ROWS, inverse, rows_for_columns, training_like_rows
 from sklkd.students import InputEncoder
 
 
@@ -118,15 +117,17 @@ def _is_pipeline(model: Any) -> bool:
 
 def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
     """Rows for an estimator: like those of training where its encoder or the steps' inverses tell how these are."""
+    first = (steps or own or [("", est.encoder_)])[0][1]
+    given = None
     if isinstance(est.encoder_, InputEncoder):
         if not steps:
             return training_like_rows(est, gaps=est._allow_nan)
-        rows = _inverse(steps, training_like_rows(est, gaps=False))
-        if rows is not None:
-            return rows
-    first = (steps or own or [("", est.encoder_)])[0][1]
+        of_columns = isinstance(first, ColumnTransformer)
+        given = inverse(steps[1:] if of_columns else steps, training_like_rows(est, gaps=False))
+        if given is not None and not of_columns:
+            return given
     if isinstance(first, ColumnTransformer):
-        rows = rows_for_columns(first)
+        rows = rows_for_columns(first, given)
         if rows is None:
             raise ValueError("X must be given, some rows to compare the graph with: a frame, as the steps take it.")
         return rows
@@ -136,21 +137,6 @@ def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
             "dimensions."
         )
     return np.random.RandomState(0).standard_normal((N_ROWS, first.n_features_in_))
-
-
-def _inverse(steps: list[Any], rows: Any) -> Any:
-    """What the steps would turn into these rows; None where they do not tell. Cells that they impute may be missing."""
-    gaps = False
-    for _, step in reversed(steps):
-        if isinstance(step, SimpleImputer) and rows.shape[1] == step.n_features_in_:
-            gaps = gaps or step.missing_values is np.nan
-        elif hasattr(step, "inverse_transform"):
-            rows = np.asarray(step.inverse_transform(rows))
-        else:
-            return None
-    if gaps:
-        rows[np.random.RandomState(0).random(rows.shape) < GAP] = np.nan
-    return rows
 
 
 def _text_columns(X: Any) -> list[int]:

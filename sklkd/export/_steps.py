@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
 
+from sklkd._columns._cells import is_missing
+from sklkd.export._format import MISSING
 from sklkd.export._graph import Graph
 
 
@@ -32,6 +37,8 @@ def write_steps(graph: Graph, steps: list[Any], feeds: list[tuple[str, str, int]
     ------
     ImportError
         Where skl2onnx is not installed.
+    NotImplementedError
+        Where it cannot convert a step.
     """
     try:
         from skl2onnx import convert_sklearn
@@ -43,11 +50,23 @@ def write_steps(graph: Graph, steps: list[Any], feeds: list[tuple[str, str, int]
         "double": data_types.DoubleTensorType,
         "string": data_types.StringTensorType,
     }
-    model = convert_sklearn(
-        Pipeline(steps),
-        initial_types=[(name, kinds[kind]([None, width])) for name, kind, width in feeds],
-        target_opset={"": graph.opset, "ai.onnx.ml": graph.ml_opset},
-    )
+    if any(kind == "string" for _, kind, _ in feeds):
+        steps = copy.deepcopy(steps)
+        for step in _parts(steps):
+            _spell_gaps(step)
+    try:
+        model = convert_sklearn(
+            Pipeline(steps),
+            initial_types=[(name, kinds[kind]([None, width])) for name, kind, width in feeds],
+            target_opset={"": graph.opset, "ai.onnx.ml": graph.ml_opset},
+        )
+    except RuntimeError as error:
+        first = str(error).partition("\n")[0]
+        raise NotImplementedError(
+            f"skl2onnx cannot convert the steps before the estimator: {first} The estimator takes "
+            "categories and missing values as they are: leave such steps out, or export the last step alone and run "
+            "the others where the rows come from."
+        ) from error
     if any(kind == "double" for _, kind, _ in feeds):
         _impute_doubles(model, steps)
     output = graph.inline(model, [name for name, _, _ in feeds])[0]
@@ -60,7 +79,8 @@ def _impute_doubles(model: Any, steps: list[Any]) -> None:
 
     The operator holds what it fills in as floats; the transformers have all digits.
     """
-    learnt = [one for _, step in steps for one in _statistics(step)]
+    learnt = [step.statistics_ for step in _parts(steps) if hasattr(step, "statistics_")]
+    learnt = [one for one in learnt if one.dtype.kind in "fiu"]  # not those of strings
     nodes = list(model.graph.node)
     del model.graph.node[:]
     for i, node in enumerate(nodes):
@@ -83,14 +103,22 @@ def _impute_doubles(model: Any, steps: list[Any]) -> None:
         model.graph.node.append(helper.make_node("Where", [absent, f"filling_{i}", cells], [node.output[0]]))
 
 
-def _statistics(step: Any) -> Iterator[NDArray]:
-    """What the imputers in a transformer fill in."""
-    if hasattr(step, "statistics_"):
-        yield step.statistics_
-    parts: list[Any] = []
-    if hasattr(step, "steps"):
-        parts = [part for _, part in step.steps]
-    elif hasattr(step, "transformers_"):
-        parts = [part for _, part, _ in step.transformers_]
-    for part in parts:
-        yield from _statistics(part)
+def _spell_gaps(step: Any) -> None:
+    """Let a transformer of strings know missing cells by what stands for them in the graph's inputs."""
+    if isinstance(step, SimpleImputer) and step.statistics_.dtype == object and is_missing(step.missing_values):
+        step.missing_values = MISSING
+    elif isinstance(step, OneHotEncoder):
+        step.categories_ = [_spelt(categories) for categories in step.categories_]
+
+
+def _spelt(categories: NDArray) -> NDArray:
+    if categories.dtype != object or not any(isinstance(one, str) for one in categories):
+        return categories
+    return np.array([MISSING if is_missing(one) else one for one in categories], dtype=object)
+
+
+def _parts(steps: list[Any]) -> Iterator[Any]:
+    """The transformers of steps, and those inside them."""
+    for _, step, *_ in steps:
+        yield step
+        yield from _parts(getattr(step, "steps", None) or getattr(step, "transformers_", []))

@@ -19,7 +19,11 @@ def level_rows(folded: Folded) -> dict[int, NDArray[np.intp]]:
     return dict(zip(folded.categorical.tolist(), parts, strict=False))
 
 
-def write_tabular(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+STEPS, LEAST_STEPS = 2**15 - 1, 8
+"""Edges as whole numbers are at most as large; the narrowest bin is at least as wide, or edges stay floats."""
+
+
+def write_tabular(graph: Graph, folded: Folded, encoded: Encoded, *, whole_edges: bool) -> str:
     """Write the net behind its encoded columns, and return its outputs.
 
     The bins of all columns come from one product with a matrix of slopes, then are clipped: of the forms that were
@@ -27,15 +31,17 @@ def write_tabular(graph: Graph, folded: Folded, encoded: Encoded) -> str:
     matrix is nearly empty, so the file holds slopes and columns, of which the runtime makes the matrix when it loads.
     Each part of the first layer adds to what the part before has made. Inputs of the first layer whose weights are all
     0 are left out.
+
+    ``whole_edges``: edges of bins in 16 bits, where no bin is too narrow for it.
     """
-    outputs = _first_layer(graph, folded, encoded)
+    outputs = _first_layer(graph, folded, encoded, whole_edges)
     for weight, bias in folded.layers:
         active = graph.op("Mul", outputs, graph.op("Sigmoid", outputs))
         outputs = graph.op("Gemm", active, graph.constant(weight), graph.constant(bias))
     return outputs
 
 
-def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+def _first_layer(graph: Graph, folded: Folded, encoded: Encoded, whole_edges: bool) -> str:
     total = _levels(graph, folded, encoded) if encoded.levels else graph.constant(folded.bias[None])
     if encoded.third is None:
         return total
@@ -45,7 +51,8 @@ def _first_layer(graph: Graph, folded: Folded, encoded: Encoded) -> str:
     weight = weight[len(folded.clip) :]
     live = np.flatnonzero(weight.any(axis=1))
     if len(live):
-        bins = _bins(graph, encoded, len(folded.numeric), column[live], left[live, 0], slope[live, 0])
+        lines = column[live], left[live, 0], slope[live, 0]
+        bins = _bins(graph, encoded, len(folded.numeric), *lines, whole_edges)
         total = graph.op("Gemm", bins, graph.constant(weight[live]), total)
     if encoded.unfilled is not None and len(folded.gaps):
         missing = graph.op("Cast", graph.op("IsNaN", encoded.unfilled), to=TensorProto.FLOAT)
@@ -62,17 +69,32 @@ def _reads(graph: Graph, column: NDArray, n_columns: int) -> str:
     return graph.op("OneHot", index, depth, graph.constant([0.0, 1.0]), axis=0)
 
 
-def _bins(graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left: NDArray, slope: NDArray) -> str:
+def _bins(
+    graph: Graph, encoded: Encoded, n_columns: int, column: NDArray, left: NDArray, slope: NDArray, whole_edges: bool
+) -> str:
     """Each bin 0 on its left, 1 on its right, rising inside."""
     reads = _reads(graph, column, n_columns)
     if encoded.exact is None:
-        slopes = graph.op("Mul", reads, graph.constant(3 * slope))
-        rising = graph.op("Gemm", encoded.third, slopes, graph.constant(-left * slope))  # type: ignore[arg-type]
+        slopes, offsets = _lines(graph, left, slope, whole_edges)
+        rising = graph.op("Gemm", encoded.third, graph.op("Mul", reads, slopes), offsets)  # type: ignore[arg-type]
     else:
         # a product with zeros and ones is exact, so that a narrow bin's edge is taken off before digits are lost
         beyond = graph.op("Gemm", encoded.exact, reads, graph.constant(-left))
         rising = graph.op("Mul", beyond, graph.constant(slope))
     return graph.op("HardSigmoid", rising, alpha=1.0, beta=0.0)
+
+
+def _lines(graph: Graph, left: NDArray, slope: NDArray, whole_edges: bool) -> tuple[str, str]:
+    """Three times the slope of each bin, and its value at 0."""
+    right = left + 1 / slope
+    step = max(np.abs(left).max(), np.abs(right).max(), (1 / slope).max()) / STEPS
+    start = np.rint(left / step)
+    width = np.rint(right / step) - start
+    if not whole_edges or width.min() < LEAST_STEPS:
+        return graph.constant(3 * slope), graph.constant(-left * slope)
+    widths = graph.op("Cast", graph.constant(width, np.int16), to=TensorProto.FLOAT)
+    starts = graph.op("Cast", graph.constant(-start, np.int16), to=TensorProto.FLOAT)
+    return graph.op("Div", graph.constant(3 / step), widths), graph.op("Div", starts, widths)
 
 
 def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:

@@ -75,7 +75,7 @@ def to_onnx(
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor, or a Pipeline that ends in one
-        Fitted. Steps before it are converted by skl2onnx.
+        Fitted. Steps before it are converted by skl2onnx; imputers and one-hot encoders of strings take gaps.
     path : str or path
         File to write.
     X : array or frame, default=None
@@ -83,9 +83,9 @@ def to_onnx(
         with values inside and on the edges of every bin, missing and unseen cells; behind steps or encoders of the
         user's own, normally distributed numbers.
     quantize : {"int8", "float16"}, default=None
-        Store weights in 8 bits (one scale per row or column of a matrix) or 16. The runtime restores them when it
-        loads the file, so that it is a quarter or half the size, as fast, and a little less exact; the report says how
-        much. None: 32 bits.
+        Store weights in 8 bits (one scale per row or column of a matrix; edges of bins in 16) or 16. The runtime
+        restores them when it loads the file, so that it is a quarter or half the size, as fast, and a little less
+        exact; the report says how much. None: 32 bits.
     opset : int, default=None
         Version of ONNX's standard operators, 13 or newer. None: 18, which runtimes have had since 2023.
 
@@ -100,6 +100,8 @@ def to_onnx(
     ValueError
         For parameters out of range, and where the graph's answers differ from the estimator's by more than 1e-5 without
         ``quantize``; nothing is written then.
+    NotImplementedError
+        For steps of a Pipeline that skl2onnx cannot convert.
     ImportError
         Where ``sklkd[onnx]`` is not installed.
 

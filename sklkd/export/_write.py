@@ -44,7 +44,7 @@ class Options:
 def write(source: Source, options: Options) -> bytes:
     """An estimator, and the steps before it, as the content of a file."""
     graph = Graph(options.opset, source.inputs)
-    outputs = _write_student(graph, source, options.kind)
+    outputs = _write_student(graph, source, options)
     est = source.est
     if est._classes is not None:
         _write_classes(graph, outputs, est.classes_, one_node=options.quantize is None)
@@ -55,9 +55,9 @@ def write(source: Source, options: Options) -> bytes:
     return graph.model(_metadata(source, graph, options)).SerializeToString()
 
 
-def _write_student(graph: Graph, source: Source, kind: str) -> str:
+def _write_student(graph: Graph, source: Source, options: Options) -> str:
     """From the user's columns to logits or standardised targets."""
-    est, module = source.est, source.est.student_.module_
+    est, module, kind = source.est, source.est.student_.module_, options.kind
     rows = None
     if source.steps:
         rows = write_steps(graph, source.steps, _declare(graph, source, kind))
@@ -76,7 +76,7 @@ def _write_student(graph: Graph, source: Source, kind: str) -> str:
     tables = learnt if folded is None else level_rows(folded)
     encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._allow_nan, tables)
     if folded is not None:
-        return write_tabular(graph, folded, encoded)
+        return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")
     inputs, width = write_encoded(graph, est.encoder_, encoded)
     return write_module(graph, module, inputs, (width,))
 
@@ -122,7 +122,7 @@ def _write_classes(graph: Graph, logits: str, classes: NDArray, *, one_node: boo
     else:
         codes = graph.op("ArgMax", logits, axis=1, keepdims=0)
         graph.op("Gather", graph.constant(labels, labels.dtype), codes, axis=0, name=label)
-    graph.op("Softmax", logits, axis=-1, name=probabilities)
+    graph.op("Softmax", logits, name=probabilities)
 
 
 def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -> None:

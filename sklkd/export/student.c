@@ -48,7 +48,9 @@ static float *aligned(float *units)
 }
 
 #if HIDDEN || CLASSES
-/* exp(x) to 2e-7, in a form that compilers vectorise; x is cut to what a float can hold, NAN is the least */
+/* exp(x) to 2e-7 for small x, to 4e-6 for the largest, in a form that compilers vectorise; x is cut to what a float can
+ * hold, NAN is the least. The polynomial is the one of its degree with the least relative error between -log(2)/2 and
+ * log(2)/2. */
 static inline float exponential(float x)
 {
     union { int bits; float value; } power;
@@ -58,9 +60,9 @@ static inline float exponential(float x)
     n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, beside which a float has no fraction */
     n -= 12582912.0f;
     power.bits = ((int)n + 127) * 8388608;
-    r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    return power.value * (1.0f + r * (1.0f + r * (0.5f + r * (0.166666657f + r * (0.0416664853f
-        + r * (0.00833336077f + r * 0.00139304355f))))));
+    r = x - n * 0.693147181f;
+    return power.value
+        * (1.0f + r * (1.0f + r * (0.4999923f + r * (0.16667116f + r * (0.04189034f + r * 0.008312508f)))));
 }
 #endif
 
@@ -103,13 +105,27 @@ APART void four_by_four(const weight *w, int inputs, int width, const float *x, 
     }
 }
 
+/* the same for all inputs and a width of 8, where sums that wait for each other would take longest */
+#define FOUR(r) \
+    y[u + r * 8] += (x[i + r * inputs] * w0 + x[i + r * inputs + 1] * w1) \
+        + (x[i + r * inputs + 2] * w2 + x[i + r * inputs + 3] * w3)
+APART void four_narrow(const weight *w, int inputs, const float *x, float *restrict y)
+{
+    int i, u;
+    for (i = 0; i < inputs; i += 4, w += 32)
+        for (u = 0; u < 8; u++) {
+            float w0 = w[u], w1 = w[u + 8], w2 = w[u + 16], w3 = w[u + 24];
+            FOUR(0); FOUR(1); FOUR(2); FOUR(3);
+        }
+}
+
 /* as layer_one, for a multiple of four rows */
 static void layer_many(const weight *w, int inputs, int width, int rows, const float *x, float *y)
 {
     int i, r;
-    if (width == 8) /* four rows would make one vector each, for all that there is to do around it */
-        for (r = 0; r < rows; r++)
-            layer_one(w, inputs, width, x + r * inputs, y + r * width);
+    if (width == 8)
+        for (r = 0; r < rows; r += 4)
+            four_narrow(w, inputs, x + r * inputs, y + r * width);
     else
         for (i = 0; i < inputs; i += 4)
             for (r = 0; r < rows; r += 4)
@@ -182,9 +198,20 @@ APART void find_many(const float *z, int rows, int *at, float *part)
     }
 }
 
+/* the rows of values of an edge of column b, and of the next edge */
+#if EIGHT_BITS
+#define LOW(edge, b) (edge)
+#define HIGH(edge, b) ((edge) + 1)
+#else
+/* nothing at a column's first edge, where all of them share row 0 */
+#define LOW(edge, b) (((edge) - (b)) & -((edge) != starts[b])) /* a branch would often be guessed wrongly */
+#define HIGH(edge, b) ((edge) - (b) + 1)
+#endif
+
 /* y plus what column b gives, or four columns from b on; stride: from one column to the next in at and part */
 #define COLUMN(k) \
-    const weight *low##k = value_weights + at[k * stride] * WIDTH, *high##k = low##k + WIDTH; \
+    const weight *low##k = value_weights + LOW(at[k * stride], b + k) * WIDTH; \
+    const weight *high##k = value_weights + HIGH(at[k * stride], b + k) * WIDTH; \
     float s##k = SCALED(1.0f - part[k * stride], value_scale[b + k]); \
     float t##k = SCALED(part[k * stride], value_scale[b + k]);
 #define GIVES(k) (s##k * low##k[u] + t##k * high##k[u])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from sklkd import DistilledClassifier
+from sklkd.export import _tabular
 from sklkd.export._quantize import eight_bits
 from sklkd.students import TabularStudent
 
@@ -39,6 +40,30 @@ def test_a_smaller_file_with_the_loss_reported(problem, ship, how, size, differe
     assert how in str(report)
     stored = {one.data_type for one in onnx.load_from_string(predictor._content).graph.initializer}
     assert {"int8": onnx.TensorProto.INT8, "float16": onnx.TensorProto.FLOAT16}[how] in stored
+
+
+def sixteen_bits(predictor):
+    graph = onnx.load_from_string(predictor._content).graph
+    return sum(one.data_type == onnx.TensorProto.INT16 for one in graph.initializer)
+
+
+def test_edges_of_bins_are_whole_numbers_unless_a_bin_is_narrow(problem, ship, monkeypatch):
+    X, y = problem
+    est = DistilledClassifier(FOREST, TabularStudent("tiny", max_epochs=6), augment=None, random_state=0).fit(X, y)
+    predictor, report = ship(est, quantize="int8")
+    assert sixteen_bits(predictor) == 2 and report.largest_difference < 0.05
+    monkeypatch.setattr(_tabular, "LEAST_STEPS", 2**20)
+    floats, larger = ship(est, quantize="int8")
+    assert sixteen_bits(floats) == 0 and larger.bytes > report.bytes + 100
+    apart = np.abs(predictor.predict_proba(X) - floats.predict_proba(X)).max()
+    assert 0 < apart < 1e-3
+    monkeypatch.undo()
+    far = X.copy()
+    far[:4, 0] *= 1e4  # bins of the others are narrow beside this
+    est = DistilledClassifier(FOREST, TabularStudent("tiny", max_epochs=6), augment=None, random_state=0).fit(far, y)
+    narrow, _ = ship(est, quantize="int8")
+    assert sixteen_bits(narrow) == 0
+    assert np.abs(narrow.predict_proba(far) - est.predict_proba(far)).max() < 0.05
 
 
 def test_networks_of_the_users_own_too(problem, ship):

@@ -16,6 +16,7 @@ from skorch import NeuralNet
 from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor, to_onnx
+from sklkd.export._rows import rows_for_columns
 from sklkd.students import TabularNet, TabularStudent
 from sklkd.teachers import Precomputed
 
@@ -182,6 +183,42 @@ def test_a_pipeline_of_columns(table, ship):
         predictor.predict(frame.assign(word=3))
 
 
+@pytest.mark.parametrize("dtype", ["object", "category"])
+@pytest.mark.parametrize(
+    "imputer",
+    [SimpleImputer(strategy="most_frequent"), SimpleImputer(strategy="constant", fill_value="gap"), None],
+    ids=["most frequent", "constant", "none"],
+)
+def test_a_pipeline_of_columns_with_gaps_among_strings(table, ship, imputer, dtype):
+    frame, y = table
+    cells = np.where(frame["a"] > 1, "3.0", frame["word"]).astype(object)
+    cells[np.arange(len(cells)) % 7 == 0] = np.nan
+    cells[np.arange(len(cells)) % 9 == 0] = "nan"
+    far = frame["b"].mask(np.arange(len(frame)) % 5 == 0) + 1e7  # takes double precision
+    frame = frame.assign(word=pd.Series(cells, dtype=dtype), b=far)
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    one_hot = make_pipeline(imputer, one_hot) if imputer else one_hot
+    columns = make_column_transformer((one_hot, ["word"]), (SimpleImputer(), ["a", "b", "c"]))
+    model = make_pipeline(columns, DistilledClassifier(FOREST, quick(), augment=None, random_state=0)).fit(frame, y)
+    for rows in (frame, None):
+        predictor, report = ship(model, X=rows)
+        assert report.numbers == "float64"
+        assert_parity(model, predictor, frame)
+        for word in ("3.0", "nan", "None", "u", "never", np.nan):
+            cells = pd.Series(["v"] + [word] * (len(frame) - 1), dtype=dtype)
+            assert_parity(model, predictor, frame.assign(word=cells))
+
+
+def test_made_up_rows_have_gaps_where_steps_impute(table):
+    frame = table[0]
+    columns = make_column_transformer(
+        (SimpleImputer(), ["a"]),
+        (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")), ["word"]),
+        remainder="passthrough",
+    ).fit(frame)
+    assert rows_for_columns(columns, None).isna().any().to_dict() == {"a": True, "word": True, "b": False, "c": False}
+
+
 def test_a_regressor_in_a_pipeline(problem, ship):
     X = problem[0]
     y = 100 * X[:, :2] + 5000
@@ -201,4 +238,8 @@ def test_what_cannot_be_exported_says_so(problem, table, tmp_path):
     model = make_pipeline(FunctionTransformer(), student).fit(frame, y)
     with pytest.raises(ValueError, match="est gets categories from the steps before it"):
         to_onnx(model, path)
+    student = DistilledClassifier(FOREST, quick(), augment=None, random_state=0)
+    model = make_pipeline(FunctionTransformer(np.cbrt), student).fit(X, y)
+    with pytest.raises(NotImplementedError, match=r"skl2onnx cannot convert the steps .* leave such steps out"):
+        to_onnx(model, path, X=X)
     assert not path.exists()

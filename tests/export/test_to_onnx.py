@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import make_classification
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -215,8 +216,15 @@ def test_other_estimators_and_unfitted_ones_are_refused(problem, tmp_path):
         to_onnx(DistilledClassifier(HistGradientBoostingClassifier()), tmp_path / "model.onnx")
 
 
-def test_sizes(problem, ship):
-    X, y = problem
-    est = DistilledClassifier(RandomForestClassifier(10, random_state=0), quick(), random_state=0).fit(X, y)
-    assert ship(est)[1].bytes < 25_000
-    assert ship(est, quantize="int8")[1].bytes < 9_000
+def test_sizes(ship):
+    X, y = make_classification(1000, 30, n_informative=15, n_classes=5, random_state=0)
+    forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+
+    def size(preset, quantize=None):
+        net = TabularStudent(preset, max_epochs=1)
+        est = DistilledClassifier(forest, net, cv=None, augment=None, random_state=0).fit(X, y)
+        return ship(est, quantize=quantize)[1].bytes
+
+    assert size("tiny") < 25_000
+    assert size("tiny", "int8") < 8_000
+    assert size("small") < 400_000
