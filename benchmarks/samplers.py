@@ -36,7 +36,7 @@ def samplers(teacher):
         "Gibbs": GibbsSampler(),
         "Mixup": Mixup(),
         "noise": GaussianNoise(),
-        "thresholds": ThresholdSampler(thresholds=adapt(teacher)),
+        "thresholds": ThresholdSampler(thresholds=adapt(teacher, getattr(teacher, "classes_", None))),
         "NRFI": NRFI(teacher),
         "NRFI, uniform": NRFI(teacher, start="uniform"),
     }
