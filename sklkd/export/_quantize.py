@@ -37,6 +37,10 @@ def quantize(graph: Graph, how: str) -> None:
     graph.nodes = restored + graph.nodes
 
 
+LEAST = np.finfo(np.float32).tiny
+"""Of scales: a 127th of a denormal number would be 0."""
+
+
 def eight_bits(weight: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Whole numbers from -127 to 127, and their scale for each index of the first or the last axis.
 
@@ -46,7 +50,7 @@ def eight_bits(weight: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     for axis in (0, weight.ndim - 1):
         others = tuple(one for one in range(weight.ndim) if one != axis)
         largest = np.abs(weight).max(axis=others, keepdims=True)
-        scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+        scale = np.where(largest > 0, np.maximum(largest / 127, LEAST), 1).astype(np.float32)
         codes = np.rint(weight / scale).astype(np.int8)
         candidates.append((float(np.sum((codes * scale - weight) ** 2)), codes, scale))
     few, many = sorted(candidates, key=lambda one: one[2].size)
