@@ -24,7 +24,7 @@ from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.augment import MUNGE, NRFI, GaussianNoise, GibbsSampler, Mixup, ThresholdSampler
 from sklkd.teachers import adapt
 
-NAMES = ["phoneme", "vehicle", "segment", "kin8nm", "concrete", "wine_quality", "spambase", "pendigits"]
+NAMES = ["phoneme", "vehicle", "segment", "kin8nm", "concrete", "spambase", "pendigits"]
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -37,7 +37,7 @@ def quantize(graph: Graph, how: str) -> None:
     graph.nodes = restored + graph.nodes
 
 
-LEAST = np.finfo(np.float32).tiny
+SMALLEST = np.finfo(np.float32).tiny
 """Of scales: a 127th of a denormal number would be 0."""
 
 
@@ -50,7 +50,7 @@ def eight_bits(weight: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     for axis in (0, weight.ndim - 1):
         others = tuple(one for one in range(weight.ndim) if one != axis)
         largest = np.abs(weight).max(axis=others, keepdims=True)
-        scale = np.where(largest > 0, np.maximum(largest / 127, LEAST), 1).astype(np.float32)
+        scale = np.where(largest > 0, np.maximum(largest / 127, SMALLEST), 1).astype(np.float32)
         codes = np.rint(weight / scale).astype(np.int8)
         candidates.append((float(np.sum((codes * scale - weight) ** 2)), codes, scale))
     few, many = sorted(candidates, key=lambda one: one[2].size)
