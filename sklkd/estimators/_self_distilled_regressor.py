@@ -30,7 +30,7 @@ class SelfDistilledRegressor(Regression, BaseSelf):
         - ``BornAgain``: it teaches another one like it, for several generations;
         - ``LastBatch``: its answers one step earlier.
 
-        None is ``LastBatch()``, the only one that was better than labels alone on every set it was measured on (see the
+        None is ``LastBatch()``, which was better than labels alone on more sets than the others, four of five (see the
         user guide); it takes a quarter more time. Methods of classes, ``VirtualTeacher`` and ``SameClassPairs``, are an
         error. ``method__alpha`` and the like work in a grid where the method is an instance.
     random_state : int, RandomState or None, default=None
