@@ -1,6 +1,6 @@
 """Samplers of synthetic rows: what each is worth to the default student of a forest.
 
-    OMP_NUM_THREADS=1 python benchmarks/samplers.py [--rows 3000] [--seeds 1] [--out samplers.json] [name ...]
+    OMP_NUM_THREADS=1 python benchmarks/quality/samplers.py [--rows 3000] [--seeds 1] [--out samplers.json] [name ...]
 
 One line a data set: the student's loss (log loss, or RMSE) on the 40 % of the rows that are held out, over that of its
 teacher, a forest of 300 trees, minus one; then mean ranks and the seconds of the fit over those without synthetic rows.
@@ -14,18 +14,15 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from common import load, loss, outputs
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.metrics import log_loss, root_mean_squared_error
-from sklearn.model_selection import train_test_split
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.augment import MUNGE, NRFI, GaussianNoise, GibbsSampler, Mixup, ThresholdSampler
 from sklkd.teachers import adapt
 
 NAMES = ["phoneme", "vehicle", "segment", "kin8nm", "concrete", "spambase", "pendigits"]
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def samplers(teacher):
@@ -42,40 +39,27 @@ def samplers(teacher):
     }
 
 
-def load(data, name, rows, seed):
-    frame = pd.read_parquet(data / f"{name}.parquet").sample(frac=1, random_state=0).head(rows)
-    target = frame.pop("target")
-    labels = isinstance(target.dtype, pd.CategoricalDtype)
-    y = target.astype(str).to_numpy() if labels else target.to_numpy(float)
-    split = train_test_split(frame.to_numpy(float), y, test_size=0.4, random_state=seed, stratify=y if labels else None)
-    return split, labels
+def measure(name, rows, seed):
+    frame, y, train, test, labels = load(name, rows, seed)
+    X = frame.to_numpy(float)
+    kind = RandomForestClassifier if labels else RandomForestRegressor
+    forest = kind(300, n_jobs=-1, random_state=seed).fit(X[train], y[train])
 
+    def of(model):
+        return loss(y[test], outputs(model, X[test], labels), labels, forest.classes_ if labels else None)
 
-def loss(model, X, y, labels):
-    if labels:
-        return log_loss(y, np.clip(model.predict_proba(X), 1e-7, 1), labels=model.classes_)
-    return root_mean_squared_error(y, model.predict(X))
-
-
-def measure(data, name, rows, seed):
-    (X, X_test, y, y_test), labels = load(data, name, rows, seed)
-    forest = (RandomForestClassifier if labels else RandomForestRegressor)(300, n_jobs=-1, random_state=seed).fit(X, y)
-    usual, found = loss(forest, X_test, y_test, labels), {}
+    usual, found = of(forest), {}
     for sampler, augment in samplers(forest).items():
         start = time.perf_counter()
         kind = DistilledClassifier if labels else DistilledRegressor
-        est = kind(forest, augment=augment, random_state=seed).fit(X, y)
-        found[sampler] = {
-            "seconds": time.perf_counter() - start,
-            "excess": loss(est, X_test, y_test, labels) / usual - 1,
-        }
+        est = kind(forest, augment=augment, random_state=seed).fit(X[train], y[train])
+        found[sampler] = {"seconds": time.perf_counter() - start, "excess": of(est) / usual - 1}
     return {"name": name, "seed": seed, "found": found}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", default=NAMES)
-    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path)
@@ -85,7 +69,7 @@ def main():
         for seed in range(args.seeds):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                results.append(measure(args.data, name, args.rows, seed))
+                results.append(measure(name, args.rows, seed))
             found = results[-1]["found"]
             if len(results) == 1:
                 print("| set | " + " | ".join(found) + " |\n| --- |" + " --: |" * len(found))
