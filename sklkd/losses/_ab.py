@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sklkd.losses._base import check_number, weighted_mean
-from sklkd.losses._feature import InitialStage, ProjectedLoss, check_integer
+from sklkd.losses._base import check_integer, check_number, weighted_mean
+from sklkd.losses._feature import InitialStage, ProjectedLoss
 
 
 class ABLoss(InitialStage, ProjectedLoss):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import torch
@@ -148,6 +148,14 @@ def check_number(name: str, value: Any, low: float, *, strict: bool = False, fin
         raise ValueError(f"{name} must be {'>' if strict else '>='} {low}, got {name}={value}.")
     if finite and not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {name}={value}.")
+
+
+def check_integer(name: str, value: Any, low: int) -> None:
+    """Raise unless ``value`` is an integer >= ``low``."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {name}={value!r}.")
+    if value < low:
+        raise ValueError(f"{name} must be >= {low}, got {name}={value}.")
 
 
 def check_outputs(student: Tensor, teacher: Tensor) -> None:

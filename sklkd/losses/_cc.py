@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from sklkd.losses._base import check_number
-from sklkd.losses._feature import check_integer
+from sklkd.losses._base import check_integer, check_number
 from sklkd.losses._geometry import unit_rows
 from sklkd.losses._relation import SimilarityLoss
 

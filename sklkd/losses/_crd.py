@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sklkd.losses._base import check_number, weighted_mean
-from sklkd.losses._feature import ProjectedLoss, check_integer, check_pair, check_shapes, check_widths
+from sklkd.losses._base import check_integer, check_number, weighted_mean
+from sklkd.losses._feature import ProjectedLoss, check_pair, check_shapes, check_widths
 from sklkd.losses._geometry import unit_rows
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -217,14 +216,6 @@ def check_layer(name: str, value: Any, n_layers: int) -> None:
         named = isinstance(value, (tuple, list)) and all(isinstance(one, str) for one in value)
         if not named or len(value) == 0:
             raise TypeError(f"{name} must be a tuple of names of layers or None, got {name}={value!r}.")
-
-
-def check_integer(name: str, value: Any, low: int) -> None:
-    """Raise unless ``value`` is an integer >= ``low``."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {name}={value!r}.")
-    if value < low:
-        raise ValueError(f"{name} must be >= {low}, got {name}={value}.")
 
 
 def check_shapes(loss: Loss, student_shape: Sequence[int], teacher_shape: Sequence[int]) -> None:

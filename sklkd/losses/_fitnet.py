@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sklkd.losses._feature import HintLoss, InitialStage, check_integer
+from sklkd.losses._base import check_integer
+from sklkd.losses._feature import HintLoss, InitialStage
 
 
 class FitNetLoss(InitialStage, HintLoss):

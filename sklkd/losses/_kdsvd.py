@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sklkd.losses._base import check_number, weighted_mean
-from sklkd.losses._feature import check_integer
+from sklkd.losses._base import check_integer, check_number, weighted_mean
 from sklkd.losses._geometry import SQUARED_NORM_FLOOR, unit_rows
 from sklkd.losses._relation import BetweenLayersLoss
 

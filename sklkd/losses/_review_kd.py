@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklkd.losses._base import weighted_mean
-from sklkd.losses._feature import FeatureLoss, Standardizer, check_features, check_integer, check_pair, check_shapes
+from sklkd.losses._base import check_integer, weighted_mean
+from sklkd.losses._feature import FeatureLoss, Standardizer, check_features, check_pair, check_shapes
 
 # Side lengths to which maps are pooled, each with half the weight of the one used before; the authors' values.
 POOLED_SIZES = (4, 2, 1)

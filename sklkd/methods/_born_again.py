@@ -11,7 +11,7 @@ from sklearn.base import clone
 from skorch import NeuralNet
 
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
-from sklkd.losses._feature import check_integer
+from sklkd.losses._base import check_integer
 from sklkd.losses._objective import Objective
 from sklkd.methods._base import check_share
 from sklkd.methods._self import Learnt, SelfMethod, Training

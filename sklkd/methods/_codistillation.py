@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sklkd.losses._base import check_number
-from sklkd.losses._feature import check_integer
+from sklkd.losses._base import check_integer, check_number
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._online import CohortObjective, OnlineMethod, teach
 from sklkd.students._forward import forward_all
