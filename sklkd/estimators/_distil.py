@@ -18,7 +18,7 @@ from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.augment import MUNGE
 from sklkd.estimators._base import tags_of
 from sklkd.estimators._hard_weight import Trust, choose_trust, hold_out_to_stop
-from sklkd.estimators._layers import TeacherLayers
+from sklkd.estimators._layers import NO_LAYERS, TeacherLayers
 from sklkd.estimators._merge import Merged, Merger
 from sklkd.estimators._own_steps import takes_gaps
 from sklkd.estimators._targets import check_weight
@@ -96,7 +96,7 @@ class Distillation:
         est.hard_weight_, est.hard_weight_reason_ = self.trust.hard_weight, self.trust.reason
         held = None
         if est.hard_weight_ == 1:
-            losses, layers = [], TeacherLayers([], self.teacher)
+            losses, layers = [], NO_LAYERS
             merged, held = hold_out_to_stop(student, merged, est._wanted(), sample_seed)
         if merged.outputs is not None:
             merged = replace(merged, outputs=self.trust.tell(merged.outputs, merged.X))
@@ -183,7 +183,6 @@ class Distillation:
             self.est._wanted(),
             student=self.est.student,
             teacher=teacher,
-            adapter=self.teacher,
             fitter=fitter,
             thresholds=thresholds,
             standardised=self._standardised,

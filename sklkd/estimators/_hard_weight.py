@@ -13,13 +13,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from sklkd._sklearn import _safe_indexing
-from sklkd.estimators._layers import TeacherLayers
+from sklkd.estimators._layers import NO_LAYERS
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._sketch import can_clone, sketch, thawed
 from sklkd.estimators._teach import Task, answers, teach
 from sklkd.knowledge import Rows, TeacherFitter
 from sklkd.students._resolve import Student, resolve_student
-from sklkd.teachers import Outputs, Teacher
+from sklkd.teachers import Outputs
 
 UNKNOWN = 0.1  # where nothing can be found out: the usual share of the labels (Hinton et al. 2015 and its followers)
 FEWEST = 50  # distinct rows below which a quarter of them says nothing
@@ -77,7 +77,6 @@ def choose_trust(
     *,
     student: Any,
     teacher: Any,
-    adapter: Teacher,
     fitter: TeacherFitter,
     thresholds: list[tuple[NDArray, NDArray]],
     standardised: Any,
@@ -104,8 +103,6 @@ def choose_trust(
     task : Task
     student, teacher : object
         As the user passed them.
-    adapter : Teacher
-        Of the fitted teacher.
     fitter : TeacherFitter
     thresholds : list of (ndarray, ndarray)
         The teacher's, for the rivals' encoding.
@@ -149,8 +146,18 @@ def choose_trust(
 
     def trained(number: int) -> Callable:
         rest, held = parts[number]
-        alone = TeacherLayers([], adapter)
-        return _rival(student, task, merged.take(rest), merged.take(held), alone, thresholds, seed + number)
+        encoder, net = teach(
+            resolve_student(student),
+            task,
+            merged.take(rest),
+            [],
+            NO_LAYERS,
+            1.0,
+            thresholds=thresholds,
+            seed=seed + number,
+            held=merged.take(held),
+        )
+        return _answering(encoder, net, task)
 
     rivals = [trained(number) for number in range(len(judged))]
     own = [rival(_safe_indexing(merged.X, held)) for rival, (_, held) in zip(rivals, judged, strict=True)]
@@ -171,19 +178,8 @@ def choose_trust(
     return Trust(hard_weight, reason, share, rival if share else None)
 
 
-def _rival(
-    student: Any,
-    task: Task,
-    rows: Merged,
-    held: Merged,
-    alone: TeacherLayers,
-    thresholds: list[tuple[NDArray, NDArray]],
-    seed: int,
-) -> Callable:
-    """Rows -> probabilities or standardised targets of a student that learns some rows' labels."""
-    encoder, net = teach(
-        resolve_student(student), task, rows, [], alone, 1.0, thresholds=thresholds, seed=seed, held=held
-    )
+def _answering(encoder: Any, net: Any, task: Task) -> Callable:
+    """Rows -> probabilities or standardised targets of a trained student."""
 
     def rival(X: Any) -> NDArray:
         own = answers(encoder, net, X)

@@ -24,7 +24,8 @@ class TeacherLayers:
     ----------
     losses : list of (str, Loss)
         Empty where labels alone are learnt.
-    teacher : Teacher
+    teacher : Teacher or None
+        None only without losses.
     in_units : callable or None
         Puts values of a regressor into units of the target's standard deviation.
 
@@ -35,7 +36,7 @@ class TeacherLayers:
     """
 
     def __init__(
-        self, losses: list[tuple[str, Loss]], teacher: Teacher, in_units: Callable[[NDArray], NDArray] | None = None
+        self, losses: list[tuple[str, Loss]], teacher: Any, in_units: Callable[[NDArray], NDArray] | None = None
     ):
         self.losses, self.teacher, self.in_units = losses, teacher, in_units
         self.names = [teacher_layers(loss, teacher) for _, loss in losses]
@@ -62,6 +63,10 @@ class TeacherLayers:
         if self.in_units is not None and name.rpartition(".")[2] in ("members", "margins"):
             features = self.in_units(features)
         return as_features(features)
+
+
+NO_LAYERS = TeacherLayers([], None)
+"""Where labels alone are learnt, which asks no teacher."""
 
 
 def teacher_layers(loss: Loss, teacher: Teacher) -> tuple[str, ...]:
