@@ -61,7 +61,6 @@ class NRFI(Sampler):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "forest": "no_validation",  # type: ignore[dict-item]
         "n_trees": [Interval(Integral, 1, None, closed="left")],
         "start": [StrOptions({"real", "uniform"})],
     }

@@ -10,6 +10,8 @@ from sklkd.export._graph import Graph
 
 LEAST = 64
 """Numbers that a matrix needs to be worth the extra nodes."""
+SMALLEST = np.finfo(np.float32).tiny
+"""Of scales: a 127th of a denormal number would be 0."""
 
 
 def quantize(graph: Graph, how: str) -> None:
@@ -35,10 +37,6 @@ def quantize(graph: Graph, how: str) -> None:
         restored += graph.nodes
         graph.nodes = before
     graph.nodes = restored + graph.nodes
-
-
-SMALLEST = np.finfo(np.float32).tiny
-"""Of scales: a 127th of a denormal number would be 0."""
 
 
 def eight_bits(weight: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -12,15 +12,14 @@ from sklkd.export._columns import Encoded, smoothly_clipped
 from sklkd.export._graph import Graph
 from sklkd.students._folded import Folded
 
+STEPS, LEAST_STEPS = 2**15 - 1, 8
+"""Edges as whole numbers are at most as large; the narrowest bin is at least as wide, or edges stay floats."""
+
 
 def level_rows(folded: Folded) -> dict[int, NDArray[np.intp]]:
     """Of each categorical column the rows of weights that its categories, missing and unseen cells read."""
     parts = np.split(folded.levels, folded.level_starts[1:-1])
     return dict(zip(folded.categorical.tolist(), parts, strict=False))
-
-
-STEPS, LEAST_STEPS = 2**15 - 1, 8
-"""Edges as whole numbers are at most as large; the narrowest bin is at least as wide, or edges stay floats."""
 
 
 def write_tabular(graph: Graph, folded: Folded, encoded: Encoded, *, whole_edges: bool) -> str:

@@ -69,16 +69,14 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
         ax.axhline(points["teacher"][1], color="0.6", linestyle=":", linewidth=1, zorder=0)
     for model, point in points.items():
         ax.plot(*point, linestyle="none", markersize=9, label=model, **_style(model, list(points)))
-    ax.set_xscale("log")
+    usual, across = set(points) <= set(STYLES), [x for x, _ in points.values()]
+    ax.set_xscale("log" if usual or max(across) > FACTOR * min(across) else "linear")
     thousands(ax.xaxis)
     ax.set(xlabel=labels[0], ylabel=labels[1])
     ax.spines[["top", "right"]].set_visible(False)
-    if set(points) <= set(STYLES):
+    if usual:
         _annotate_all(ax, points, texts)
     else:
-        across = [x for x, _ in points.values()]
-        ax.set_xscale("log" if max(across) > FACTOR * min(across) else "linear")
-        thousands(ax.xaxis)
         ax.margins(x=0.1, y=0.1)
         ax.legend(framealpha=0.8, edgecolor="none")
     return ax

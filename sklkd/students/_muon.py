@@ -109,8 +109,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     tall = matrix.shape[0] > matrix.shape[1]
     wide = matrix.T if tall else matrix
     wide = wide / (wide.norm() + 1e-12)
-    quintic = _through_gram if wide.shape[1] > WIDE * wide.shape[0] else _directly
-    wide = quintic(wide)
+    wide = _through_gram(wide) if wide.shape[1] > WIDE * wide.shape[0] else _directly(wide)
     return wide.T.contiguous() if tall else wide
 
 
@@ -124,13 +123,18 @@ def _directly(wide: Tensor) -> Tensor:
 
 def _through_gram(wide: Tensor) -> Tensor:
     """The same, each step as a polynomial of the first Gram matrix: all but two products are of the shorter side."""
-    a, b, c = QUINTIC
     gram = wide @ wide.T
-    product = gram  # replaced in the first step
-    for step in range(STEPS):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal().add_(a)
-        product = factor @ product if step else factor
-        if step < STEPS - 1:
-            gram = factor @ gram @ factor
+    factor = product = _polynomial(gram)
+    for _ in range(STEPS - 1):
+        gram = factor @ gram @ factor
+        factor = _polynomial(gram)
+        product = factor @ product
     return product @ wide
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """What a step multiplies a matrix by."""
+    a, b, c = QUINTIC
+    factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal().add_(a)
+    return factor
