@@ -34,6 +34,8 @@ from sklkd.teachers import Outputs, Precomputed, accepts_missing, is_fitted
 # At most. 60,000 are better than 30,000 by 0.4 % at the mean of 12 sets (covertype 2.6 %), but cost the teacher's
 # answers: for 40,000 they are a quarter of the fit on adult
 SYNTHETIC_ROWS, COPIES = 40_000, 10
+# What orders synthetic rows: columns that the teacher splits most, and levels of each
+ORDERED_BY, LEVELS = 4, 16
 # In-sample answers of deep trees are the labels, nearly. Beside synthetic rows they count as little as this; the
 # labels' own term, a mean over the same rows, does not change. Measured on churn, credit_g and vehicle: 1.5 to 3 %
 IN_SAMPLE = 0.02
@@ -103,7 +105,7 @@ class Distillation:
         extra = self._unlabelled(X_transfer) if X_transfer is not None and losses else []
         est.augment_ = self._sampler(merged, X_transfer) if losses else None
         if est.augment_ is not None:
-            extra = [*extra, self._synthetic(est.augment_, merged, sample_seed)]
+            extra = [*extra, self._synthetic(est.augment_, merged, thresholds, sample_seed)]
             if est.hard_weight == "auto" and est.cv_ == "in-sample":
                 merged = replace(merged, weight=merged.weight * IN_SAMPLE)
         est.encoder_, est.student_ = teach(
@@ -227,14 +229,16 @@ class Distillation:
             return None
         return MUNGE()
 
-    def _synthetic(self, sampler: Any, merged: Merged, seed: int) -> Unlabelled:
+    def _synthetic(
+        self, sampler: Any, merged: Merged, thresholds: list[tuple[NDArray, NDArray]], seed: int
+    ) -> Unlabelled:
         n = min(COPIES * len(merged), max(SYNTHETIC_ROWS, len(merged)))
         # a fitted sampler holds the rows; the estimator keeps what it was told to do
         sampler = clone(sampler, safe=False)
         # rows are drawn as often as they weigh, which shares a row's weight among its copies
         weighted = not np.allclose(merged.weight, 1) and has_fit_parameter(sampler, "sample_weight")
         sampler.fit(merged.X, **({"sample_weight": merged.weight} if weighted else {}))
-        X = sampler.sample(n, random_state=seed)
+        X = like_after_like(sampler.sample(n, random_state=seed), merged.codec, thresholds)
         return Unlabelled(X, self._ask(X), np.ones(n))
 
     def _compare_with_prior(self, merged: Merged) -> None:
@@ -260,6 +264,19 @@ class Distillation:
                 TeacherWarning,
                 stacklevel=5,
             )
+
+
+def like_after_like(X: Any, codec: Any, thresholds: list[tuple[NDArray, NDArray]]) -> Any:
+    """The rows of X in an order in which those that trees answer alike follow each other.
+
+    Their paths through a tree are then mostly the one before, which the processor has at hand: forests of 300 trees
+    answer 40,000 rows of phoneme, electricity, california_housing and letter in 0.56 to 0.66 of the time.
+    """
+    if codec is None or not thresholds:
+        return X
+    most_split = np.argsort([-gain.sum() for _, gain in thresholds], kind="stable")[:ORDERED_BY]
+    ranks = np.argsort(np.argsort(codec.transform(X)[:, most_split], axis=0), axis=0)
+    return _safe_indexing(X, np.lexsort((ranks * LEVELS // len(ranks)).T[::-1]))
 
 
 def check_hard_weight(hard_weight: Any, losses: list[tuple[str, Loss]]) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.datasets import make_classification, make_regression
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -17,9 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd._columns import ColumnCodec
+from sklkd.estimators import _hard_weight
+from sklkd.estimators._distil import like_after_like
 from sklkd.estimators._hard_weight import LABELS, UNKNOWN, Trust, best_share, hold_outs, log_loss, weighed
 from sklkd.estimators._merge import Merged
 from sklkd.estimators._sketch import sketch
+from sklkd.estimators._teach import teach
 from sklkd.students import TabularStudent
 from sklkd.teachers import Outputs, Precomputed
 
@@ -189,3 +194,26 @@ def test_a_clone_that_cannot_be_fitted_says_so():
     assert "100 rows are needed" in est.hard_weight_reason_
     given = DistilledClassifier(FitsAllOrNothing(), quick(5), hard_weight=0.3, augment=None, random_state=0).fit(X, y)
     assert (given.hard_weight_, given.hard_weight_reason_) == (0.3, "given")
+
+
+def test_synthetic_rows_that_go_together_follow_each_other():
+    rng = np.random.RandomState(0)
+    X = np.column_stack([rng.permutation(1000) % 4, rng.randn(1000), np.repeat([0, 1], 500)])
+    codec = ColumnCodec(invertible=False).fit(X)
+    cuts = [(np.array([1.5]), np.array([0.2])), (np.array([0.0]), np.array([0.7])), (np.empty(0), np.empty(0))]
+    ordered = like_after_like(X, codec, cuts)
+    assert_array_equal(np.unique(ordered, axis=0), np.unique(X, axis=0))
+    # the column that is split most comes first, in sixteen steps; the next one inside each
+    level = np.searchsorted(np.sort(X[:, 1]), ordered[:, 1]) * 16 // 1000
+    assert np.all(np.diff(level) >= 0) and len(np.unique(level)) == 16
+    assert all(np.all(np.diff(ordered[level == one, 0]) >= 0) for one in range(16))
+    assert like_after_like(X, codec, []) is X
+
+
+@pytest.mark.parametrize(("teacher", "n_rivals"), [(DummyRegressor(), 2), (LinearRegression(), 1)])
+def test_a_second_rival_of_many_rows_is_trained_where_the_first_has_a_share(teacher, n_rivals, monkeypatch):
+    X, y = make_regression(2_100, 3, random_state=0)
+    trained = []
+    monkeypatch.setattr(_hard_weight, "teach", lambda *args, **params: trained.append(1) or teach(*args, **params))
+    DistilledRegressor(teacher, quick(3), augment=None, random_state=0).fit(X, y)
+    assert len(trained) == n_rivals
