@@ -43,13 +43,14 @@ class DistilledRegressor(Regression, BaseOffline):
     hard_weight : float in [0, 1] or "auto", default="auto"
         Weight w of the targets in what is minimised, ``w * squared_error(y) + (1 - w) * sum(loss.weight * loss)``, all
         in units of the targets' standard deviation. 0 learns from the teacher alone, 1 from the targets alone (the
-        default student then holds out a fifth of the rows, to stop where it gets no better). "auto" trains two
-        students on the targets of three quarters of the rows each, as long as they get better on the last quarter (four
-        of them for less than 2,000 rows), and finds their share s in the best mixture with the teacher there, on rows
-        that neither have seen; few rows move s little from a quarter. The student is then told that mixture of their
-        mean and the teacher's answers, and w is max(0, (s - 0.2) / 0.8) / 4: a poor teacher does no harm. For a teacher
-        that may have seen all rows, clones of it with fewer trees (forests of 100, boosters of a third of the rounds at
-        three times the rate) are fitted on the same three quarters, one or four, to find out and not to teach; a number
+        default student then holds out a fifth of the rows, to stop where it gets no better). "auto" trains a student on
+        the targets of three quarters of the rows (two for less than 2,000 rows), as long as it gets better on the last
+        quarter, and finds its share s in the best mixture with the teacher there, on rows that neither have seen; few
+        rows move s little from a quarter. Where s is above 0.2, as many students again are trained with other quarters
+        held out. The student is then told that mixture of their mean and the teacher's answers, and w is
+        max(0, (s - 0.2) / 0.8) / 4: a poor teacher does no harm. For a teacher that may have seen all rows, clones of
+        it with fewer trees (forests of 100, boosters of a third of the rounds at three times the rate) are fitted on
+        the same three quarters, one or two, to find out and not to teach; a number
         avoids these costs. Where there are fewer than 50 distinct rows, or the teacher can neither be cloned nor shown
         to have not seen the rows (a torch module, given outputs), w is 0.1 and s is 0; with losses on hidden layers
         alone w is 0.5 and s is 0. With "auto", in-sample answers for the real rows weigh 0.02 beside synthetic rows, as

@@ -210,9 +210,17 @@ def test_synthetic_rows_that_go_together_follow_each_other():
     assert like_after_like(X, codec, []) is X
 
 
-@pytest.mark.parametrize(("teacher", "n_rivals"), [(DummyRegressor(), 2), (LinearRegression(), 1)])
-def test_a_second_rival_of_many_rows_is_trained_where_the_first_has_a_share(teacher, n_rivals, monkeypatch):
-    X, y = make_regression(2_100, 3, random_state=0)
+@pytest.mark.parametrize(
+    ("n", "teacher", "n_rivals"),
+    [
+        (2_100, DummyRegressor(), 2),
+        (2_100, LinearRegression(), 1),
+        (200, DummyRegressor(), 4),
+        (200, LinearRegression(), 2),
+    ],
+)
+def test_half_of_the_rivals_are_trained_only_where_they_have_a_share(n, teacher, n_rivals, monkeypatch):
+    X, y = make_regression(n, 3, random_state=0)
     trained = []
     monkeypatch.setattr(_hard_weight, "teach", lambda *args, **params: trained.append(1) or teach(*args, **params))
     DistilledRegressor(teacher, quick(3), augment=None, random_state=0).fit(X, y)
