@@ -207,7 +207,7 @@ def test_what_hard_weight_rests_on_is_told(student, flowers):
     X, y, X_test, y_test = flowers
     est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, random_state=0).fit(X, y)
     report = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1)
-    assert est.hard_weight_reason_.startswith("80 rows held out")
+    assert est.hard_weight_reason_.startswith("40 rows held out")
     told = f"hard_weight={est.hard_weight_} ({est.hard_weight_reason_})"
     assert report.chosen["hard_weight"] == told.removeprefix("hard_weight=")
     assert told in " ".join(str(report).split()) and told in report._repr_html_()
