@@ -4,8 +4,11 @@ The data sets are read from the folder SKLKD_DATA, by default ../shared/data bes
 and scored by the common quality.py, in the folder "bench" beside it.
 """
 
+import argparse
+import json
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +88,39 @@ def make_teacher(kind, labels, seed):
     if kind == "net":
         return mlp(labels, seed, hidden_layer_sizes=(256, 256), early_stopping=True)
     raise ValueError(f"teacher must be one of {KINDS}, got {kind!r}.")
+
+
+def sweep(measure, description, names, rows):
+    """Call ``measure(name, rows, seed)`` for the sets and seeds of the command line, and print a line of a table each.
+
+    It gives, by contestant, its ``excess`` and what else is to be kept. The results, one for each set and seed.
+    """
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("names", nargs="*", default=names)
+    parser.add_argument("--rows", type=int, default=rows)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    results = []
+    for name in args.names:
+        for seed in range(args.seeds):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = measure(name, args.rows, seed)
+            if not results:
+                print(line("set", found) + "\n| --- |" + " --: |" * len(found))
+            results.append({"name": name, "seed": seed, "found": found})
+            print(line(name, [f"{one['excess']:+.1%}" for one in found.values()]), flush=True)
+            if args.out:
+                args.out.write_text(json.dumps(results, indent=1))
+    return results
+
+
+def line(head, cells):
+    """A line of a Markdown table."""
+    return " | ".join([f"| {head}", *cells]) + " |"
+
+
+def column(results, key):
+    """Of what ``sweep`` gives, one number of each contestant: an array, a row for each set and seed."""
+    return np.array([[one[key] for one in each["found"].values()] for each in results])

@@ -16,16 +16,12 @@ TabM-mini        the default eight times, in one network: members share all weig
                  last layer; each learns by its own loss, and the mean of their answers counts (Gorishniy et al. 2025)
 """
 
-import argparse
-import json
 import time
-import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
-from common import load, loss, make_teacher, outputs
+from common import column, line, load, loss, make_teacher, outputs, sweep
 from rtdl_num_embeddings import PeriodicEmbeddings
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -147,41 +143,16 @@ def measure(name, rows, seed):
         seconds = time.process_time() - start
         size = sum(part.numel() for part in est.student_.module_.parameters())
         found[form] = {"seconds": seconds, "excess": of(est) / usual - 1, "parameters": size}
-    return {"name": name, "seed": seed, "found": found}
+    return found
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", default=NAMES)
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
-    results = []
-    for name in args.names:
-        for seed in range(args.seeds):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                results.append(measure(name, args.rows, seed))
-            found = results[-1]["found"]
-            if len(results) == 1:
-                print("| set | " + " | ".join(found) + " |\n| --- |" + " --: |" * len(found))
-            print(f"| {name} | " + " | ".join(f"{one['excess']:+.1%}" for one in found.values()) + " |", flush=True)
-            if args.out:
-                args.out.write_text(json.dumps(results, indent=1))
-
-    def column(key):
-        return np.array([[one[key] for one in each["found"].values()] for each in results])
-
-    excess, seconds = column("excess"), column("seconds")
-    rows = {
-        "median": [f"{one:+.1%}" for one in np.median(excess, axis=0)],
-        "mean rank": [f"{one:.1f}" for one in rankdata(excess, axis=1).mean(axis=0)],
-        "parameters": [f"{one:,.0f}" for one in np.median(column("parameters"), axis=0)],
-        "time over the default's": [f"{one:.2f}" for one in np.median(seconds / seconds[:, :1], axis=0)],
-    }
-    for row, cells in rows.items():
-        print(f"| {row} | " + " | ".join(cells) + " |")
+    results = sweep(measure, __doc__, NAMES, rows=12_000)
+    excess, seconds = column(results, "excess"), column(results, "seconds")
+    print(line("median", [f"{one:+.1%}" for one in np.median(excess, axis=0)]))
+    print(line("mean rank", [f"{one:.1f}" for one in rankdata(excess, axis=1).mean(axis=0)]))
+    print(line("parameters", [f"{one:,.0f}" for one in np.median(column(results, "parameters"), axis=0)]))
+    print(line("time over the default's", [f"{one:.2f}" for one in np.median(seconds / seconds[:, :1], axis=0)]))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,10 @@ teacher, a forest of 300 trees, minus one; then mean ranks and the seconds of th
 Columns are numbers without gaps, since forests and `NRFI` take nothing else.
 """
 
-import argparse
-import json
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
-from common import load, loss, outputs
+from common import column, line, load, loss, outputs, sweep
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
@@ -54,33 +50,14 @@ def measure(name, rows, seed):
         kind = DistilledClassifier if labels else DistilledRegressor
         est = kind(forest, augment=augment, random_state=seed).fit(X[train], y[train])
         found[sampler] = {"seconds": time.perf_counter() - start, "excess": of(est) / usual - 1}
-    return {"name": name, "seed": seed, "found": found}
+    return found
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", default=NAMES)
-    parser.add_argument("--rows", type=int, default=3000)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
-    results = []
-    for name in args.names:
-        for seed in range(args.seeds):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                results.append(measure(name, args.rows, seed))
-            found = results[-1]["found"]
-            if len(results) == 1:
-                print("| set | " + " | ".join(found) + " |\n| --- |" + " --: |" * len(found))
-            print(f"| {name} | " + " | ".join(f"{one['excess']:+.1%}" for one in found.values()) + " |", flush=True)
-            if args.out:
-                args.out.write_text(json.dumps(results, indent=1))
-    excess = np.array([[one["excess"] for one in each["found"].values()] for each in results])
-    seconds = np.array([[one["seconds"] for one in each["found"].values()] for each in results])
-    ranks, times = rankdata(excess, axis=1).mean(axis=0), np.median(seconds / seconds[:, :1], axis=0)
-    print("| mean rank | " + " | ".join(f"{rank:.1f}" for rank in ranks) + " |")
-    print("| fit over that without | " + " | ".join(f"{one:.1f}" for one in times) + " |")
+    results = sweep(measure, __doc__, NAMES, rows=3000)
+    ranks, seconds = rankdata(column(results, "excess"), axis=1).mean(axis=0), column(results, "seconds")
+    print(line("mean rank", [f"{rank:.1f}" for rank in ranks]))
+    print(line("fit over that without", [f"{one:.1f}" for one in np.median(seconds / seconds[:, :1], axis=0)]))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from common import codes, load, loss, make_teacher, outputs
+from common import codes, line, load, loss, make_teacher, outputs
 from sklearn.base import clone
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -75,8 +75,9 @@ def measure(name, kind, rows, seed):
     return {"name": name, "teacher": kind, "seed": seed, "max_rows": rows, "found": found}
 
 
-def line(head, cells):
-    return f"| {head} | " + " | ".join(cells.get(target, "") for target in TARGETS) + " |"
+def by_target(cells):
+    """Cells in the order of the table, of which some may lack."""
+    return [cells.get(target, "") for target in TARGETS]
 
 
 def main():
@@ -88,7 +89,7 @@ def main():
     args = parser.parse_args()
     results = json.loads(args.out.read_text()) if args.out.exists() else []
     done = {(one["name"], one["teacher"], one["seed"], one["max_rows"]) for one in results}
-    print("| set, teacher | " + " | ".join(TARGETS) + " |\n| --- |" + " --: |" * len(TARGETS))
+    print(line("set, teacher", TARGETS) + "\n| --- |" + " --: |" * len(TARGETS))
     for seed in range(args.seeds):
         for name in args.names:
             for kind in KINDS:
@@ -99,12 +100,13 @@ def main():
                     results.append(measure(name, kind, args.rows, seed))
                 args.out.write_text(json.dumps(results, indent=1))
                 cells = {target: f"{one['excess']:+.1%}" for target, one in results[-1]["found"].items()}
-                print(line(f"{name}, {kind}", cells), flush=True)
+                print(line(f"{name}, {kind}", by_target(cells)), flush=True)
     for kind in (*KINDS, "all"):
         runs = [one["found"] for one in results if kind in ("all", one["teacher"])]
         if runs:
             excess = {target: [run[target]["excess"] for run in runs if target in run] for target in TARGETS}
-            print(line(f"median: {kind}", {target: f"{np.median(of):+.1%}" for target, of in excess.items() if of}))
+            cells = {target: f"{np.median(of):+.1%}" for target, of in excess.items() if of}
+            print(line(f"median: {kind}", by_target(cells)))
 
 
 if __name__ == "__main__":
