@@ -159,7 +159,7 @@ def test_default_sizes(est, flowers, monkeypatch):
     assert np.all(display.parameters <= [1_000, 2_000, 4_000])
     wide = np.random.default_rng(0).normal(size=(len(X), 300))
     display = from_estimator(est, np.hstack([X, wide]), y, baseline=False)
-    assert display.parameters[0] == 305 * 4 + 5 * 3 and display.parameters[2] > 3_500
+    assert display.parameters[0] == 305 * 4 + 5 * 4 + 5 * 3 and display.parameters[2] > 3_500
 
 
 def test_students_behind_steps_and_of_other_kinds(est, flowers):
@@ -270,7 +270,7 @@ def test_a_scorer_of_ones_own(est, flowers):
         ({"sizes": []}, ValueError, r"sizes must be a list of one size at least, or None, got sizes=\[\]"),
         ({"sizes": "tiny"}, ValueError, "sizes must be a list"),
         ({"n_repeats": 0}, ValueError, "n_repeats must be an integer >= 1"),
-        ({"sizes": [20]}, ValueError, "max_parameters must be >= 35 for 4 encoded columns and 3 outputs"),
+        ({"sizes": [20]}, ValueError, "max_parameters must be >= 55 for 4 encoded columns and 3 outputs"),
     ],
 )
 def test_what_cannot_be_drawn(est, flowers, options, error, message):

@@ -93,7 +93,7 @@ METHODS = [None, EpochToEpoch(), DeepToShallow(), LastBatch()]
 def test_networks_that_teach_themselves_stop_too(method):
     X, y = noisy(800)
     train, test = slice(0, 400), slice(400, None)
-    student = TabularStudent("tiny", module__hidden=(16, 16))
+    student = TabularStudent(module__hidden=(16, 16))
     est = SelfDistilledClassifier(student, method=method, random_state=0).fit(X[train], y[train])
     held_out = [epoch["held_out_loss"] for epoch in est.history_]
     assert min(held_out) < held_out[-1] and len(held_out) < 200
@@ -106,7 +106,7 @@ def test_every_generation_stops():
     est = SelfDistilledClassifier("tiny", method=BornAgain(), random_state=0).fit(X, y)
     assert all("held_out_loss" in one.history_[-1] for one in est.generations_)
     # later ones have no more epochs than the first, though they learn more than labels
-    student = TabularStudent("tiny", lr=1e-6)
+    student = TabularStudent("tiny", lr=1e-4)
     slow = SelfDistilledClassifier(student, method=BornAgain(), random_state=0).fit(*noisy(1000))
     assert [one.n_iter_ for one in slow.generations_] == [125, 125]
 
