@@ -18,9 +18,9 @@ from sklkd.students._plain_state import has_plain_state, plain_state, restore
 from sklkd.students._sizes import SIZES, Size
 from sklkd.students._tabular_net import TabularNet
 
-# Rows that a training visits in all; small sets are visited at most PASSES times. Labels alone need fewer visits: they
-# are noisy, and a training on them stops where rows held out say so.
-VISITS, LABEL_VISITS, PASSES = 300_000, 100_000, 200
+# Rows that a training visits in all, more where there are many labelled rows; small sets are visited at most PASSES
+# times. Labels alone need fewer visits: they are noisy, and a training on them stops where rows held out say so.
+VISITS, ROW_VISITS, LABEL_VISITS, PASSES = 300_000, 20, 100_000, 200
 LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 LEAST_BATCH = 128
 
@@ -72,8 +72,8 @@ class TabularStudent(NeuralNet):
         The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, for labels alone 0.006,
         and 0.005 for networks that teach each other or themselves. For AdamW with a teacher about 0.003 is right.
     max_epochs : int or "auto", default="auto"
-        "auto": as many as visit 300,000 rows, and at most 200 passes over the labelled rows. For labels alone: 100,000
-        rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them
+        "auto": as many as visit 300,000 rows, or 20 for each labelled row where that is more, and at most 200 for
+        each. For labels alone: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them
         is kept.
     batch_size : int or "auto", default="auto"
         "auto": 1,024, or less (down to 128) where that makes fewer than 150 steps, and 256 without a teacher.
@@ -196,7 +196,7 @@ class TabularStudent(NeuralNet):
             self.lr = recipe.lr
         if self.batch_size == "auto":
             self.batch_size = recipe.batch_size
-            visits = min(VISITS, PASSES * n_labelled)
+            visits = taught_visits(n_labelled)
             while self.batch_size > LEAST_BATCH and self.batch_size * recipe.steps > visits:
                 self.batch_size //= 2
 
@@ -206,8 +206,13 @@ class TabularStudent(NeuralNet):
             return int(self.max_epochs)
         if continued:
             return 1
-        visits = max(LABEL_VISITS, LABEL_PASSES * n_rows) if labels_alone else VISITS
-        return max(1, math.ceil(min(visits, PASSES * n_labelled) / n_rows))
+        visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
+        return max(1, math.ceil((visits if labels_alone else taught_visits(n_labelled)) / n_rows))
+
+
+def taught_visits(n_labelled: int) -> int:
+    """Rows that a student with a teacher visits in all, real and synthetic ones."""
+    return min(max(VISITS, ROW_VISITS * n_labelled), PASSES * n_labelled)
 
 
 class WarmupCosine(Callback):
