@@ -12,18 +12,17 @@ quantiles        bins at the columns' quantiles: the teacher does not show its t
 no bins          columns as they are, clipped smoothly, as the first of the default's inputs
 periodic s       no bins, periodic embeddings of 24 numbers a column, of which s is the frequencies' scale
 periodic, AdamW  the same with s = 1, by AdamW at 3e-3
+ReLU, GELU, Mish  other activations than SiLU
+two, four layers  of 160 and 108 units instead of three of 128
 TabM-mini        the default eight times, in one network: members share all weights but factors of the inputs and the
                  last layer; each learns by its own loss, and the mean of their answers counts (Gorishniy et al. 2025)
 """
 
-import time
 from functools import partial
 
-import numpy as np
 import torch
-from common import column, line, load, loss, make_teacher, outputs, sweep
+from common import against_teacher, print_summary, sweep
 from rtdl_num_embeddings import PeriodicEmbeddings
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from torch import nn
 from torch.optim import AdamW
@@ -57,6 +56,24 @@ class Periodic(NoBins):
 
 class PeriodicLow(Periodic):
     scale = 0.1
+
+
+class ReLU(TabularNet):
+    activation = nn.ReLU
+
+    def __init__(self, n_features, n_outputs, *, hidden=(128, 128, 128), edges=None, cardinalities=None, missing=None):
+        names = {"edges": edges, "cardinalities": cardinalities, "missing": missing}
+        super().__init__(n_features, n_outputs, hidden=hidden, **names)
+        for layer in self.hidden:
+            layer[1] = self.activation()
+
+
+class GELU(ReLU):
+    activation = nn.GELU
+
+
+class Mish(ReLU):
+    activation = nn.Mish
 
 
 class TabMMini(TabularNet):
@@ -113,7 +130,7 @@ class ClosedRegressor(RegressorMixin, Closed):
     pass
 
 
-def forms(teacher, labels):
+def forms(teacher, X, y, labels):
     """Unfitted students, by name."""
     make = partial(DistilledClassifier if labels else DistilledRegressor, hard_weight=0.0)
     closed = (ClosedClassifier if labels else ClosedRegressor)(teacher).fit()
@@ -125,35 +142,14 @@ def forms(teacher, labels):
         "periodic .1": make(teacher, PeriodicLow),
         "periodic 1": make(teacher, Periodic),
         "periodic, AdamW": make(teacher, TabularStudent(module=Periodic, optimizer=AdamW, lr=3e-3)),
+        "ReLU": make(teacher, ReLU),
+        "GELU": make(teacher, GELU),
+        "Mish": make(teacher, Mish),
+        "two layers": make(teacher, TabularStudent(module__hidden=(160, 160))),
+        "four layers": make(teacher, TabularStudent(module__hidden=(108, 108, 108, 108))),
         "TabM-mini": make(teacher, TabMMini, loss=per_member),
     }
 
 
-def measure(name, rows, seed):
-    X, y, train, test, labels = load(name, rows, seed)
-    teacher = make_teacher("voting", labels, seed).fit(X.iloc[train], y[train])
-
-    def of(model):
-        return loss(y[test], outputs(model, X.iloc[test], labels), labels, teacher.classes_ if labels else None)
-
-    usual, found = of(teacher), {}
-    for form, student in forms(teacher, labels).items():
-        start = time.process_time()
-        est = student.set_params(random_state=seed).fit(X.iloc[train], y[train])
-        seconds = time.process_time() - start
-        size = sum(part.numel() for part in est.student_.module_.parameters())
-        found[form] = {"seconds": seconds, "excess": of(est) / usual - 1, "parameters": size}
-    return found
-
-
-def main():
-    results = sweep(measure, __doc__, NAMES, rows=12_000)
-    excess, seconds = column(results, "excess"), column(results, "seconds")
-    print(line("median", [f"{one:+.1%}" for one in np.median(excess, axis=0)]))
-    print(line("mean rank", [f"{one:.1f}" for one in rankdata(excess, axis=1).mean(axis=0)]))
-    print(line("parameters", [f"{one:,.0f}" for one in np.median(column(results, "parameters"), axis=0)]))
-    print(line("time over the default's", [f"{one:.2f}" for one in np.median(seconds / seconds[:, :1], axis=0)]))
-
-
 if __name__ == "__main__":
-    main()
+    print_summary(sweep(partial(against_teacher, forms), __doc__, NAMES, rows=12_000))

@@ -73,8 +73,8 @@ class TabularStudent(NeuralNet):
         and 0.005 for networks that teach each other or themselves. For AdamW with a teacher about 0.003 is right.
     max_epochs : int or "auto", default="auto"
         "auto": as many as visit 300,000 rows, or 20 for each labelled row where that is more, and at most 200 for
-        each. For labels alone: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them
-        is kept.
+        each. For labels alone: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
+        the epoch that does best on them is kept.
     batch_size : int or "auto", default="auto"
         "auto": 1,024, or less (down to 128) where that makes fewer than 150 steps, and 256 without a teacher.
     **kwargs

@@ -18,7 +18,13 @@ from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED
 
 @pytest.mark.parametrize(
     ("n_labelled", "n_rows", "expected"),
-    [(100, 100, 200), (100, 1100, math.ceil(20_000 / 1100)), (7_200, 47_200, 7), (2_000_000, 2_000_000, 1)],
+    [
+        (100, 100, 200),
+        (100, 1100, math.ceil(20_000 / 1100)),
+        (7_200, 47_200, 7),
+        (36_000, 76_000, 10),
+        (2_000_000, 4_000_000, 10),
+    ],
 )
 def test_epochs_by_budget(n_labelled, n_rows, expected):
     assert TabularStudent().epochs(n_labelled, n_rows) == expected
