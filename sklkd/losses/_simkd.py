@@ -54,8 +54,10 @@ class SimKDLoss(HintLoss):
         """The student's last layer: :meth:`head` with the linear map from the teacher's features to its logits."""
         features = teacher.double().mean((2, 3)) if teacher.ndim == 4 else teacher.double()
         ones = features.new_ones(len(features), 1)
-        # the least of all solutions where columns depend on each other, and so none of it from a unit that is dead
-        solution = torch.linalg.lstsq(torch.cat([features, ones], 1), logits.double(), driver="gelsd").solution
+        # the least of all solutions where columns depend on each other, and so none of it from a unit that is dead;
+        # float32 features depend on each other to about 1e-7
+        known = torch.cat([features, ones], 1)
+        solution = torch.linalg.lstsq(known, logits.double(), rcond=1e-5, driver="gelsd").solution
         return self.head(solution[:-1].T.contiguous(), solution[-1])
 
     @torch.no_grad()

@@ -29,7 +29,8 @@ def targets(n=120, n_features=5, n_targets=1, seed=0):
 
 def quick(max_epochs=3, **params):
     """The default student, hardly trained: for tests in which its quality is not the point."""
-    return TabularStudent("tiny", max_epochs=max_epochs, **params)
+    shape = {} if "module" in params else {"module__hidden": (24,)}
+    return TabularStudent("tiny", max_epochs=max_epochs, **shape | params)
 
 
 class Net(nn.Module):
