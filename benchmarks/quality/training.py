@@ -26,13 +26,13 @@ from skorch.callbacks import Callback
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.augment import MUNGE
+from sklkd.estimators._distil import COPIES, SYNTHETIC_ROWS
 from sklkd.losses import SoftTargetLoss, TargetLoss
 from sklkd.students import InputEncoder, TabularStudent, WarmupCosine
 from sklkd.teachers import Outputs
 from sklkd.transfer import map_tensors
 
 NAMES = ["phoneme", "vehicle", "segment", "kin8nm", "concrete", "electricity", "wine_quality", "adult"]
-COPIES, AT_MOST = 10, 40_000  # as the default's
 HELD, PATIENCE = 4_000, 4
 
 
@@ -140,8 +140,8 @@ def ways(teacher, X, y, labels):
             outputs = Outputs(values=((teacher.predict(rows) - y.mean()) / y.std())[:, None])
         return torch.from_numpy(encoder.transform(rows)), loss.target(outputs)
 
-    n_synthetic = min(COPIES * len(X), max(AT_MOST, len(X)))
-    epochs = max(1, math.ceil(min(300_000, 200 * len(X)) / (len(X) + n_synthetic)))
+    n_synthetic = min(COPIES * len(X), max(SYNTHETIC_ROWS, len(X)))
+    epochs = TabularStudent().epochs(len(X), len(X) + n_synthetic)
 
     def student(*callbacks, **params):
         return TabularStudent(callbacks=list(callbacks), **params)

@@ -206,8 +206,10 @@ class TabularStudent(NeuralNet):
             return int(self.max_epochs)
         if continued:
             return 1
-        visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
-        return max(1, math.ceil((visits if labels_alone else taught_visits(n_labelled)) / n_rows))
+        visits = taught_visits(n_labelled)
+        if labels_alone:
+            visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
+        return max(1, math.ceil(visits / n_rows))
 
 
 def taught_visits(n_labelled: int) -> int:
