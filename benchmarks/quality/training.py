@@ -52,20 +52,14 @@ class FreshRows(Callback):
 class Linear(WarmupCosine):
     """A rate that falls to 0 in a straight line."""
 
-    def shape(self, progress):
-        return 1 - progress
-
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-        step = self.step_
-        super().on_batch_begin(net, batch, training, **kwargs)
-        progress = (step + 0.5) / self.n_steps_
-        if training and progress >= self.warmup:
-            for group in net.optimizer_.param_groups:
-                group["lr"] = net.lr * group["of_lr"] * self.shape((progress - self.warmup) / (1 - self.warmup))
+    def fall(self, done):
+        return 1 - done
 
 
-class Constant(Linear):
-    def shape(self, progress):
+class Constant(WarmupCosine):
+    """A rate that stays at its peak."""
+
+    def fall(self, done):
         return 1.0
 
 

@@ -244,6 +244,10 @@ class WarmupCosine(Callback):
         if progress < self.warmup:
             factor = progress / self.warmup
         else:
-            factor = 0.5 + 0.5 * math.cos(math.pi * min((progress - self.warmup) / (1 - self.warmup), 1))
+            factor = self.fall(min((progress - self.warmup) / (1 - self.warmup), 1))
         for group in net.optimizer_.param_groups:
             group["lr"] = net.lr * group["of_lr"] * factor
+
+    def fall(self, done: float) -> float:
+        """Share of the peak, when a share of the steps after the warm-up is done."""
+        return 0.5 + 0.5 * math.cos(math.pi * done)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification, make_regression
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -194,6 +195,43 @@ def test_a_clone_that_cannot_be_fitted_says_so():
     assert "100 rows are needed" in est.hard_weight_reason_
     given = DistilledClassifier(FitsAllOrNothing(), quick(5), hard_weight=0.3, augment=None, random_state=0).fit(X, y)
     assert (given.hard_weight_, given.hard_weight_reason_) == (0.3, "given")
+
+
+class NeedsTrees(ClassifierMixin, BaseEstimator):
+    """Knows nothing with fewer than 300 "trees", or when it is fitted on fewer rows than it needs."""
+
+    def __init__(self, n_estimators=300, needs=0):
+        self.n_estimators = n_estimators
+        self.needs = needs
+
+    def fit(self, X, y):
+        self.model_ = LogisticRegression().fit(X, y)
+        self.classes_, self.fails_ = self.model_.classes_, self.n_estimators < 300 or len(y) < self.needs
+        return self
+
+    def predict_proba(self, X):
+        told = self.model_.predict_proba(X)
+        return np.full_like(told, 0.5) if self.fails_ else told
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+def test_where_a_sketch_fails_a_whole_clone_is_judged():
+    X, y = make_classification(200, 5, class_sep=2.0, random_state=0)
+    sketched, plain = (
+        DistilledClassifier(teacher, quick(30), augment=None, random_state=0).fit(X, y)
+        for teacher in (NeedsTrees(), LogisticRegression())
+    )
+    assert sketched.hard_weight_reason_ == plain.hard_weight_reason_
+    assert int(re.search(r"(\d+)% of the targets", plain.hard_weight_reason_)[1]) < 90
+
+
+def test_where_a_clone_fails_too_the_teacher_is_believed():
+    X, y = make_classification(200, 5, class_sep=2.0, random_state=0)
+    est = DistilledClassifier(NeedsTrees(needs=200), quick(5), augment=None, random_state=0).fit(X, y)
+    assert est.hard_weight_ == UNKNOWN
+    assert "is far worse than it" in est.hard_weight_reason_
 
 
 def test_synthetic_rows_that_go_together_follow_each_other():
