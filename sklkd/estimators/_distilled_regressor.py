@@ -49,12 +49,12 @@ class DistilledRegressor(Regression, BaseOffline):
         rows move s little from a quarter. Where s is above 0.2, as many students again are trained with other quarters
         held out. The student is then told that mixture of their mean and the teacher's answers, and w is
         max(0, (s - 0.2) / 0.8) / 4: a poor teacher does no harm. For a teacher that may have seen all rows, clones of
-        it with fewer trees (forests of 100, boosters of a third of the rounds at three times the rate) are fitted on
-        the same three quarters, one or two, to find out and not to teach; a number avoids these costs. Where there are
-        fewer than 50 distinct rows, or the teacher can neither be cloned nor shown to have not seen the rows (a torch
-        module, given outputs), w is 0.1 and s is 0; with losses on hidden layers alone w is 0.5 and s is 0. Beside
-        synthetic rows the real ones weigh max(0.02, 1 - s), since networks that have learnt from them are too sure of
-        them.
+        it with fewer trees (forests of 100, boosters of a third of the rounds at three times the rate; whole ones where
+        these fail) are fitted on the same three quarters, one or two, to find out and not to teach; a number avoids
+        these costs. Where there are fewer than 50 distinct rows, the teacher can neither be cloned nor shown to have
+        not seen the rows (a torch module, given outputs), or a clone is far worse than it on rows that both have seen,
+        w is 0.1 and s is 0; with losses on hidden layers alone w is 0.5 and s is 0. Beside synthetic rows the real ones
+        weigh max(0.02, 1 - s), since networks that have learnt from them are too sure of them.
     cv : None, int, splitter, iterable of splits, "oob" or "auto", default="auto"
         How the teacher answers for the rows that it was fitted on, of which it may be too sure. None: as it does.
         "oob": by those members of a bagged ensemble that have not seen the row, without a refit; rows that all have
