@@ -21,7 +21,7 @@ from sklkd.losses._objective import Objective
 from sklkd.students import InputEncoder
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module
-from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED, Recipe
+from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED, Recipe, TabularStudent
 from sklkd.students._train import initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs, Teacher
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
@@ -205,7 +205,9 @@ def fit_encoder(student: Student, merged: Merged) -> tuple[Any, Any]:
             )
         encoder = FunctionTransformer(np.asarray, kw_args={"dtype": np.float32}).fit(merged.X)
         return encoder, encoder.transform(merged.X)
-    encoder = InputEncoder(one_hot=not student.tabular).fit_coded(merged.codec, merged.coded, merged.weight)
+    max_levels = student.net.most_levels() if student.tabular and isinstance(student.net, TabularStudent) else 0
+    encoder = InputEncoder(one_hot=not student.tabular, max_levels=max_levels)
+    encoder.fit_coded(merged.codec, merged.coded, merged.weight)
     return encoder, encoder.transform_coded(merged.coded)
 
 

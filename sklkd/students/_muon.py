@@ -39,6 +39,9 @@ class Muon(Optimizer):
     eps : float, default=1e-8
     weight_decay : float, default=0.01
         Decoupled, as in AdamW.
+    lookups : Tensor of int64, default=None
+        Columns of the matrices of a group that are tables of seldom read rows, as those of an embedding are: they move
+        like vectors, since an orthogonal update of many such columns moves each too little.
 
     References
     ----------
@@ -65,7 +68,15 @@ class Muon(Optimizer):
         weight_decay: float = 1e-2,
     ):
         super().__init__(
-            params, {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "lookups": None,
+            },
         )
 
     @torch.no_grad()
@@ -80,7 +91,7 @@ class Muon(Optimizer):
                 if param.grad is None:
                     continue
                 param.mul_(1 - group["lr"] * group["weight_decay"])
-                move = _move_matrix if param.ndim > 1 else _move_vector
+                move = _move_vector if param.ndim == 1 else _move_matrix if group["lookups"] is None else _move_table
                 move(param, param.grad, self.state[param], group)
         return loss
 
@@ -91,6 +102,20 @@ def _move_matrix(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict
     momentum = state["momentum"].lerp_(grad, 1 - group["momentum"])
     update = grad.lerp(momentum, group["momentum"]).flatten(1)
     param.add_(orthogonal(update).view_as(param), alpha=-group["lr"] * RMS * math.sqrt(max(update.shape)))
+
+
+def _move_table(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    """Some columns as vectors, the others as a matrix."""
+    lookups = group["lookups"].to(param.device)
+    others = torch.ones(param.shape[1], dtype=torch.bool, device=param.device)
+    others = others.index_fill_(0, lookups, False).nonzero()[:, 0]
+    if not state:
+        state |= {"lookups": {}, "others": {}}
+    for name, columns, move in (("lookups", lookups, _move_vector), ("others", others, _move_matrix)):
+        if len(columns):
+            part = param.index_select(1, columns)
+            move(part, grad.index_select(1, columns), state[name], group)
+            param.index_copy_(1, columns, part)
 
 
 def _move_vector(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:

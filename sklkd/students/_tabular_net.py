@@ -118,6 +118,13 @@ class ColumnEncoding(nn.Module):
     def _buffer(self, name: str, values: list, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=dtype))
 
+    def of_many_levels(self, many: int) -> Tensor:
+        """Numbers of the outputs that stand for levels of columns with more than ``many`` of them."""
+        of_column = (
+            torch.bincount(self.level_column)[self.level_column] if len(self.level_column) else self.level_column
+        )
+        return (of_column > many + 2).nonzero()[:, 0] + self.n_outputs - len(self.level_column)
+
     def forward(self, X: Tensor) -> Tensor:
         z = X if self.all_numeric else X.index_select(1, self.numeric)
         absent = z.isnan()

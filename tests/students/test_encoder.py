@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklkd.students import InputEncoder
-from sklkd.students._encoder import weighted_quantile
+from sklkd.students._encoder import common_limit, weighted_quantile
 
 
 @given(
@@ -68,6 +68,25 @@ def test_weights_decide_which_categories_are_rare():
     X = pd.DataFrame({"c": ["a", "b", "c"]})
     encoder = InputEncoder(max_categories=1).fit(X, sample_weight=np.array([1.0, 5.0, 1.0]))
     np.testing.assert_array_equal(encoder.transform(X)[:, 0], [1, 0, 1])
+
+
+@given(st.lists(st.integers(1, 30), max_size=6), st.integers(0, 100))
+def test_columns_share_a_limit(counts, total):
+    limit = common_limit(counts, total)
+    fits = [one for one in range(max(counts, default=0) + 1) if sum(min(count, one) for count in counts) <= total]
+    assert limit == fits[-1]
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.02])
+def test_more_levels_are_kept_where_there_is_room_and_they_are_not_single(unit):
+    # the last 10 of 100 levels are seen once, the others twice; 3 levels of another column
+    first = [f"l{k:03}" for k in [*range(100), *range(90)]]
+    X = np.array([first, [f"m{k % 3}" for k in range(190)]], dtype=object).T
+    found = [
+        InputEncoder(max_levels=room).fit(X, sample_weight=np.full(190, unit)).cardinalities_ for room in (0, 83, 103)
+    ]
+    # and one for those that are not kept
+    assert found == [[65, 3], [81, 3], [91, 3]]
 
 
 def test_other_networks_get_numbers_alone():

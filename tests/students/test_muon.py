@@ -89,3 +89,17 @@ def test_a_closure_is_called_with_gradients():
 
     assert optimizer.step(closure) == 2
     assert (param < 1).all()
+
+
+def test_tables_move_like_vectors_beside_a_matrix():
+    torch.manual_seed(0)
+    both, gradient = nn.Parameter(torch.randn(3, 6)), torch.randn(2, 3, 6)
+    lookups, others = torch.tensor([1, 4]), torch.tensor([0, 2, 3, 5])
+    table, matrix = nn.Parameter(both[:, lookups].detach().flatten()), nn.Parameter(both[:, others].detach())
+    optimizer, alone = Muon([{"params": [both], "lookups": lookups}], lr=0.1), Muon([table, matrix], lr=0.1)
+    for grad in gradient:
+        both.grad, table.grad, matrix.grad = grad, grad[:, lookups].flatten(), grad[:, others]
+        optimizer.step()
+        alone.step()
+    torch.testing.assert_close(both[:, lookups].flatten(), table)
+    torch.testing.assert_close(both[:, others], matrix)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
+from numpy.testing import assert_array_equal
 from sklearn.datasets import load_iris
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
+from sklearn.metrics import r2_score
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from skorch.callbacks import Callback
 from torch.optim import SGD, AdamW
 
-from sklkd import DistilledClassifier
+from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.students import Muon, TabularStudent
 from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED
 
@@ -88,3 +95,36 @@ def test_learning_rate_warms_up_and_falls_as_a_cosine():
     progress = [(step + 0.5) / len(rates) for step in range(len(rates))]
     expected = [0.01 * (p / 0.05 if p < 0.05 else 0.5 + 0.5 * math.cos(math.pi * (p - 0.05) / 0.95)) for p in progress]
     assert rates == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"size": "tiny"}, 255),
+        ({"size": "small"}, 1121),
+        ({"max_parameters": 10_000}, 360),
+        ({"max_bytes": 40_000}, 360),
+        ({"max_parameters": 10_000, "max_bytes": 4_000, "max_latency_us": 80.0}, 114),
+        ({"max_latency_us": 80.0}, 1121),
+    ],
+)
+def test_larger_networks_have_room_for_more_levels(params, expected):
+    assert TabularStudent(**params).most_levels() == expected
+
+
+def test_a_column_of_many_levels_is_followed():
+    # what a level adds has no order, so that 200 of them have to be learnt one by one
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=200)
+    level = np.r_[np.arange(200), np.arange(200), rng.integers(200, size=1600)]
+    number = rng.normal(size=2000)
+    X = pd.DataFrame({"number": number, "few": number > 0, "level": [f"l{one}" for one in level]})
+    y = effect[level] + number
+    teacher = make_pipeline(OrdinalEncoder(), RandomForestRegressor(30, random_state=0)).fit(X, y)
+    est = DistilledRegressor(teacher, hard_weight=0.0, random_state=0).fit(X, y)
+    assert r2_score(teacher.predict(X), est.predict(X)) > 0.97
+    (tables,) = [group["lookups"] for group in est.student_.optimizer_.param_groups if group["lookups"] is not None]
+    assert len(tables) == 200
+    inputs = est.student_.module_.encoding(torch.as_tensor(est.encoder_.transform(X)))
+    # one of them is 1 in each row
+    assert_array_equal(inputs[:, tables].sum(1), np.ones(2000))
