@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,6 +75,11 @@ class TabularNet(nn.Module):
             *(_hidden_layer(n_in, n_out, dropout) for n_in, n_out in itertools.pairwise(widths))
         )
         self.output = nn.Linear(widths[-1], n_outputs)
+
+    def first_layer(self) -> nn.Linear:
+        """The layer that reads the encoding."""
+        first: Any = self.hidden[0] if len(self.hidden) else [self.output]
+        return first[0]
 
     def forward(self, X: Tensor) -> Tensor:
         return self.output(self.hidden(self.encoding(X)))

@@ -173,10 +173,7 @@ class TabularStudent(NeuralNet):
         if self.optimizer is not Muon:
             return (groups,), kwargs
         nets = [part for part in self.module_.modules() if isinstance(part, TabularNet)]
-        firsts: list[Any] = [net.hidden[0] for net in nets]
-        tables = {
-            id(first[0].weight): net.encoding.of_many_levels(MANY) for first, net in zip(firsts, nets, strict=True)
-        }
+        tables = {id(net.first_layer().weight): net.encoding.of_many_levels(MANY) for net in nets}
         tables = {weight: lookups for weight, lookups in tables.items() if len(lookups)}
         told = []
         for group in groups:
