@@ -13,7 +13,7 @@ from sklkd._columns import ColumnCodec
 
 # Levels of a column; more are kept where the network has room, and of those beyond such as were seen in so many rows
 # (benchmarks/quality/levels.py). With 64 at most, a teacher to whom 300 or 1,000 levels matter is missed by 84 and 43 %
-# of its error, and so bettered by 39 and 19 %; with 4 rows instead of 2 by 39 and -1 %. With 1 by 39 and 25 %, but
+# of its error, with more bettered by 39 and 19 %; with 4 rows instead of 2 by 39 and -1 %. With 1 by 39 and 25 %, but
 # titanic (369 levels, 785 rows) is then worse by 1.5 %
 MANY, OFTEN = 64, 2
 
@@ -70,7 +70,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         self.cardinalities_ = [0] * n_features
         self._levels: list[NDArray | None] = [None] * n_features
         counts = {j: _counts(Z[:, j], len(one), weight) for j, one in enumerate(codec.categories_) if one is not None}
-        least = OFTEN * weight[weight > 0].min() * (1 - 1e-9)
+        least = OFTEN * weight[weight > 0].min(initial=np.inf) * (1 - 1e-9)
         often = {j: int((count >= least).sum()) for j, count in counts.items()}
         limit = common_limit(list(often.values()), self.max_levels)
         for j in range(n_features):

@@ -24,8 +24,10 @@ class Muon(Optimizer):
     The update of a matrix (of a convolution's kernel, flattened to one) is
     :math:`-0.2\, \eta \sqrt{\max(m, n)}\; U V^\top`, where :math:`U S V^\top` is its Nesterov momentum: all directions
     move alike, so that rare but useful ones are learnt as fast as the rest. The factor makes it as large as AdamW's
-    [2]_, and one learning rate serves both. ``torch.optim.Muon`` takes matrices alone, and iterates in bfloat16, which
-    is slow on most CPUs; this iterates in the parameters' own precision.
+    [2]_, and one learning rate serves both. A group of parameters may have ``lookups``, the numbers (int64) of columns
+    of its matrices that are seldom read, each by few rows, as an embedding's are: they move like vectors, since an
+    orthogonal update of many columns moves each by little. ``torch.optim.Muon`` takes matrices alone, and iterates in
+    bfloat16, which is slow on most CPUs; this iterates in the parameters' own precision.
 
     Parameters
     ----------
@@ -39,9 +41,6 @@ class Muon(Optimizer):
     eps : float, default=1e-8
     weight_decay : float, default=0.01
         Decoupled, as in AdamW.
-    lookups : Tensor of int64, default=None
-        Columns of the matrices of a group that are tables of seldom read rows, as those of an embedding are: they move
-        like vectors, since an orthogonal update of many such columns moves each too little.
 
     References
     ----------
@@ -67,17 +66,8 @@ class Muon(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
     ):
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "lookups": None,
-            },
-        )
+        rule = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, rule | {"lookups": None})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -91,7 +81,9 @@ class Muon(Optimizer):
                 if param.grad is None:
                     continue
                 param.mul_(1 - group["lr"] * group["weight_decay"])
-                move = _move_vector if param.ndim == 1 else _move_matrix if group["lookups"] is None else _move_table
+                move = _move_vector
+                if param.ndim > 1:
+                    move = _move_matrix if group["lookups"] is None else _move_table
                 move(param, param.grad, self.state[param], group)
         return loss
 

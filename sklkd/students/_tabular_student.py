@@ -185,9 +185,9 @@ class TabularStudent(NeuralNet):
     def most_levels(self) -> int:
         """Levels that all columns together may have before a column is held to 64 of them."""
         limits = self.limits()
-        room: list[float] = [self.preset().max_parameters] if not limits.keys() - {"max_latency_us"} else []
-        room += [limits[name] / size for name, size in (("max_parameters", 1), ("max_bytes", 4)) if name in limits]
-        return round(LEVELS * min(room) ** 0.5)
+        preset = SIZES["small"] if limits else self.preset()  # microseconds hardly depend on them
+        room = [limits[name] / size for name, size in (("max_parameters", 1), ("max_bytes", 4)) if name in limits]
+        return round(LEVELS * min(room, default=preset.max_parameters) ** 0.5)
 
     def preset(self) -> Size:
         """The preset called ``size``."""

@@ -103,3 +103,11 @@ def test_tables_move_like_vectors_beside_a_matrix():
         alone.step()
     torch.testing.assert_close(both[:, lookups].flatten(), table)
     torch.testing.assert_close(both[:, others], matrix)
+
+
+def test_numbers_without_an_axis_move_too():
+    scale = nn.Parameter(torch.tensor(1.0))
+    optimizer = Muon([scale], lr=0.1, weight_decay=0.0)
+    (3 * scale).backward()
+    optimizer.step()
+    assert scale.item() == pytest.approx(0.9)
