@@ -71,15 +71,15 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         self._levels: list[NDArray | None] = [None] * n_features
         counts = {j: _counts(Z[:, j], len(one), weight) for j, one in enumerate(codec.categories_) if one is not None}
         least = OFTEN * weight[weight > 0].min(initial=np.inf) * (1 - 1e-9)
-        often = {j: int((count >= least).sum()) for j, count in counts.items()}
-        limit = common_limit(list(often.values()), self.max_levels)
+        often = np.array([(counts[j] >= least).sum() for j in counts])
+        keep = dict(zip(counts, shared(self.max_levels, often, np.ones(len(often))), strict=True))
         for j in range(n_features):
             if j not in counts:
                 self.center_[j], self.scale_[j] = _robust_scale(Z[:, j], weight)
                 self.missing_[j] = np.isnan(Z[:, j]).any()
             else:
-                keep = max(self.max_categories, min(limit, often[j]))
-                self._levels[j], self.cardinalities_[j] = _levels(counts[j], keep, bool(np.isnan(Z[:, j]).any()))
+                kept = max(self.max_categories, int(keep[j]))
+                self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, bool(np.isnan(Z[:, j]).any()))
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -138,16 +138,19 @@ def _robust_scale(x: NDArray, weight: NDArray) -> tuple[float, float]:
     return float(center), float(scale) if scale > 0 else 1.0
 
 
-def common_limit(counts: list[int], total: int) -> int:
-    """The largest limit under which the counts, cut off at it, are no more than ``total`` together."""
-    limit, left = 0, total
-    for n_open, count in zip(range(len(counts), 0, -1), sorted(counts), strict=True):
-        limit = left // n_open
-        if count > limit:
-            break
-        left -= count
-        limit = count
-    return limit
+def shared(total: int, room: NDArray, wish: NDArray) -> NDArray:
+    """Split a number among columns in proportion to a wish, none above its room, and at least a few each."""
+    if room.sum() <= total:
+        return room
+    wish = np.where(room > 0, np.maximum(wish, 0.2 * wish.max()), 0)
+    low, high = 0.0, total * 1e6 / wish.sum()
+    for _ in range(100):
+        factor = (low + high) / 2
+        if np.minimum(np.floor(wish * factor), room).sum() > total:
+            high = factor
+        else:
+            low = factor
+    return np.minimum(np.floor(wish * low), room)
 
 
 def _counts(codes: NDArray, n_categories: int, weight: NDArray) -> NDArray:

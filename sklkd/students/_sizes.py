@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd.students._encoder import InputEncoder, weighted_quantile
+from sklkd.students._encoder import InputEncoder, shared, weighted_quantile
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def bin_edges(
         if encoder.cardinalities_[j] == 0 and len(values) > 2:
             room[j] = min(len(values) - 1, max_bins)
     gains = np.array([gain.sum() for _, gain in thresholds])
-    share = _share(n_bins, room, np.sqrt(gains / gains.sum()) if gains.sum() > 0 else np.ones(n_features))
+    share = shared(n_bins, room, np.sqrt(gains / gains.sum()) if gains.sum() > 0 else np.ones(n_features))
     edges: list[list[float]] = []
     for j, (values, counts) in enumerate(columns):
         if share[j] < 1:
@@ -95,21 +95,6 @@ def _seen(column: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
     kept = ~np.isnan(column)
     values, inverse = np.unique(column[kept].astype(float), return_inverse=True)
     return values, np.bincount(inverse, weight[kept], minlength=len(values))
-
-
-def _share(n_bins: int, room: NDArray, wish: NDArray) -> NDArray:
-    """Split a number among columns in proportion to a wish, none above its room, and at least a few each."""
-    if room.sum() <= n_bins:
-        return room
-    wish = np.where(room > 0, np.maximum(wish, 0.2 * wish.max()), 0)
-    low, high = 0.0, n_bins * 1e6 / wish.sum()
-    for _ in range(100):
-        factor = (low + high) / 2
-        if np.minimum(np.floor(wish * factor), room).sum() > n_bins:
-            high = factor
-        else:
-            low = factor
-    return np.minimum(np.floor(wish * low), room)
 
 
 def _edges(values: NDArray, counts: NDArray, cuts: NDArray, gain: NDArray, n_bins: int) -> list[float]:
