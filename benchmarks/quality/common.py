@@ -126,12 +126,18 @@ def against_teacher(students, name, rows, seed):
     X, y, train, test, labels = load(name, rows, seed)
     X_train, y_train = X.iloc[train], y[train]
     teacher = make_teacher("voting", labels, seed).fit(X_train, y_train)
+    found = students(teacher, X_train, y_train, labels)
+    return beside(teacher, found, X_train, y_train, X.iloc[test], y[test], labels, seed)
+
+
+def beside(teacher, students, X_train, y_train, X_test, y_test, labels, seed):
+    """The same for given rows, a fitted teacher and unfitted students by name."""
 
     def of(model):
-        return loss(y[test], outputs(model, X.iloc[test], labels), labels, teacher.classes_ if labels else None)
+        return loss(y_test, outputs(model, X_test, labels), labels, teacher.classes_ if labels else None)
 
     usual, found = of(teacher), {}
-    for form, student in students(teacher, X_train, y_train, labels).items():
+    for form, student in students.items():
         start = time.process_time()
         est = student.set_params(random_state=seed).fit(X_train, y_train)
         seconds = time.process_time() - start
