@@ -1,11 +1,12 @@
-"""Ranks and excesses of what ``compare.py`` and ``autogluon_distil.py`` have written: a Markdown table, a picture.
+"""Ranks and excesses of what ``compare.py`` and ``autogluon_distil.py`` have written: two Markdown tables, a picture.
 
 python benchmarks/quality/summary.py FILE ... [--picture FILE.png]
 
 A run is a set, a teacher and a seed. Ranks are among all that were measured on a run, the teacher too; only runs on
 which everybody was measured count for them (imodels, for one, takes no more than two classes), and a second mean rank
 is among those that were measured on every run. Excess is the loss over the lower of the teacher's and of the default
-student's without a teacher ("labels alone"; for the tiny student "tiny alone"), minus one.
+student's without a teacher ("labels alone"; for the tiny student "tiny alone"), minus one. The second table has its
+median and its highest by teacher.
 """
 
 import argparse
@@ -27,6 +28,11 @@ def read(files):
         for row in json.loads(file.read_text()):
             runs[row["set"], row["teacher"], row["seed"], row["max_rows"]][row["contestant"]] = row
     return {run: found for run, found in runs.items() if {"teacher", "labels alone", "tiny alone"} <= set(found)}
+
+
+def kinds_of(runs):
+    """Kinds of teacher."""
+    return list(dict.fromkeys(kind for _, kind, _, _ in runs))
 
 
 def excesses(runs, contestant):
@@ -56,7 +62,7 @@ def table(runs, order, ranks, everywhere):
     (ranked, n_ranked), (ranked_everywhere, n_everywhere) = ranks, everywhere
     head = ["", f"mean rank ({n_ranked} runs)", f"mean rank ({n_everywhere} runs)", "runs", "median excess"]
     head += ["at most +2 %", "worst", "agreement", "parameters", "fit over teacher's"]
-    lines = [head, ["---", *["--:"] * (len(head) - 1)]]
+    lines = []
     for one in order:
         rows = [found for found in runs.values() if one in found]
         excess = np.concatenate([*excesses(runs, one).values()])
@@ -66,7 +72,25 @@ def table(runs, order, ranks, everywhere):
         line += [f"{len(rows)}", f"{np.median(excess):+.1%}", f"{np.mean(excess <= 0.02):.0%}", f"{excess.max():+.1%}"]
         line += ["-" if agreement is None else f"{agreement:.1%}", "-" if parameters is None else f"{parameters:,.0f}"]
         lines.append([*line, f"{seconds:.2g}"])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(head, lines)
+
+
+def by_teacher(runs, order):
+    """Median and highest excess, a column a kind of teacher."""
+    kinds = kinds_of(runs)
+
+    def cell(values):
+        return f"{np.median(values):+.1%} ({max(values):+.0%})" if values else "-"
+
+    lines = []
+    for one in order:
+        found = excesses(runs, one)
+        lines.append([one, *(cell(found[kind]) for kind in kinds)])
+    return markdown(["median excess (worst)", *kinds], lines)
+
+
+def markdown(head, lines):
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---", *["--:"] * (len(head) - 1)], *lines])
 
 
 def picture(runs, order, ranked, file):
@@ -76,7 +100,7 @@ def picture(runs, order, ranked, file):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    kinds = list(dict.fromkeys(kind for _, kind, _, _ in runs))
+    kinds = kinds_of(runs)
     contestants = [one for one in order if one != "teacher"]
     _, ax = plt.subplots(figsize=(8, 1 + 0.7 * len(contestants)), layout="constrained")
     ax.axvline(0, color="0.6", linewidth=1, zorder=0)
@@ -114,6 +138,7 @@ def main():
     everywhere = mean_ranks(runs, [one for one in contestants if all(one in found for found in runs.values())])
     order = sorted(contestants, key=lambda one: ranks[0].get(one, everywhere[0].get(one, np.inf)))
     print(table(runs, order, ranks, everywhere))
+    print("\n" + by_teacher(runs, order))
     if args.picture:
         picture(runs, order, ranks[0] or everywhere[0], args.picture)
 
