@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -246,6 +246,16 @@ def test_synthetic_rows_that_go_together_follow_each_other():
     assert np.all(np.diff(level) >= 0) and len(np.unique(level)) == 16
     assert all(np.all(np.diff(ordered[level == one, 0]) >= 0) for one in range(16))
     assert like_after_like(X, codec, []) is X
+
+
+@pytest.mark.parametrize(("share", "heard"), [(0.0, 0), (0.2, 0), (0.21, 21)])
+def test_networks_of_a_small_share_are_not_heard(share, heard, monkeypatch):
+    X, y = make_regression(200, 3, noise=20.0, random_state=0)
+    monkeypatch.setattr(_hard_weight, "weighed", lambda *args: (share, 1.0))
+    est = DistilledRegressor(LinearRegression(), quick(3), augment=None, random_state=0).fit(X, y)
+    assert est.hard_weight_reason_.endswith(f"whose answers are {heard}% of the targets")
+    taught = clone(est).set_params(hard_weight=0.0).fit(X, y)
+    assert np.array_equal(est.predict(X), taught.predict(X)) == (heard == 0)
 
 
 @pytest.mark.parametrize(
