@@ -2,11 +2,10 @@
 
 python benchmarks/quality/summary.py FILE ... [--picture FILE.png]
 
-A run is a set, a teacher and a seed. Ranks are among all that were measured on a run, the teacher too; only runs on
-which everybody was measured count for them (imodels, for one, takes no more than two classes), and a second mean rank
-is among those that were measured on every run. Excess is the loss over the lower of the teacher's and of the default
-student's without a teacher ("labels alone"; for the tiny student "tiny alone"), minus one. The second table has its
-median and its highest by teacher.
+A run is a set, a teacher and a seed. Ranks are among all that were measured on every run, the teacher too; who was
+measured on some runs alone (imodels, for one, takes no more than two classes) is put among them on those. Excess is the
+loss over the lower of the teacher's and of the default student's without a teacher ("labels alone"; for the tiny
+student "tiny alone"), minus one. The second table has its median and its highest by teacher.
 """
 
 import argparse
@@ -46,11 +45,14 @@ def excesses(runs, contestant):
 
 
 def mean_ranks(runs, contestants):
-    """Over the runs on which all of them were measured; how many those are."""
-    losses = [[rows[one]["loss"] for one in contestants] for rows in runs.values() if set(contestants) <= set(rows)]
-    if not losses:
-        return {}, 0
-    return dict(zip(contestants, rankdata(losses, axis=1).mean(axis=0), strict=True)), len(losses)
+    """Of each, over its runs, among those that were measured on every run."""
+    everywhere = [one for one in contestants if all(one in rows for rows in runs.values())]
+    found = {}
+    for one in contestants:
+        others = [other for other in everywhere if other != one]
+        losses = [[rows[each]["loss"] for each in [one, *others]] for rows in runs.values() if one in rows]
+        found[one] = float(rankdata(losses, axis=1)[:, 0].mean())
+    return found
 
 
 def median(values):
@@ -58,18 +60,17 @@ def median(values):
     return None if not values else float(np.median(values))
 
 
-def table(runs, order, ranks, everywhere):
-    (ranked, n_ranked), (ranked_everywhere, n_everywhere) = ranks, everywhere
-    head = ["", f"mean rank ({n_ranked} runs)", f"mean rank ({n_everywhere} runs)", "runs", "median excess"]
-    head += ["at most +2 %", "worst", "agreement", "parameters", "fit over teacher's"]
+def table(runs, order, ranks):
+    head = ["", "mean rank", "runs", "median excess", "at most +2 %", "worst"]
+    head += ["agreement", "parameters", "fit over teacher's"]
     lines = []
     for one in order:
         rows = [found for found in runs.values() if one in found]
         excess = np.concatenate([*excesses(runs, one).values()])
         agreement, parameters = (median(found[one][key] for found in rows) for key in ("agreement", "parameters"))
         seconds = median(found[one]["fit_s"] / found["teacher"]["fit_s"] for found in rows)
-        line = [one, *(f"{where[one]:.2f}" if one in where else "-" for where in (ranked, ranked_everywhere))]
-        line += [f"{len(rows)}", f"{np.median(excess):+.1%}", f"{np.mean(excess <= 0.02):.0%}", f"{excess.max():+.1%}"]
+        line = [one, f"{ranks[one]:.2f}", f"{len(rows)}", f"{np.median(excess):+.1%}"]
+        line += [f"{np.mean(excess <= 0.02):.0%}", f"{excess.max():+.1%}"]
         line += ["-" if agreement is None else f"{agreement:.1%}", "-" if parameters is None else f"{parameters:,.0f}"]
         lines.append([*line, f"{seconds:.2g}"])
     return markdown(head, lines)
@@ -93,7 +94,7 @@ def markdown(head, lines):
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---", *["--:"] * (len(head) - 1)], *lines])
 
 
-def picture(runs, order, ranked, file):
+def picture(runs, order, ranks, file):
     """A dot a run: excess across, a row a contestant, a colour a kind of teacher; a bar at the median."""
     import matplotlib
 
@@ -118,7 +119,7 @@ def picture(runs, order, ranked, file):
     ax.set_xticks([-50, -15, -5, 0, 5, 15, 35, 100])
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f}" if x else "0")
     ax.minorticks_off()
-    names = [f"{one}\nmean rank {ranked[one]:.1f}" if one in ranked else one for one in contestants]
+    names = [f"{one}\nmean rank {ranks[one]:.1f}" for one in contestants]
     ax.set_yticks(range(len(contestants)), names)
     ax.invert_yaxis()
     ax.set_xlabel("% of loss over the better of teacher and the same student without one (clipped at 100)")
@@ -135,12 +136,11 @@ def main():
     runs = read(args.files)
     contestants = list(dict.fromkeys(one for found in runs.values() for one in found))
     ranks = mean_ranks(runs, contestants)
-    everywhere = mean_ranks(runs, [one for one in contestants if all(one in found for found in runs.values())])
-    order = sorted(contestants, key=lambda one: ranks[0].get(one, everywhere[0].get(one, np.inf)))
-    print(table(runs, order, ranks, everywhere))
+    order = sorted(contestants, key=ranks.get)
+    print(table(runs, order, ranks))
     print("\n" + by_teacher(runs, order))
     if args.picture:
-        picture(runs, order, ranks[0] or everywhere[0], args.picture)
+        picture(runs, order, ranks, args.picture)
 
 
 if __name__ == "__main__":
