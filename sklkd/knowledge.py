@@ -24,6 +24,7 @@ from skorch import NeuralNet, NeuralNetBinaryClassifier
 
 from sklkd._sklearn import _routing_enabled, _safe_indexing
 from sklkd.exceptions import SampleWeightWarning
+from sklkd.rows import Rows
 from sklkd.teachers import Outputs, Teacher, adapt, is_fitted, takes_codes
 from sklkd.teachers._torch import as_tensor
 
@@ -49,19 +50,6 @@ class Knowledge:
     outputs: Outputs | None
     unseen: NDArray
     source: str
-
-
-@dataclass
-class Rows:
-    """Training rows as the teacher gets them: X as the user gave it, y as labels or targets, and row weights."""
-
-    X: Any
-    y: NDArray
-    weight: NDArray | None
-
-    def take(self, index: NDArray) -> Rows:
-        weight = None if self.weight is None else self.weight[index]
-        return Rows(_safe_indexing(self.X, index), self.y[index], weight)
 
 
 class TeacherFitter:

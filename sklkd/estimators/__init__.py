@@ -1,13 +1,15 @@
-"""Estimators: small students, and who teaches them, in one object."""
+"""Distilled estimators: a small student, and the teacher or method that it learns from, in one object."""
 
-from sklkd.estimators._distilled_classifier import DistilledClassifier
-from sklkd.estimators._distilled_regressor import DistilledRegressor
-from sklkd.estimators._online_distilled_classifier import OnlineDistilledClassifier
-from sklkd.estimators._online_distilled_regressor import OnlineDistilledRegressor
-from sklkd.estimators._self_distilled_classifier import SelfDistilledClassifier
-from sklkd.estimators._self_distilled_regressor import SelfDistilledRegressor
+from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.estimators.offline._classifier import DistilledClassifier
+from sklkd.estimators.offline._regressor import DistilledRegressor
+from sklkd.estimators.online._classifier import OnlineDistilledClassifier
+from sklkd.estimators.online._regressor import OnlineDistilledRegressor
+from sklkd.estimators.self_distillation._classifier import SelfDistilledClassifier
+from sklkd.estimators.self_distillation._regressor import SelfDistilledRegressor
 
 __all__ = [
+    "DistillationAccount",
     "DistilledClassifier",
     "DistilledRegressor",
     "OnlineDistilledClassifier",

@@ -1,4 +1,4 @@
-"""What all distilled estimators share: parameters, tags, checked input, all-or-nothing fits, float64 predictions."""
+"""What all distilled estimators share: parameters, tags, checked input, all-or-nothing fits."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd._named import NamedObjects
 from sklkd._version import __version__
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._task import Task
 from sklkd.students import InputEncoder
-from sklkd.students._folded import Folded, fold
-from sklkd.students._forward import forward
 
-_FITTED = {
-    "_adapter",
-    "_allow_nan",
-    "_answers",
-    "_center",
-    "_float64",
-    "_generations",
-    "_kept_tags",
-    "_scale",
-    "_y_ndim",
-}
-
-STATE_FORMAT = 1
-"""Counts up when saved estimators change so that older versions would misread them."""
+STATE_FORMAT = 2
+"""Counts up when saved estimators change so that other versions would misread them."""
 
 
 class BaseDistilled(NamedObjects, BaseEstimator):
-    """Base of the distilled estimators."""
+    """Base of the distilled estimators.
 
-    def _fresh(self) -> Any:
+    All that a fit learns and is not a public attribute is in ``_fitted``, which report and export read too.
+    """
+
+    _fitted: FittedStudent
+    encoder_: Any
+    student_: Any
+
+    def _unfitted_copy(self) -> Any:
         """A copy with the parameters and nothing that a fit has left, to be fitted in this one's place."""
-        work = object.__new__(type(self))
+        other = object.__new__(type(self))
         # scikit-learn keeps requests and callbacks in private attributes, which stay
-        state = {k: v for k, v in self.__dict__.items() if not k.endswith("_") and k not in _FITTED}
-        work.__dict__.update(state)
-        return work
+        other.__dict__.update({k: v for k, v in self.__dict__.items() if not k.endswith("_") and k != "_fitted"})
+        return other
 
-    def _fit_anew(self, *args: Any) -> Self:
-        """Fit a fresh copy and take over what it has learnt, so that a fit that fails leaves everything as it was."""
-        fitted = self._fresh()
-        fitted._first_fit(*args)
+    def _replace_by(self, fitted: Any) -> Self:
+        """Take over what a copy has learnt; a fit that fails does not come here, and leaves everything as it was."""
         self.__dict__ = fitted.__dict__
         return self
 
-    def _first_fit(self, *args: Any) -> None:
-        """Learn everything; what is given is up to the mode."""
-        raise NotImplementedError
+    def _deploy(self, fitted: FittedStudent) -> None:
+        """Let predictions come from this student."""
+        self._fitted = fitted
+        self.encoder_, self.student_ = fitted.encoder, fitted.net
+        self.history_ = fitted.net.history
+
+    def _predicting_with(self, fitted: FittedStudent) -> Any:
+        """A copy whose predictions come from another trained student."""
+        other = copy.copy(self)
+        other._deploy(fitted)
+        return other
 
     def _check_X(self, X: Any, *, reset: bool, allow_nan: bool) -> Any:
         """X as the teacher gets it: frames and sparse matrices as they are, everything else as an array."""
@@ -84,38 +84,12 @@ class BaseDistilled(NamedObjects, BaseEstimator):
             allow_nd=True,
         )
 
-    def _encode(self, X: Any) -> NDArray:
-        """Checked rows as the student takes them."""
-        if isinstance(self.encoder_, InputEncoder):
-            return self.encoder_.transform_coded(self._code(X))
-        if not self._allow_nan and _frame_has_gap(X):
-            raise self._missing_values()
-        return self.encoder_.transform(X)
-
-    def _code(self, X: Any) -> NDArray[np.float64]:
-        """Rows as the codec of the default encoder gives them."""
-        coded = self.encoder_.codec_.transform(X)
-        if not self._allow_nan and np.isnan(coded).any():
-            raise self._missing_values()
-        return coded
-
-    def _missing_values(self) -> ValueError:
-        return ValueError(
-            f"Input X contains NaN or another missing value, which the student's own encoding that "
-            f"{type(self).__name__} was fitted with does not take: impute it first, or in a step of the student."
-        )
-
-    def _raw(self, X: Any) -> NDArray[np.float64]:
-        """The student's outputs in float64, logits or standardised targets, of shape (n, n_outputs)."""
+    def _outputs(self, X: Any) -> NDArray[np.float64]:
+        """The student's outputs in float64, of shape (n, n_outputs)."""
         check_is_fitted(self, "student_")
         if not self._is_plain(X):
-            X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
-        if isinstance(self._float64, Folded):
-            return self._float64.outputs(self._code(X))
-        # the order in memory decides how products are summed
-        inputs = torch.from_numpy(np.ascontiguousarray(self._encode(X), dtype=np.float64))
-        device = next(self._float64.parameters(), inputs).device
-        return forward(self._float64, inputs, device).numpy()
+            X = self._check_X(X, reset=False, allow_nan=self._fitted.handles_missing)
+        return self._fitted.outputs(X)
 
     def _is_plain(self, X: Any) -> bool:
         """Whether X is a matrix of numbers that scikit-learn's checks, most of a row's time, would give back as it is.
@@ -132,35 +106,25 @@ class BaseDistilled(NamedObjects, BaseEstimator):
             and isinstance(self.encoder_, InputEncoder)
         )
 
-    def _keep_float64(self) -> None:
-        """Keep the trained network in float64, for predictions that do not depend on how rows are batched."""
-        module = self.student_.module_
-        on_cpu = all(part.device.type == "cpu" for part in module.parameters())
-        folded = fold(self.encoder_, module) if on_cpu else None
-        self._float64 = copy.deepcopy(module).double().eval() if folded is None else folded
-
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_float64", None)
-        return state | {"_saved": {"format": STATE_FORMAT, "sklkd": __version__}}
+        return dict(super().__getstate__()) | {"_saved": {"format": STATE_FORMAT, "sklkd": __version__}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         saved = state.pop("_saved", {"format": STATE_FORMAT})
-        if saved["format"] > STATE_FORMAT:
+        if saved["format"] != STATE_FORMAT:
+            what = "update sklkd" if saved["format"] > STATE_FORMAT else "fit it again"
             raise ValueError(
                 f"The {type(self).__name__} was saved by sklkd {saved['sklkd']}, whose files version {__version__} "
-                "cannot read: update sklkd."
+                f"cannot read: {what}."
             )
         super().__setstate__(state)
-        if hasattr(self, "student_"):
-            self._keep_float64()
 
     @property
     def n_iter_(self) -> int:
         """Epochs that the student has trained."""
         return len(self.history_)
 
-    def _light(self) -> Any:
+    def _for_deployment(self) -> Any:
         """What predicts the same, and holds no more than it needs for that."""
         return self
 
@@ -180,10 +144,30 @@ class BaseDistilled(NamedObjects, BaseEstimator):
         tags.non_deterministic = False
         return tags
 
+    # What classifiers and regressors define.
+
+    _task_name: str
+
+    def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
+        """Checked labels or targets; ``classes_`` is set."""
+        raise NotImplementedError
+
+    def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
+        """Labels or targets that go with those of the fit."""
+        raise NotImplementedError
+
+    def _make_task(self, y: NDArray, weight: NDArray | None) -> Task:
+        """What a student has to predict."""
+        raise NotImplementedError
+
+    def _set_nonlinearity(self, net: Any, task: Task) -> None:
+        """Let a trained net predict probabilities, or targets in their units."""
+        raise NotImplementedError
+
 
 @contextmanager
 def untouched_generators(random_state: Any) -> Iterator[None]:
-    """Leave torch's global generators as they are, from which nets draw even when they only answer.
+    """Leave torch's global generators as they are, from which nets draw even when they only predict.
 
     Without a ``random_state`` they run on, so that another fit is another draw.
     """
@@ -202,17 +186,7 @@ def tags_of(teacher: Any) -> Any:
 
 
 def _has_text(rows: Any) -> bool:
-    """Whether a list of rows has a cell that is no number."""
+    """Whether a list of rows has a value that is no number."""
     if not all(isinstance(row, (list, tuple)) for row in rows):
         return False
-    return any(isinstance(cell, str) or cell is None for row in rows for cell in row)
-
-
-def _frame_has_gap(X: Any) -> bool:
-    """Whether a frame has a missing value; arrays have been checked for them."""
-    if hasattr(X, "isna"):
-        return bool(X.isna().to_numpy().any())
-    if hasattr(X, "get_columns"):
-        columns = X.get_columns()
-        return any(one.null_count() > 0 or (one.dtype.is_float() and bool(one.is_nan().any())) for one in columns)
-    return False
+    return any(isinstance(value, str) or value is None for row in rows for value in row)

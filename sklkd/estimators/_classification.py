@@ -1,4 +1,4 @@
-"""What makes a classifier of a trained student: labels to codes, and logits to answers."""
+"""What makes a classifier of a trained student: labels to codes, and logits to predictions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
 from sklkd.estimators._base import BaseDistilled
-from sklkd.estimators._targets import check_classes, check_weighted_classes
-from sklkd.estimators._teach import Task
-from sklkd.knowledge import Rows
+from sklkd.estimators._checked_targets import check_classes, check_weighted_classes
+from sklkd.estimators._task import Task
 from sklkd.students._train import logits_to_proba
 
 # a mixin, which knows its base only to the type checker
@@ -22,7 +21,7 @@ _Base: Any = BaseDistilled if TYPE_CHECKING else object
 class Classification(ClassifierMixin, _Base):
     """Mixed into the classifiers of all modes, before their base."""
 
-    _task = "classification"
+    _task_name = "classification"
 
     def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
         y, self.classes_ = check_classes(X, y, classes)
@@ -34,24 +33,12 @@ class Classification(ClassifierMixin, _Base):
         y, _ = check_classes(X, y, self.classes_)
         return y
 
-    @property
-    def _classes(self) -> NDArray:
-        return self.classes_
+    def _make_task(self, y: NDArray, weight: NDArray | None) -> Task:
+        if weight is not None:
+            check_weighted_classes(y, weight)
+        return Task(classes=self.classes_)
 
-    def _learn_units(self, rows: Rows) -> None:
-        if rows.weight is not None:
-            check_weighted_classes(rows.y, rows.weight)
-
-    def _numbers(self, y: NDArray) -> NDArray:
-        """Class codes (n,)."""
-        return np.searchsorted(self.classes_, y)
-
-    def _wanted(self) -> Task:
-        """What a student has to give."""
-        return Task(True, len(self.classes_))
-
-    def _keep_units(self, net: Any) -> None:
-        """Let a trained net answer in probabilities."""
+    def _set_nonlinearity(self, net: Any, task: Task) -> None:
         net.predict_nonlinearity = logits_to_proba
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -66,7 +53,7 @@ class Classification(ClassifierMixin, _Base):
         ndarray of float64, shape (n, n_classes)
             For two classes their difference, (n,).
         """
-        logits = self._raw(X)
+        logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -80,7 +67,7 @@ class Classification(ClassifierMixin, _Base):
         -------
         ndarray of float64, shape (n, n_classes)
         """
-        return softmax(self._raw(X), axis=1)
+        return softmax(self._outputs(X), axis=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities, exact where these underflow.
@@ -93,10 +80,13 @@ class Classification(ClassifierMixin, _Base):
         -------
         ndarray of float64, shape (n, n_classes)
         """
-        return log_softmax(self._raw(X), axis=1)
+        return log_softmax(self._outputs(X), axis=1)
 
     def predict(self, X: Any) -> NDArray:
-        """The most probable class of each row.
+        """The predicted class of each row.
+
+        That is the most probable one; or, after a teacher with a decision threshold, the second class where its
+        probability is at least ``threshold_``.
 
         Parameters
         ----------
@@ -106,5 +96,8 @@ class Classification(ClassifierMixin, _Base):
         -------
         ndarray of shape (n,), of the dtype of ``classes_``
         """
-        codes = self._raw(X).argmax(axis=1)
-        return self.classes_[codes]
+        logits = self._outputs(X)
+        threshold = self._fitted.threshold
+        if threshold is None:
+            return self.classes_[logits.argmax(axis=1)]
+        return self.classes_[(softmax(logits, axis=1)[:, 1] >= threshold).astype(int)]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sklkd.estimators._base import BaseDistilled
-from sklkd.estimators._targets import check_scale, check_targets
-from sklkd.estimators._teach import Task
-from sklkd.knowledge import Rows
+from sklkd.estimators._checked_targets import check_scale, check_targets
+from sklkd.estimators._task import Task
+from sklkd.students._scaling import TargetScaling
 from sklkd.students._train import keep_units
 
 # a mixin, which knows its base only to the type checker
@@ -21,31 +21,21 @@ _Base: Any = BaseDistilled if TYPE_CHECKING else object
 class Regression(RegressorMixin, MultiOutputMixin, _Base):
     """Mixed into the regressors of all modes, before their base."""
 
-    _task = "regression"
-    _classes = None
+    _task_name = "regression"
 
     def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        y = check_targets(X, y)
-        self._y_ndim = y.ndim
-        return y
+        return check_targets(X, y)
 
     def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
-        return check_targets(X, y, like=(self._y_ndim, len(self._center)))
+        task = self._fitted.task
+        return check_targets(X, y, like=(task.y_ndim, 1 if task.y_ndim == 1 else task.n_outputs))
 
-    def _learn_units(self, rows: Rows) -> None:
-        self._center, self._scale = check_scale(rows.y.reshape(len(rows.y), -1), rows.weight)
+    def _make_task(self, y: NDArray, weight: NDArray | None) -> Task:
+        center, scale = check_scale(y.reshape(len(y), -1), weight)
+        return Task(scaling=TargetScaling(center, scale), y_ndim=y.ndim)
 
-    def _numbers(self, y: NDArray) -> NDArray:
-        """Standardised targets (n, n_targets)."""
-        return (y.reshape(len(y), -1) - self._center) / self._scale
-
-    def _wanted(self) -> Task:
-        """What a student has to give."""
-        return Task(False, len(self._center))
-
-    def _keep_units(self, net: Any) -> None:
-        """Let a trained net answer in the units of y."""
-        keep_units(net, self._center, self._scale)
+    def _set_nonlinearity(self, net: Any, task: Task) -> None:
+        keep_units(net, task.scaling.center, task.scaling.scale)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values in the units of y.
@@ -58,6 +48,4 @@ class Regression(RegressorMixin, MultiOutputMixin, _Base):
         -------
         ndarray of float64, shape (n,) or (n, n_targets), as y was
         """
-        standardised = self._raw(X)
-        values = standardised * self._scale + self._center
-        return values[:, 0] if self._y_ndim == 1 else values
+        return self._fitted.task.values(self._outputs(X))

@@ -24,8 +24,8 @@ def source(est: Any, weights: Weights) -> str:
 
 
 def _about(est: Any, weights: Weights) -> str:
-    gaps = "a missing one is NAN" if est._allow_nan else "none may be missing: NAN and infinity give NAN"
-    out = "the probabilities of the classes" if est._classes is not None else "the targets, in their units"
+    gaps = "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
+    out = "the probabilities of the classes" if est._fitted.task.classes is not None else "the targets, in their units"
     lookup = ""
     if _names(est):
         lookup = """\
@@ -59,9 +59,9 @@ def _metadata(est: Any) -> str:
     about = {
         "format": C_FORMAT,
         "version": __version__,
-        "classes": None if est._classes is None else _plain(est.classes_, "classes"),
-        "dtype": None if est._classes is None else est.classes_.dtype.str,
-        "one_target": est._classes is None and est._y_ndim == 1,
+        "classes": None if est._fitted.task.classes is None else _plain(est.classes_, "classes"),
+        "dtype": None if est._fitted.task.classes is None else est.classes_.dtype.str,
+        "one_target": est._fitted.task.classes is None and est._fitted.task.y_ndim == 1,
         "names": [str(name) for name in est.feature_names_in_] if hasattr(est, "feature_names_in_") else None,
         "categories": categories,
         "empty": np.flatnonzero(codec._empty).tolist(),
@@ -88,8 +88,8 @@ def _data(est: Any, weights: Weights) -> str:
     sizes = {
         "SKLKD_FEATURES": est.n_features_in_,
         "SKLKD_OUTPUTS": len(folded.layers[-1][1] if folded.layers else folded.bias),
-        "CLASSES": int(est._classes is not None),
-        "ALLOW_MISSING": int(est._allow_nan),
+        "CLASSES": int(est._fitted.task.classes is not None),
+        "ALLOW_MISSING": int(est._fitted.handles_missing),
         "EIGHT_BITS": int(weights.eight_bits),
         "NUMBERS": len(folded.numeric),
         "INPUTS": weights.inputs,
@@ -106,8 +106,8 @@ def _data(est: Any, weights: Weights) -> str:
     parts = [f"#define {name} {size}\n" for name, size in sizes.items()]
     parts.append(f"typedef {'signed char' if weights.eight_bits else 'float'} weight;\n\n")
     parts += [_array(name, kind, array) for name, (kind, array) in weights.arrays.items()]
-    if est._classes is None:
-        parts += [_array("target_center", "sklkd_real", est._center), _array("target_scale", "sklkd_real", est._scale)]
+    if est._fitted.task.classes is None:
+        parts += [_array("target_center", "sklkd_real", est._fitted.task.scaling.center), _array("target_scale", "sklkd_real", est._fitted.task.scaling.scale)]
     parts.append(_layers(weights))
     if names:
         parts.append(_lookup(names))

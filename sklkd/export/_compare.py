@@ -20,13 +20,13 @@ def answers_of(model: Any, rows: Any) -> NDArray[np.float64]:
 
 def largest_difference(est: Any, expected: NDArray, got: NDArray) -> float:
     """Of all probabilities, or of all values in units of the target's standard deviation."""
-    scale = 1.0 if est._classes is not None else est._scale
+    scale = 1.0 if est._fitted.task.classes is not None else est._fitted.task.scaling.scale
     return float(np.max(np.abs(got - expected) / scale, initial=0.0))
 
 
 def agreement(est: Any, expected: NDArray, got: NDArray) -> float:
     """Share of rows with the same label; of regressors, the R2 of what was got for what was expected."""
-    if est._classes is not None:
+    if est._fitted.task.classes is not None:
         return float(np.mean(expected.argmax(axis=1) == got.argmax(axis=1)))
     variance = np.sum((expected - expected.mean(axis=0)) ** 2)
     return float(1 - np.sum((got - expected) ** 2) / variance) if variance > 0 else 1.0

@@ -121,7 +121,7 @@ def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
     given = None
     if isinstance(est.encoder_, InputEncoder):
         if not steps:
-            return training_like_rows(est, gaps=est._allow_nan)
+            return training_like_rows(est, gaps=est._fitted.handles_missing)
         of_columns = isinstance(first, ColumnTransformer)
         given = inverse(steps[1:] if of_columns else steps, training_like_rows(est, gaps=False))
         if given is not None and not of_columns:

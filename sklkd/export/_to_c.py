@@ -118,9 +118,10 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
         )
     weights = Weights(folded, eight_bits=quantize == "int8")
     text = source(est, weights)
-    rows = training_like_rows(est, gaps=est._allow_nan) if X is None else X
+    rows = training_like_rows(est, gaps=est._fitted.handles_missing) if X is None else X
     stored = copy.copy(est)
-    stored._float64 = weights.stored()
+    stored._fitted = copy.copy(est._fitted)
+    stored._fitted.network = weights.stored()
     expected, got = answers_of(est, rows), answers_of(stored, rows)
     Path(path).write_text(text, encoding="ascii")
     return CReport(

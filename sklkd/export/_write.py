@@ -46,10 +46,10 @@ def write(source: Source, options: Options) -> bytes:
     graph = Graph(options.opset, source.inputs)
     outputs = _write_student(graph, source, options)
     est = source.est
-    if est._classes is not None:
+    if est._fitted.task.classes is not None:
         _write_classes(graph, outputs, est.classes_, one_node=options.quantize is None)
     else:
-        _write_values(graph, outputs, est._center, est._scale)
+        _write_values(graph, outputs, est._fitted.task.scaling.center, est._fitted.task.scaling.scale)
     if options.quantize is not None:
         quantize(graph, options.quantize)
     return graph.model(_metadata(source, graph, options)).SerializeToString()
@@ -74,7 +74,7 @@ def _write_student(graph: Graph, source: Source, options: Options) -> str:
     folded = fold(est.encoder_, module)
     learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
     tables = learnt if folded is None else level_rows(folded)
-    encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._allow_nan, tables)
+    encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._fitted.handles_missing, tables)
     if folded is not None:
         return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")
     inputs, width = write_encoded(graph, est.encoder_, encoded)
@@ -134,7 +134,7 @@ def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -
 
 def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
     est = source.est
-    classes = est._classes
+    classes = est._fitted.task.classes
     codec = est.encoder_.codec_ if source.coded else None
     learnt = codec.categories_ if codec is not None else []
     return {
@@ -142,8 +142,8 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "estimator": type(est).__name__,
         "classes": None if classes is None else classes.tolist(),
         "classes_dtype": None if classes is None else str(classes.dtype),
-        "y_ndim": 1 if classes is not None else est._y_ndim,
-        "n_outputs": len(est._center) if classes is None else len(classes),
+        "y_ndim": 1 if classes is not None else est._fitted.task.y_ndim,
+        "n_outputs": len(est._fitted.task.scaling.center) if classes is None else len(classes),
         "row_shape": list(source.shape),
         "feature_names": source.names,
         "dtypes": {one.name: _dtype_name(one) for one in graph.inputs},
@@ -153,7 +153,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "text": source.text,
         "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
         # steps may impute, or not: then the answers are missing
-        "allow_nan": bool(est._allow_nan) or not source.coded,
+        "allow_nan": bool(est._fitted.handles_missing) or not source.coded,
         "opset": options.opset,
         "quantize": options.quantize,
         "versions": {

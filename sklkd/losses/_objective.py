@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,8 +28,15 @@ class Objective(nn.Module):
         For each loss, where the student's layers that it compares are read; empty for the student's output.
     """
 
-    def __init__(self, losses: list[tuple[str, Loss]], hard_weight: float, taps: list[tuple] | None = None):
+    def __init__(
+        self,
+        losses: list[tuple[str, Loss]],
+        hard_weight: float,
+        taps: list[tuple] | None = None,
+        link: Callable[[Tensor], Tensor] | None = None,
+    ):
         super().__init__()
+        self.link = link
         self.names = [name for name, _ in losses]
         self.losses = nn.ModuleList([loss for _, loss in losses])
         self.hard_weight = float(hard_weight)
@@ -60,6 +67,8 @@ class Objective(nn.Module):
 
     def forward(self, y_pred: Tensor, y: Tensor) -> Tensor:
         y_pred = logits_of(y_pred)
+        if self.link is not None:
+            y_pred = self.link(y_pred)
         if self.rows is None or self.hard_weight == 1:
             return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
         total: Any = 0.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sklkd._sklearn import _num_samples, _safe_indexing
-from sklkd.estimators._unaided import BaseUnaided
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.report._measured import Measured, measured_model, measured_student
 from sklkd.teachers import is_fitted
 
@@ -48,16 +48,16 @@ def make_baselines(
 ) -> dict[str, Measured]:
     """What ``baseline`` asks for, for the student and each part that has its own; empty where there is nothing."""
     if not isinstance(baseline, (bool, np.bool_)):
-        return {"student": measured_model(baseline, est._classes)}
+        return {"student": measured_model(baseline, est._fitted.task.classes)}
     if not baseline:
         return {}
-    if isinstance(est, BaseUnaided):
+    if isinstance(est, BaseWithoutTeacher):
         if training[0] is None:
             notes.append("No baseline: pass X_train and y_train to train the same network alone.")
             return {}
         notes.append("Baseline: the same network, trained alone.")
-        alone = est._alone().fit(training[0], training[1], sample_weight=training[2])
-        return {name: measured_student(one) for name, one in {"student": alone, **alone._parts()}.items()}
+        alone = est._without_distillation().fit(training[0], training[1], sample_weight=training[2])
+        return {name: measured_student(one) for name, one in {"student": alone, **alone._other_models()}.items()}
     if est.teacher_ is None:
         notes.append("No baseline: the same student needs the dropped teacher's split thresholds; pass a fitted one.")
         return {}
@@ -73,10 +73,10 @@ def fit_alone(est: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     # not by clone, in which a fitted teacher would be fitted again; nor may a generator of random numbers be shared
     params |= {"teacher": est.teacher_, "random_state": copy.deepcopy(est.random_state)} | ALONE
     alone = type(est)(**params)
-    if est._classes is None:
+    if est._fitted.task.classes is None:
         return alone.fit(X, y, sample_weight=sample_weight)
     # a part of the rows may lack a class
-    return alone.partial_fit(X, y, est._classes, sample_weight=sample_weight)
+    return alone.partial_fit(X, y, est._fitted.task.classes, sample_weight=sample_weight)
 
 
 def _cross_fitted(
@@ -104,6 +104,6 @@ def _cross_fitted(
 
 
 def _folds(est: Any, y: NDArray, random_state: Any) -> Any:
-    stratify = est._classes is not None and np.unique(y, return_counts=True)[1].min() >= FOLDS
+    stratify = est._fitted.task.classes is not None and np.unique(y, return_counts=True)[1].min() >= FOLDS
     splitter = (StratifiedKFold if stratify else KFold)(FOLDS, shuffle=True, random_state=random_state)
     return splitter.split(np.zeros(len(y)), y)

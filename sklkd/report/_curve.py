@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 from sklkd._sklearn import _num_samples, _safe_indexing
-from sklkd.estimators._offline import BaseOffline
+from sklkd.estimators.offline._base import BaseOffline
 from sklkd.report._baseline import fit_alone
 from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
@@ -196,7 +196,7 @@ class CompressionCurveDisplay:
             scores=[scorer(est, X_test, y_test) for est in fitted],
             teacher_score=_teacher_score(fitted[0], scorer, X_test, y_test),
             baseline_scores=None if alone is None else [scorer(est, X_test, y_test) for est in alone],
-            score_name=_score_name(scoring, estimator._task),
+            score_name=_score_name(scoring, estimator._task_name),
             x=x,
         )
         return display.plot(
@@ -291,9 +291,9 @@ def _teacher_score(est: Any, scorer: Any, X: Any, y: Any) -> float | None:
     measured = measured_teacher(est, [])
     if measured is None:
         return None
-    classes = est._classes
-    teacher = _TeacherRegressor(measured, est._y_ndim) if classes is None else _TeacherClassifier(measured, classes)
-    return float(scorer(teacher, est._check_X(X, reset=False, allow_nan=est._allow_nan), y))
+    classes = est._fitted.task.classes
+    teacher = _TeacherRegressor(measured, est._fitted.task.y_ndim) if classes is None else _TeacherClassifier(measured, classes)
+    return float(scorer(teacher, est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing), y))
 
 
 def _check(estimator: Any, X_test: Any, y_test: Any, sizes: Any, x: str, n_repeats: int) -> None:
@@ -317,7 +317,7 @@ def _check_across(x: str) -> None:
 
 def _hold_out(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any, Any]:
     X, y = est._check_X(X, reset=True, allow_nan=True), np.asarray(y)
-    labels = est._task == "classification"
+    labels = est._task_name == "classification"
     stratify = y if labels and np.unique(y, return_counts=True)[1].min() >= 2 else None
     train, test = train_test_split(
         np.arange(_num_samples(X)),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.history import History
 
-from sklkd.estimators._unaided import BaseUnaided
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.teachers import adapt
 
 
@@ -47,19 +47,19 @@ class Measured:
 
 def measured_student(est: Any, held: NDArray[np.float64] | None = None) -> Measured:
     """A fitted distilled estimator, asked as users ask it, without its teacher."""
-    light = est._light()
-    ask = light.predict if est._classes is None else light.predict_proba
+    light = est._for_deployment()
+    ask = light.predict if est._fitted.task.classes is None else light.predict_proba
     return Measured(type(est.student_.module_).__name__, light, ask, training_seconds(est), held)
 
 
 def measured_teacher(est: Any, notes: list[str]) -> Measured | None:
     """The estimator's teacher; None, and a note where there could have been one to ask."""
-    if isinstance(est, BaseUnaided):
+    if isinstance(est, BaseWithoutTeacher):
         return None
     if est.teacher_ is None:
         notes.append("No teacher: it was dropped (keep_teacher=False or without_teacher()).")
         return None
-    adapter = adapt(est.teacher_, est._classes, missing="floor")
+    adapter = adapt(est.teacher_, est._fitted.task.classes, missing="floor")
     if not adapter.answers_new_rows:
         notes.append("No teacher: only its outputs for the training rows are known.")
         return None

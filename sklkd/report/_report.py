@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._base import BaseDistilled
-from sklkd.estimators._targets import check_weight
-from sklkd.estimators._unaided import BaseUnaided
+from sklkd.estimators._checked_targets import check_weight
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.report._baseline import check_baseline, make_baselines
 from sklkd.report._cost import check_repeats, costs
 from sklkd.report._measured import Measured, measured_student, measured_teacher
@@ -108,7 +108,7 @@ def distillation_report(
     check_is_fitted(est, "student_")
     check_repeats(n_repeats)
     check_baseline(baseline, X_train, y_train, sample_weight_train)
-    X = est._check_X(X, reset=False, allow_nan=est._allow_nan)
+    X = est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing)
     labels = est._check_more_y(X, y, None)
     weight = check_weight(sample_weight, X)
 
@@ -118,7 +118,7 @@ def distillation_report(
         est, X, labels, weight, baseline, (X_train, y_train, sample_weight_train), random_state, notes
     )
     found["baseline"] = alone.get("student")
-    for name, part in (est._parts() if isinstance(est, BaseUnaided) else {}).items():
+    for name, part in (est._other_models() if isinstance(est, BaseWithoutTeacher) else {}).items():
         found[name] = measured_student(part)
         found[f"{name} alone"] = alone.get(name)
     if hasattr(est, "deployed_"):
@@ -132,15 +132,15 @@ def _report(
 ) -> DistillationReport:
     answers = {name: model.answers(X) for name, model in models.items()}
     batch = X if _num_samples(X) <= BATCH else _safe_indexing(X, slice(BATCH))
-    rows = {name: quality(answer, y, est._classes, weight) for name, answer in answers.items()}
-    gain = gain_retained(rows, "rmse" if est._classes is None else "log_loss", notes)
+    rows = {name: quality(answer, y, est._fitted.task.classes, weight) for name, answer in answers.items()}
+    gain = gain_retained(rows, "rmse" if est._fitted.task.classes is None else "log_loss", notes)
     for name, row in rows.items():
         row["gain_retained"] = gain if name == "student" else float("nan")
         taught = None if name == "teacher" else answers.get("teacher")
-        row |= closeness(answers[name], taught, est._classes is not None, weight)
+        row |= closeness(answers[name], taught, est._fitted.task.classes is not None, weight)
         row |= costs(models[name], _safe_indexing(X, slice(1)), batch, n_repeats)
     return DistillationReport(
-        task=est._task,
+        task=est._task_name,
         rows=rows,
         names={name: model.name for name, model in models.items()},
         n_rows=_num_samples(X),

@@ -155,7 +155,7 @@ def reuse_output_layers(net: NeuralNet, sample: Tensor, features: Sequence[Any],
             put_output_layer(net.module_, sample.to(net.device), taps[0], layer)
 
 
-def learnt_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
+def trained_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
     """The losses that a net was trained with, with what they have learnt; none where it learnt from labels alone."""
     return list(zip(net.criterion_.names, net.criterion_.losses, strict=True))
 

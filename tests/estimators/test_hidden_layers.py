@@ -24,7 +24,7 @@ from torch import nn
 import sklkd.losses
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.augment import GaussianNoise
-from sklkd.estimators._layers import TeacherLayers
+from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.losses import (
     FitNetLoss,
     FSPLoss,
@@ -369,7 +369,7 @@ def unseen_value(est, X):
     """The loss between student and teacher on rows that neither has seen."""
     (_, loss), taps = est.loss_[-1], est.student_.criterion_.taps[-1]
     # the embedding of leaves is learnt by the adapter, on the training rows
-    adapter = est._adapter
+    adapter = est._fitted.teacher
     layers = TeacherLayers([("", loss)], adapter).of(X, adapter.outputs(X))[0]
     module, store = est.student_.module_, {}
     with torch.no_grad(), tapped(module, set(taps), store):

@@ -176,7 +176,7 @@ def test_regression_in_the_units_of_y(tmp_path, shape):
     X = np.random.RandomState(1).normal(size=(N, 4)) * 2
     got, expected = CPredictor(tmp_path / "s.c", flags=STRICT).predict(X), est.predict(X)
     assert got.shape == expected.shape == (N, *shape)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * est._scale.max())
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * est._fitted.task.scaling.scale.max())
     with pytest.raises(AttributeError, match="call predict"):
         CPredictor(tmp_path / "s.c").predict_proba(X)
 

@@ -155,7 +155,7 @@ def test_losses_of_the_library_between_exits(loss, estimator, problem):
         for weight in (0.0, 1.0)
     ]
     assert np.isfinite(fits[1].predict(X) if estimator is SelfDistilledRegressor else fits[1].predict_proba(X)).all()
-    assert not np.allclose(fits[0]._raw(X), fits[1]._raw(X), atol=1e-5)
+    assert not np.allclose(fits[0]._outputs(X), fits[1]._outputs(X), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_rows_that_the_net_sets_aside_are_not_written():
 def test_alpha_0_trains_on_labels_and_alpha_changes_the_network(estimator, problem):
     X, y = problem(80)
     fits = [estimator(quick(8), method=EpochToEpoch(alpha=alpha), random_state=0).fit(X, y) for alpha in (0.0, 0.8)]
-    assert not np.allclose(fits[0]._raw(X), fits[1]._raw(X), atol=1e-4)
+    assert not np.allclose(fits[0]._outputs(X), fits[1]._outputs(X), atol=1e-4)
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1])

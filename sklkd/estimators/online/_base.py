@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Self
 
@@ -12,27 +12,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd._named import named_pairs
 from sklkd._sklearn import Interval
-from sklkd.estimators._merge import Merged
-from sklkd.estimators._peers import (
-    ANSWERS,
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._task import Task
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
+from sklkd.estimators.online._cohort_fit import (
+    DEPLOYED,
+    CohortTraining,
     Peer,
     budgeted,
-    ensemble_of,
+    ensemble_net,
+    hold_out,
     make_peers,
     named_peers,
     peer_losses,
-    set_aside,
-    train_peers,
 )
-from sklkd.estimators._unaided import BaseUnaided
 from sklkd.methods import MutualLearning, OnlineMethod
+from sklkd.rows import Rows
 from sklkd.students._cohort import JoinedEncoder
 
 
-class BaseOnline(BaseUnaided):
+class BaseOnline(BaseWithoutTeacher):
     """What the online classifier and regressor share; they differ in labels, outputs and predictions."""
 
-    _parameter_constraints: dict = BaseUnaided._parameter_constraints | {
+    _parameter_constraints: dict = BaseWithoutTeacher._parameter_constraints | {
         "deploy": [str],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     }
@@ -58,29 +60,30 @@ class BaseOnline(BaseUnaided):
     def _students(self) -> list[Any]:
         return [student for _, student in named_pairs(self.peers)]
 
-    def _train(self, merged: Merged, seed: int) -> None:
+    def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
         method = self._chosen_method(MutualLearning(), OnlineMethod)
         pairs = named_peers(self.peers, set(self.get_params(deep=False)))
         names = [name for name, _ in pairs]
-        if self.deploy not in {*names, *ANSWERS}:
-            raise ValueError(f"deploy must be one of {[*ANSWERS, *names]}, got deploy={self.deploy!r}.")
-        task = self._wanted()
+        if self.deploy not in {*names, *DEPLOYED}:
+            raise ValueError(f"deploy must be one of {[*DEPLOYED, *names]}, got deploy={self.deploy!r}.")
         train_seed, *seeds = np.random.RandomState(seed).randint(2**31 - 1, size=len(pairs) + 1).tolist()
-        stops, held = budgeted(pairs), None
+        stops, validation = budgeted(pairs), None
         if self.deploy == "best" or stops or method.holds_out:
-            merged, held = set_aside(merged, task.classification, self.validation_fraction, train_seed)
-        peers = make_peers(pairs, task, merged, seeds)
-        trainer = train_peers(peers, method, task, merged, train_seed, self.verbose, held, stops)
+            rows, validation = hold_out(rows, task, self.validation_fraction, train_seed)
+        peers = make_peers(pairs, task, rows, seeds)
+        training = CohortTraining(method, task, train_seed, self.verbose, stops)
+        trainer = training.run(peers, rows, validation)
         self.method_ = method
-        judges = merged if held is None else held
-        self.peer_losses_ = peer_losses(peers, task, judges) if self.deploy == "best" else {}
-        nets: dict[str, Any] = {peer.name: (peer.encoder, peer.net) for peer in peers}
-        encoders = [peer.encoder for peer in peers]
-        together = encoders[0] if all(one is encoders[0] for one in encoders) else JoinedEncoder(encoders)
-        nets["ensemble"] = together, ensemble_of(trainer, method, task.classification)
-        self._answers = {name: (encoder, self._finished(net)) for name, (encoder, net) in nets.items()}
+        self.peer_losses_ = peer_losses(peers, task, validation or rows) if self.deploy == "best" else {}
         self.deployed_ = self._chosen_peer(peers)
-        self.encoder_, self.student_ = self._answers[self.deployed_]
+        encoders = [peer.encoder for peer in peers]
+        joined = encoders[0] if all(one is encoders[0] for one in encoders) else JoinedEncoder(encoders)
+        trained = {peer.name: (peer.encoder, peer.net) for peer in peers}
+        trained["ensemble"] = joined, ensemble_net(trainer, method, task.classification)
+        students = {name: self._fitted_student(encoder, net, task, rows) for name, (encoder, net) in trained.items()}
+        deployed = students[self.deployed_]
+        deployed.others = {name: one for name, one in students.items() if name != self.deployed_}
+        return deployed
 
     def _chosen_peer(self, peers: list[Peer]) -> str:
         if self.deploy == "best":
@@ -93,10 +96,16 @@ class BaseOnline(BaseUnaided):
     def peers_(self) -> dict[str, Any]:
         """The trained nets by name."""
         check_is_fitted(self, "student_")
-        return {name: net for name, (_, net) in self._answers.items() if name != "ensemble"}
+        return {name: student.net for name, student in self._by_name().items() if name != "ensemble"}
+
+    def _by_name(self) -> dict[str, FittedStudent]:
+        """The deployed student and the others, peers in the order of the user."""
+        students = {self.deployed_: self._fitted, **self._fitted.others}
+        names = [name for name, _ in named_peers(self.peers, set())] + ["ensemble"]
+        return {name: students[name] for name in names if name in students}
 
     def with_peer(self, name: str) -> Self:
-        """A copy that answers with another peer, or with all.
+        """A copy that predicts with another peer, or with all.
 
         Parameters
         ----------
@@ -109,28 +118,25 @@ class BaseOnline(BaseUnaided):
             It shares what was trained with this one.
         """
         check_is_fitted(self, "student_")
-        if name not in self._answers:
-            raise ValueError(f"name must be one of {list(self._answers)}, got name={name!r}.")
-        other = copy.copy(self)
+        students = self._by_name()
+        if name not in students:
+            raise ValueError(f"name must be one of {list(students)}, got name={name!r}.")
+        others = {other: replace(student, others={}) for other, student in students.items() if other != name}
+        other = self._predicting_with(replace(students[name], others=others))
         other.deployed_ = name
-        other.encoder_, other.student_ = self._answers[name]
-        other._keep_float64()
         return other
 
     def without_peers(self) -> Self:
         """A light copy to pickle and ship: only what is deployed is left of the peers."""
         check_is_fitted(self, "student_")
-        light = copy.copy(self)
-        light._answers = {self.deployed_: (self.encoder_, self.student_)}
-        return light
+        return self._predicting_with(replace(self._fitted, others={}))
 
-    def _light(self) -> Self:
+    def _for_deployment(self) -> Self:
         return self.without_peers()
 
-    def _parts(self) -> dict[str, Self]:
-        others = [name for name in self._answers if name != self.deployed_]
-        return {name if name == "ensemble" else f"peer {name}": self.with_peer(name) for name in others}
+    def _other_models(self) -> dict[str, Self]:
+        return {name if name == "ensemble" else f"peer {name}": self.with_peer(name) for name in self._fitted.others}
 
-    def _alone(self) -> Self:
+    def _without_distillation(self) -> Self:
         """Unfitted: the same networks, of which none learns from another, and the same one deployed."""
         return clone(self).set_params(method=MutualLearning(weight=0), deploy=self.deployed_, verbose=0)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from sklkd.estimators._hard_weight import hold_out_to_stop
-from sklkd.estimators._merge import Merged
-from sklkd.estimators._teach import encoded_rows, prepare, transfer_set
-from sklkd.estimators._unaided import BaseUnaided
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._student_fit import StudentTraining, encoded_rows, labelled_set
+from sklkd.estimators._task import Task
+from sklkd.estimators._validation import split_for_early_stopping
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.methods import EpochToEpoch, LastBatch, SelfMethod
 from sklkd.methods._self import Training
+from sklkd.rows import Rows
 from sklkd.students._exits import cut
 from sklkd.students._resolve import resolve_student
+from sklkd.students._tabular_student import UNAIDED as WITHOUT_TEACHER
 from sklkd.students._train import with_module
 
 OUTPUT = "output"
 """The deepest exit, of every network."""
 
 
-class BaseSelf(BaseUnaided):
+class BaseSelf(BaseWithoutTeacher):
     """What the self-distilled classifier and regressor share; they differ in labels, outputs and predictions."""
 
     def __init__(self, student: Any = None, *, method: Any = None, random_state: Any = None, verbose: int = 0):
@@ -32,25 +35,35 @@ class BaseSelf(BaseUnaided):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _train(self, merged: Merged, seed: int) -> None:
+    def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
         self.method_ = self._chosen_method(LastBatch(), SelfMethod)
-        student, task = resolve_student(self.student), self._wanted()
-        merged, held = hold_out_to_stop(student, merged, task, seed)
-        self.encoder_, inputs = prepare(student, task, merged)
-        rows = transfer_set(inputs, merged.y, merged.weight)
-        judges = None if held is None else encoded_rows(self.encoder_, held)
-        learnt = self.method_.train(
-            Training(student.net, rows, task.classification, task.n_outputs, seed, self.verbose, judges)
+        student = resolve_student(self.student)
+        rows, validation = split_for_early_stopping(student, rows, task, seed)
+        encoder, inputs = StudentTraining(student, task, [], seed).prepare(rows, WITHOUT_TEACHER)
+        held = None if validation is None else encoded_rows(encoder, validation)
+        training = Training(
+            student.net,
+            labelled_set(inputs, rows),
+            task.classification,
+            task.n_outputs,
+            seed,
+            self.verbose,
+            held,
         )
-        self.student_ = learnt.net
+        learnt = self.method_.train(training)
         self.exits_ = {exit.name: exit for exit in learnt.exits} | {OUTPUT: None}
-        self._generations = [self._finished(net) for net in learnt.generations]
+        deployed = self._fitted_student(encoder, learnt.net, task, rows)
+        deployed.others = {
+            f"generation {k}": replace(deployed, net=self._for_predictions(net, task), others={})
+            for k, net in enumerate(learnt.generations)
+        }
+        return deployed
 
     @property
     def generations_(self) -> list[Self]:
-        """A fitted estimator for each generation of ``BornAgain``, the first of which has learnt from labels alone."""
+        """A fitted estimator for each generation of ``BornAgain``, the first of which has learnt from labels only."""
         check_is_fitted(self, "student_")
-        return [self._answering_with(net) for net in self._generations]
+        return [self._single_exit(student) for student in self._fitted.others.values()]
 
     def cut(self, exit: int | str) -> Self:
         """A light copy that answers from an exit of the network, without the layers behind it.
@@ -75,31 +88,32 @@ class BaseSelf(BaseUnaided):
             )
         place = names.index(exit) if isinstance(exit, str) else range(len(names))[exit]
         where = self.exits_[names[place]]
-        net = self.student_
+        student = replace(self._fitted, others={})
         if where is not None:
-            net = self._finished(with_module(net, cut(net.module_, where)))
-        light = self._answering_with(net)
+            net = self._for_predictions(with_module(self.student_, cut(self.student_.module_, where)), student.task)
+            student = replace(student, net=net)
+        light = self._single_exit(student)
         light.exits_ = {name: self.exits_[name] for name in names[:place]} | {names[place]: None}
         return light
 
-    def _parts(self) -> dict[str, Self]:
+    def _other_models(self) -> dict[str, Self]:
         exits = {f"exit {name}": self.cut(name) for name in list(self.exits_)[:-1]}
-        others = [net for net in self._generations if net.module_ is not self.student_.module_]
-        return exits | {f"generation {k}": self._answering_with(net) for k, net in enumerate(others)}
+        deployed = self.student_.module_
+        others = {name: one for name, one in self._fitted.others.items() if one.net.module_ is not deployed}
+        return exits | {name: self._single_exit(student) for name, student in others.items()}
 
-    def _alone(self) -> Self:
-        """Unfitted: the same network, the whole of it also for one that was cut, trained on labels alone."""
+    def _without_distillation(self) -> Self:
+        """Unfitted: the same network, the whole of it also for one that was cut, trained on labels only."""
         return clone(self).set_params(method=EpochToEpoch(alpha=0), verbose=0)
 
-    def _light(self) -> Any:
+    def _for_deployment(self) -> Any:
         """Without exits and earlier generations."""
-        return self._answering_with(self.student_)
+        return self._single_exit(replace(self._fitted, others={}))
 
-    def _answering_with(self, net: Any) -> Any:
-        other = copy.copy(self)
-        other.student_, other.history_, other._generations = net, net.history, []
+    def _single_exit(self, student: FittedStudent) -> Any:
+        """A copy that predicts with a student, and has no other exits."""
+        other = self._predicting_with(student)
         other.exits_ = {OUTPUT: None}
-        other._keep_float64()
         return other
 
     def _at(self, exit: int | str | None) -> Any:

@@ -1,13 +1,13 @@
-"""Online distillation of regressors."""
+"""Online distillation of classifiers."""
 
 from __future__ import annotations
 
-from sklkd.estimators._online import BaseOnline
-from sklkd.estimators._regression import Regression
+from sklkd.estimators._classification import Classification
+from sklkd.estimators.online._base import BaseOnline
 
 
-class OnlineDistilledRegressor(Regression, BaseOnline):
-    """Networks that are trained together and teach each other, as a scikit-learn regressor.
+class OnlineDistilledClassifier(Classification, BaseOnline):
+    """Networks that are trained together and teach each other, as a scikit-learn classifier.
 
     A large network and a small one, or several of the same size, learn from the labels and from each other in one
     training [1]_; no teacher has to be there before. One of them, or all together, answers afterwards.
@@ -17,7 +17,7 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
     peers : int or list of (str, student), default=2
         Who is trained together, at least two. An int: so many default students, called "peer0", "peer1", ..., which
         differ by their seeds. A list: names, and networks of any kind and size, as ``student`` of
-        :class:`~sklkd.DistilledRegressor` takes them: None, "tiny", "small", "base", an ``nn.Module`` subclass, a
+        :class:`~sklkd.DistilledClassifier` takes them: None, "tiny", "small", "base", an ``nn.Module`` subclass, a
         skorch net, or a Pipeline that ends in one. A named instance has parameters to search, such as ``small__lr``.
     method : OnlineMethod, default=None
         How they teach each other: an object of :mod:`sklkd.methods`, such as ``MutualLearning``, ``GatedEnsemble``,
@@ -25,7 +25,7 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
         a grid.
     deploy : str, default="best"
         Who answers: a peer's name; "smallest", the one with the fewest parameters, the first among equals; "best", the
-        one with the least squared error on rows that are set aside before the training; "ensemble", all of them.
+        one with the least log loss on rows that are set aside before the training; "ensemble", all of them.
     validation_fraction : float, default=0.1
         Share of the distinct rows that are set aside, on which no peer is trained, for ``deploy="best"``, to keep the
         best epoch where the epochs are not given (``max_epochs="auto"`` of default students), and for methods that
@@ -40,17 +40,19 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
     encoder_ : transformer
         From X to the input of what is deployed.
     student_ : NeuralNet
-        What is deployed. ``student_.predict(encoder_.transform(X))`` is ``predict(X)`` in float32.
+        What is deployed. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)`` in float32.
     deployed_ : str
         Its name.
     peers_ : dict of str to NeuralNet
         All trained nets by name. ``with_peer(name)`` is an estimator that answers with another.
     peer_losses_ : dict of str to float
-        Squared error of each, of standardised targets, on the rows set aside, for ``deploy="best"``; else empty.
+        Log loss of each on the rows set aside, for ``deploy="best"``; else empty.
     method_ : OnlineMethod
         The clone that was used.
     history_ : skorch.history.History
         Epoch by epoch what skorch recorded; its ``train_loss`` is that of all peers together.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a frame whose column names are strings.
@@ -60,14 +62,14 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
     Raises
     ------
     ValueError, TypeError
-        At fit, for parameters that are out of range, peers that cannot be trained in one loop, and rows or targets from
+        At fit, for parameters that are out of range, peers that cannot be trained in one loop, and rows or labels from
         which nothing can be learnt; the message says what to do.
     DivergedError
         A ValueError, where a peer's loss is no longer finite; it names the peer.
 
     See Also
     --------
-    DistilledRegressor : Learning from a teacher that is there before.
+    DistilledClassifier : Learning from a teacher that is there before.
 
     Notes
     -----
@@ -89,12 +91,12 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
     --------
     A teacher that is trained with its student:
 
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklkd import OnlineDistilledRegressor
-    >>> X, y = load_diabetes(return_X_y=True)
+    >>> from sklearn.datasets import load_iris
+    >>> from sklkd import OnlineDistilledClassifier
+    >>> X, y = load_iris(return_X_y=True)
     >>> peers = [("teacher", "small"), ("student", "tiny")]
-    >>> est = OnlineDistilledRegressor(peers, deploy="student", random_state=0).fit(X, y)
-    >>> est.score(X, y) > 0.4
+    >>> est = OnlineDistilledClassifier(peers, deploy="student", random_state=0).fit(X, y)
+    >>> est.score(X, y) > 0.9
     True
     >>> sum(p.numel() for p in est.student_.module_.parameters()) < 5_100
     True

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd.estimators._regression import Regression
-from sklkd.estimators._self import BaseSelf
+from sklkd.estimators.self_distillation._base import BaseSelf
 
 
 class SelfDistilledRegressor(Regression, BaseSelf):

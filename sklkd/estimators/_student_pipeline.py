@@ -39,11 +39,11 @@ def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
     encoded = steps.fit_transform(X, y)
     last = ("float32", FunctionTransformer(as_float32).set_output(transform="default").fit(encoded))
     encoder = Pipeline([*steps.steps, last])
-    if np.ndim(encoded) == 2 and not takes_gaps(encoder, X):
+    if np.ndim(encoded) == 2 and not handles_missing(encoder, X):
         fill = SimpleImputer(strategy="median", keep_empty_features=True)
         filled = fill.fit_transform(encoded)
         filling = Pipeline([*steps.steps, ("fill", fill), last])
-        if takes_gaps(filling, X):
+        if handles_missing(filling, X):
             return filling, as_float32(filled)
     # steps that refuse missing values go on refusing them
     return encoder, as_float32(encoded)
@@ -54,12 +54,12 @@ def as_float32(encoded: Any) -> NDArray[np.float32]:
     return np.asarray(encoded.toarray() if sparse.issparse(encoded) else encoded, dtype=np.float32)
 
 
-def takes_gaps(encoder: Any, X: Any) -> bool:
+def handles_missing(encoder: Any, X: Any) -> bool:
     """Whether a fitted encoder makes finite numbers of a row with a missing value."""
     if isinstance(encoder, InputEncoder):
         return True
     if isinstance(encoder, JoinedEncoder):
-        return all(takes_gaps(one, X) for one in encoder.encoders)
+        return all(handles_missing(one, X) for one in encoder.encoders)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

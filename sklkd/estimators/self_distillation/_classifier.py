@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd.estimators._classification import Classification
-from sklkd.estimators._self import BaseSelf
+from sklkd.estimators.self_distillation._base import BaseSelf
 
 
 class SelfDistilledClassifier(Classification, BaseSelf):

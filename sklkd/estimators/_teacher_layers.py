@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklkd.estimators._task import Task
 from sklkd.losses import Loss
 from sklkd.teachers import Outputs, Teacher
 
 OUTPUT = "output"
-"""Layer of every teacher: its answer, as logits or in units of the target's standard deviation."""
+"""Layer of every teacher: its predictions, as logits or in units of the target's standard deviation."""
 
 
 class TeacherLayers:
@@ -23,11 +24,11 @@ class TeacherLayers:
     Parameters
     ----------
     losses : list of (str, Loss)
-        Empty where labels alone are learnt.
+        Empty where a student learns from labels only.
     teacher : Teacher or None
         None only without losses.
-    in_units : callable or None
-        Puts values of a regressor into units of the target's standard deviation.
+    task : Task, default=None
+        Puts values of a regressor into units of the target's standard deviation. None: classification.
 
     Raises
     ------
@@ -35,16 +36,15 @@ class TeacherLayers:
         If the teacher has no such layer; the message lists those that it has.
     """
 
-    def __init__(
-        self, losses: list[tuple[str, Loss]], teacher: Any, in_units: Callable[[NDArray], NDArray] | None = None
-    ):
-        self.losses, self.teacher, self.in_units = losses, teacher, in_units
+    def __init__(self, losses: list[tuple[str, Loss]], teacher: Any, task: Task | None = None):
+        self.losses, self.teacher = losses, teacher
+        self.scaling = None if task is None else task.scaling
         self.names = [teacher_layers(loss, teacher) for _, loss in losses]
 
     def of(self, X: Any, outputs: Outputs | None) -> list[Any]:
         """For each loss its layers on some rows: a tensor, a tuple of them between layers, None for losses on outputs.
 
-        ``outputs`` are the teacher's answers for these rows.
+        ``outputs`` are the teacher's outputs for these rows.
         """
         asked = {name: self._ask(X, outputs, name) for name in {name for names in self.names for name in names}}
         return [
@@ -60,13 +60,13 @@ class TeacherLayers:
         if name == OUTPUT and name not in self.teacher.layers:
             return as_features(outputs.logits if outputs.values is None else outputs.values)
         features = self.teacher.features(X, name)
-        if self.in_units is not None and name.rpartition(".")[2] in ("members", "margins"):
-            features = self.in_units(features)
+        if self.scaling is not None and name.rpartition(".")[2] in ("members", "margins"):
+            features = self.scaling.standardize(features)
         return as_features(features)
 
 
 NO_LAYERS = TeacherLayers([], None)
-"""Where labels alone are learnt, which asks no teacher."""
+"""Where a student learns from labels only, which asks no teacher."""
 
 
 def teacher_layers(loss: Loss, teacher: Teacher) -> tuple[str, ...]:

@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._named import check_names
-from sklkd.estimators._hard_weight import FEWEST, hold_out, log_error, log_loss
-from sklkd.estimators._merge import Merged
-from sklkd.estimators._teach import Task, answers, encoded_rows, fit_encoder, transfer_set
+from sklkd.estimators._student_fit import TrainedStudent, encoded_rows, fit_encoder, labelled_set
+from sklkd.estimators._task import Task
+from sklkd.estimators._validation import FEWEST, validation_loss, validation_splits
 from sklkd.losses._objective import Objective
 from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
+from sklkd.rows import Rows
 from sklkd.students._cohort import Cohort, Ensemble, JoinedEncoder, join_inputs, naming
 from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
 from sklkd.students._train import initialize, replace_module, train, with_module
 
-ANSWERS = ("best", "smallest", "ensemble")
+DEPLOYED = ("best", "smallest", "ensemble")
 """What ``deploy`` may be beside a peer's name."""
 
 LOOP = ("optimizer", "max_epochs", "batch_size", "device")
@@ -69,7 +69,7 @@ def named_peers(peers: Any, reserved: set[str]) -> list[tuple[str, Any]]:
     if isinstance(peers, Integral) and not isinstance(peers, bool):
         peers = [(f"peer{k}", None) for k in range(int(peers))]
     elif isinstance(peers, list):
-        check_names("peers", peers, reserved | set(ANSWERS))
+        check_names("peers", peers, reserved | set(DEPLOYED))
     else:
         raise TypeError(f"peers must be an integer or a list of (name, student), got peers={peers!r}.")
     if len(peers) < 2:
@@ -84,7 +84,7 @@ def budgeted(pairs: Sequence[tuple[str, Any]]) -> bool:
         return resolve_student(first).budgeted
 
 
-def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, merged: Merged, seeds: Sequence[int]) -> list[Peer]:
+def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: Sequence[int]) -> list[Peer]:
     """Encoders and initialised nets.
 
     Raises
@@ -100,10 +100,10 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, merged: Merged, see
             # the default encodings are the same for all networks of a kind
             kind = student.tabular if student.encoder is None else name
             if kind not in encodings:
-                encoder, encoded = fit_encoder(student, merged)
+                encoder, encoded = fit_encoder(student, rows)
                 encodings[kind] = encoder, encoded, as_input(encoded)
             encoder, encoded, inputs = encodings[kind]
-            fill_module(student, encoder, encoded, merged.weight, task.n_outputs, [], task.classification)
+            fill_module(student, encoder, encoded, rows.weight, task.n_outputs, [], task.classification)
             students.append((name, student, encoder, inputs))
     check_loop([(name, student) for name, student, *_ in students])
     peers = []
@@ -129,35 +129,45 @@ def check_loop(students: Sequence[tuple[str, Student]]) -> None:
             )
 
 
-def train_peers(
-    peers: Sequence[Peer],
-    method: OnlineMethod,
-    task: Task,
-    merged: Merged,
-    seed: int,
-    verbose: int,
-    held: Merged | None,
-    stops: bool,
-) -> NeuralNet:
-    """Train all in one loop, each module in place, and return the net that has run it, whose module is the cohort.
+@dataclass(frozen=True, eq=False)
+class CohortTraining:
+    """How networks are trained in one loop.
 
-    With ``stops``, each peer keeps the epoch that is best on the rows held out.
+    Attributes
+    ----------
+    method : OnlineMethod
+    task : Task
+    seed, verbose : int
+    stops : bool
+        Whether each peer keeps the epoch that is best on the validation rows.
     """
-    inputs, columns = join_inputs([peer.inputs for peer in peers])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        cohort = method.join(Cohort([peer.net.module_ for peer in peers], columns), inputs[:2].to(peers[0].net.device))
-    objective = CohortObjective(method, [peer.name for peer in peers], task.classification)
-    if held is not None:
-        objective.held = encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), held)
-    trainer = initialize(loop_for(peers, cohort), objective, inputs[:2], [], seed, verbose, build_between)
-    rows = transfer_set(inputs, merged.y, merged.weight, method.targets(len(inputs), len(peers), task.n_outputs))
-    train(trainer, rows, seed, n_outputs=task.n_outputs, held=objective.held if stops else None)
-    for peer in peers:
-        peer.net.history_ = trainer.history_
-        if isinstance(peer.net, NeuralNetClassifier):
-            peer.net.classes_inferred_ = np.arange(task.n_outputs)
-    return trainer
+
+    method: OnlineMethod
+    task: Task
+    seed: int
+    verbose: int
+    stops: bool
+
+    def run(self, peers: Sequence[Peer], rows: Rows, validation: Rows | None) -> NeuralNet:
+        """Train all, each module in place, and return the net that has run the loop, whose module is the cohort."""
+        inputs, columns = join_inputs([peer.inputs for peer in peers])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            cohort = Cohort([peer.net.module_ for peer in peers], columns)
+            cohort = self.method.join(cohort, inputs[:2].to(peers[0].net.device))
+        objective = CohortObjective(self.method, [peer.name for peer in peers], self.task.classification)
+        if validation is not None:
+            objective.held = encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), validation)
+        trainer = initialize(loop_for(peers, cohort), objective, inputs[:2], [], self.seed, self.verbose, build_between)
+        n_outputs = self.task.n_outputs
+        targets = self.method.targets(len(inputs), len(peers), n_outputs)
+        transfer = labelled_set(inputs, rows, targets)
+        train(trainer, transfer, self.seed, n_outputs=n_outputs, held=objective.held if self.stops else None)
+        for peer in peers:
+            peer.net.history_ = trainer.history_
+            if isinstance(peer.net, NeuralNetClassifier):
+                peer.net.classes_inferred_ = np.arange(n_outputs)
+        return trainer
 
 
 def loop_for(peers: Sequence[Peer], cohort: Cohort) -> NeuralNet:
@@ -175,32 +185,29 @@ def loop_for(peers: Sequence[Peer], cohort: Cohort) -> NeuralNet:
     return net
 
 
-def ensemble_of(trainer: NeuralNet, method: OnlineMethod, classification: bool) -> NeuralNet:
-    """A trained net that answers for all peers together."""
+def ensemble_net(trainer: NeuralNet, method: OnlineMethod, classification: bool) -> NeuralNet:
+    """A trained net that predicts with all peers together."""
     combine = partial(method.combine, classification=classification)
     return with_module(trainer, Ensemble(trainer.module_, combine))
 
 
-def peer_losses(peers: Sequence[Peer], task: Task, rows: Merged) -> dict[str, float]:
-    """Log loss or squared error of each trained peer on some rows."""
+def peer_losses(peers: Sequence[Peer], task: Task, rows: Rows) -> dict[str, float]:
+    """Log loss, or the logarithm of the mean squared error, of each trained peer on some rows."""
     losses = {}
     for peer in peers:
-        told = answers(peer.encoder, peer.net, rows.X)
-        if task.classification:
-            losses[peer.name] = log_loss(softmax(told, axis=1), rows.y, rows.weight)
-        else:
-            losses[peer.name] = log_error(told, rows.y, rows.weight)
+        loss = validation_loss(TrainedStudent(peer.encoder, peer.net, task).predictions(rows), rows, task)
+        losses[peer.name] = loss if task.classification else 2 * float(np.log(max(loss, np.finfo(float).tiny)))
     return losses
 
 
-def set_aside(merged: Merged, classification: bool, share: float, seed: int) -> tuple[Merged, Merged | None]:
-    """Rows to train on, and rows that have been set aside; of fewer than 50 none are.
+def hold_out(rows: Rows, task: Task, size: float, seed: int) -> tuple[Rows, Rows | None]:
+    """Training rows and validation rows; of fewer than 50 rows none are held out.
 
     Rows of a class that would have none left stay.
     """
-    if len(merged) < FEWEST:
-        return merged, None
-    rest, held = hold_out(merged, seed, share)
-    if classification:
-        held = held[np.isin(merged.y[held], merged.y[rest])]
-    return merged.take(np.setdiff1d(np.arange(len(merged)), held)), merged.take(held)
+    if len(rows) < FEWEST:
+        return rows, None
+    training, held = validation_splits(rows, seed, 1, size)[0]
+    if task.classification:
+        held = held[np.isin(rows.y[held], rows.y[training])]
+    return rows.take(np.setdiff1d(np.arange(len(rows)), held)), rows.take(held)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from sklkd._named import named_pairs
 from sklkd._sklearn import HasMethods, Interval, StrOptions
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
-from sklkd.estimators._distil import Distillation
-from sklkd.students._train import without_training
+from sklkd.estimators._checked_targets import check_weight
+from sklkd.estimators.offline._fit import Distilled, OfflineFit, train_further
+from sklkd.rows import Rows
+from sklkd.students._train import trained_losses, without_training
 
 
 class BaseOffline(BaseDistilled):
@@ -24,6 +26,7 @@ class BaseOffline(BaseDistilled):
 
     _parameter_constraints: dict = {
         "hard_weight": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "blend": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
         "cv": ["cv_object", StrOptions({"auto", "oob"}), None],
         "augment": [HasMethods(["fit", "sample"]), StrOptions({"auto"}), None],
         "memory": [str, HasMethods(["cache"]), None],
@@ -42,6 +45,7 @@ class BaseOffline(BaseDistilled):
         *,
         loss: Any = None,
         hard_weight: float | str = "auto",
+        blend: float | str = "auto",
         cv: Any = "auto",
         augment: Any = "auto",
         memory: Any = None,
@@ -54,6 +58,7 @@ class BaseOffline(BaseDistilled):
         self.student = student
         self.loss = loss
         self.hard_weight = hard_weight
+        self.blend = blend
         self.cv = cv
         self.augment = augment
         self.memory = memory
@@ -89,31 +94,71 @@ class BaseOffline(BaseDistilled):
         ValueError, TypeError
             See the class. A fit that fails leaves the estimator as it was.
         """
+        return self._fit(X, y, sample_weight=sample_weight, X_transfer=X_transfer, teacher_outputs=teacher_outputs)
+
+    def _fit(
+        self, X: Any, y: Any, *, sample_weight: Any, X_transfer: Any, teacher_outputs: Any, classes: Any = None
+    ) -> Self:
+        """Check what is given, distil into a copy, and take over what that has learnt."""
         self._validate_params()
         self._check_has_teacher()
-        return self._fit_anew(X, y, sample_weight, X_transfer, teacher_outputs, None)
-
-    def _first_fit(
-        self, X: Any, y: Any, sample_weight: Any, X_transfer: Any, teacher_outputs: Any, classes: Any
-    ) -> None:
+        fitted = self._unfitted_copy()
         # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
-        X = self._check_X(X, reset=True, allow_nan=True)
-        y = self._check_y(X, y, classes)
+        X = fitted._check_X(X, reset=True, allow_nan=True)
+        y = fitted._check_y(X, y, classes)
+        X_transfer = fitted._check_X_transfer(X_transfer)
+        rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
-            Distillation(self, self._classes).run(X, y, sample_weight, X_transfer, teacher_outputs)
-        self._keep_float64()
+            task = fitted._make_task(y, rows.weight)
+            distilled = OfflineFit(fitted, rows, task, teacher_outputs).run(X_transfer)
+        fitted._take_over(distilled)
+        return self._replace_by(fitted)
+
+    def _take_over(self, distilled: Distilled) -> None:
+        """Set the fitted attributes."""
+        student, account = distilled.student, distilled.student.blending.account
+        self._set_nonlinearity(student.net, student.task)
+        self.teacher_ = distilled.teacher.estimator if self.keep_teacher else None
+        if not self.keep_teacher:
+            student.teacher, student.blending = None, replace(student.blending, students=())
+        self.teacher_refitted_, self.cv_ = distilled.refitted, distilled.source
+        self.loss_ = distilled.losses if isinstance(self.loss, list) else distilled.losses[0][1]
+        self.augment_ = distilled.sampler
+        self.account_, self.blend_, self.hard_weight_ = account, account.blend, account.hard_weight
+        self.label_students_ = list(student.blending.students)
+        self._deploy(student)
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any, X_transfer: Any) -> Self:
+        if not hasattr(self, "student_"):
+            return self._fit(
+                X,
+                y,
+                sample_weight=sample_weight,
+                X_transfer=X_transfer,
+                teacher_outputs=None,
+                classes=classes,
+            )
         self._validate_params()
         self._check_has_teacher()
-        if not hasattr(self, "student_"):
-            return self._fit_anew(X, y, sample_weight, X_transfer, None, classes)
-        X = self._check_X(X, reset=False, allow_nan=self._allow_nan)
+        X = self._check_X(X, reset=False, allow_nan=self._fitted.handles_missing)
         y = self._check_more_y(X, y, classes)
+        X_transfer = self._check_X_transfer(X_transfer)
+        rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
-            Distillation(self, self._classes).go_on(X, y, sample_weight, X_transfer)
-        self._keep_float64()
+            student = train_further(self._fitted, rows, X_transfer, self.random_state)
+        losses = trained_losses(student.net)
+        if losses:
+            self.loss_ = losses if isinstance(self.loss, list) else losses[0][1]
+        self._deploy(student)
         return self
+
+    def _check_X_transfer(self, X_transfer: Any) -> Any:
+        if X_transfer is None:
+            return None
+        try:
+            return self._check_X(X_transfer, reset=False, allow_nan=True)
+        except ValueError as error:
+            raise ValueError(f"X_transfer must be rows like those of X: {error}") from error
 
     def without_teacher(self) -> Self:
         """A light copy to pickle and ship: no teacher, optimizer or data; it predicts the same and cannot be fitted.
@@ -125,25 +170,32 @@ class BaseOffline(BaseDistilled):
         """
         check_is_fitted(self, "student_")
         light = copy.copy(self)
-        # as plain values, which skops can store
-        light._kept_tags = asdict(teacher_tags(self))
-        light.teacher = light.teacher_ = light._adapter = None
-        light.student_ = without_training(self.student_)
+        light.teacher = light.teacher_ = None
+        light.label_students_ = []
         # losses may hold layers of their own
         light.loss_ = clone(self.loss_, safe=False)
+        light._deploy(
+            replace(
+                self._fitted,
+                net=without_training(self.student_),
+                # as plain values, which skops can store
+                teacher_tags=asdict(teacher_tags(self)),
+                teacher=None,
+                blending=None,
+            )
+        )
         return light
 
-    def _missing_values(self) -> ValueError:
-        return ValueError(
-            f"Input X contains NaN or another missing value, which the teacher that {type(self).__name__} was fitted "
-            "with does not take: impute it first, or distil a teacher that takes it (such as a Pipeline that imputes)."
-        )
-
-    def _light(self) -> Any:
+    def _for_deployment(self) -> Any:
         return self.without_teacher()
 
+    @property
+    def hard_weight_reason_(self) -> str:
+        """What ``blend_`` and ``hard_weight_`` rest on; ``account_`` says more."""
+        return self.account_.reason
+
     def _check_has_teacher(self) -> None:
-        if self.teacher is None and hasattr(self, "_kept_tags"):
+        if self.teacher is None and _kept_tags(self) is not None:
             raise ValueError(
                 "teacher was dropped by without_teacher(), whose copies only predict: fit the estimator that it came "
                 "from, or set teacher."
@@ -169,8 +221,8 @@ class BaseOffline(BaseDistilled):
 def teacher_tags(estimator: Any) -> Any:
     """The teacher's tags; scikit-learn's defaults where it has none; what was kept of them once it is dropped."""
     teacher = estimator.teacher
-    if teacher is None and hasattr(estimator, "_kept_tags"):
-        return _tags_from(estimator._kept_tags)
+    if teacher is None and _kept_tags(estimator) is not None:
+        return _tags_from(_kept_tags(estimator))
     tags, *others = [tags_of(member) for _, member in named_pairs(teacher)] or [tags_of(teacher)]
     for other in others:
         tags.input_tags.allow_nan &= other.input_tags.allow_nan
@@ -178,6 +230,12 @@ def teacher_tags(estimator: Any) -> Any:
         tags.input_tags.positive_only |= other.input_tags.positive_only
         tags.target_tags.multi_output &= other.target_tags.multi_output
     return tags
+
+
+def _kept_tags(estimator: Any) -> Any:
+    """The tags of a teacher that was dropped, as plain values; None where none was."""
+    fitted = getattr(estimator, "_fitted", None)
+    return None if fitted is None else fitted.teacher_tags
 
 
 def _tags_from(kept: dict[str, Any]) -> Tags:

@@ -1,0 +1,117 @@
+"""What predictions need of a fitted estimator, and what reports and exports read of it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sklkd.estimators._task import Task
+from sklkd.students import InputEncoder
+from sklkd.students._folded import Folded, fold
+from sklkd.students._forward import forward
+
+
+@dataclass(eq=False)
+class FittedStudent:
+    """A trained student and all that its predictions need; what a fit learns and is not a public attribute.
+
+    Attributes
+    ----------
+    encoder : transformer
+        From the user's columns to the student's input.
+    net : NeuralNet
+        The trained net.
+    task : Task
+        Classes, or the scaling of the targets.
+    handles_missing : bool
+        Whether rows may have missing values.
+    refuses_missing : str
+        Who does not handle them, for the error.
+    threshold : float, default=None
+        For two classes the probability of the second from which on it is predicted. None: the larger one wins.
+    teacher : Teacher, default=None
+        The adapter of a kept teacher.
+    teacher_tags : dict, default=None
+        Tags of a teacher that was dropped, as plain values.
+    blending : Blending, default=None
+        What the targets are made of besides the teacher's outputs.
+    others : dict of str to FittedStudent
+        The other trained models, by name.
+    network : NumpyStudent or nn.Module
+        The network in float64, for predictions that do not depend on how rows are batched. It is not saved.
+    """
+
+    encoder: Any
+    net: Any
+    task: Task
+    handles_missing: bool = True
+    refuses_missing: str = ""
+    threshold: float | None = None
+    teacher: Any = None
+    teacher_tags: dict[str, Any] | None = None
+    blending: Any = None
+    others: dict[str, FittedStudent] = field(default_factory=dict)
+    network: Any = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.network = float64_network(self.encoder, self.net.module_)
+
+    def with_student(self, encoder: Any, net: Any) -> FittedStudent:
+        """The same with another trained student."""
+        return replace(self, encoder=encoder, net=net)
+
+    def outputs(self, X: Any) -> NDArray[np.float64]:
+        """The network's outputs (n, n_outputs) for checked rows: logits, or what the scaling makes targets of."""
+        if isinstance(self.network, Folded):
+            return self.network.outputs(self._coded(X))
+        encoded = self._encoded(X)
+        # the order in memory decides how products are summed
+        inputs = torch.from_numpy(np.ascontiguousarray(encoded, dtype=np.float64))
+        device = next(self.network.parameters(), inputs).device
+        return forward(self.network, inputs, device).numpy()
+
+    def _encoded(self, X: Any) -> NDArray:
+        if isinstance(self.encoder, InputEncoder):
+            return self.encoder.transform_coded(self._coded(X))
+        if not self.handles_missing and _frame_has_missing(X):
+            raise self._missing_values()
+        return self.encoder.transform(X)
+
+    def _coded(self, X: Any) -> NDArray[np.float64]:
+        coded = self.encoder.codec_.transform(X)
+        if not self.handles_missing and np.isnan(coded).any():
+            raise self._missing_values()
+        return coded
+
+    def _missing_values(self) -> ValueError:
+        return ValueError(f"Input X contains NaN or another missing value, which {self.refuses_missing}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "network"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
+
+def float64_network(encoder: Any, module: nn.Module) -> Any:
+    """A trained network in float64: as NumPy arrays where it is the default student's, else a copy of the module."""
+    on_cpu = all(part.device.type == "cpu" for part in module.parameters())
+    folded = fold(encoder, module) if on_cpu else None
+    return copy.deepcopy(module).double().eval() if folded is None else folded
+
+
+def _frame_has_missing(X: Any) -> bool:
+    """Whether a frame has a missing value; arrays have been checked for them."""
+    if hasattr(X, "isna"):
+        return bool(X.isna().to_numpy().any())
+    if hasattr(X, "get_columns"):
+        columns = X.get_columns()
+        return any(one.null_count() > 0 or (one.dtype.is_float() and bool(one.is_nan().any())) for one in columns)
+    return False

@@ -1,0 +1,94 @@
+"""What a student has to predict: classes or targets, and how they are put in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor
+
+from sklkd.students._scaling import TargetScaling
+from sklkd.teachers import Outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Classes for classification, else the scaling of the targets.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,), default=None
+        Sorted labels.
+    scaling : TargetScaling, default=None
+        Mean and scale of the targets, and which values they can have.
+    y_ndim : int, default=1
+        Dimensions of y; predictions have as many where there is one output per target.
+    """
+
+    classes: NDArray | None = None
+    scaling: TargetScaling | None = None
+    y_ndim: int = 1
+
+    @property
+    def classification(self) -> bool:
+        return self.classes is not None
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.classes) if self.classes is not None else len(self._scaling.center)
+
+    @property
+    def _scaling(self) -> TargetScaling:
+        if self.scaling is None:
+            raise ValueError("a classification task has no scaling of targets.")
+        return self.scaling
+
+    @property
+    def link(self) -> Callable[[Tensor], Tensor] | None:
+        """From a network's outputs to standardized predictions; None where they are the same."""
+        return None if self.scaling is None or self.scaling.support == "real" else self.scaling.standardized
+
+    def encode(self, y: NDArray) -> NDArray:
+        """Class codes (n,), or standardized targets (n, n_outputs)."""
+        if self.classes is not None:
+            return np.searchsorted(self.classes, y)
+        values = y.reshape(len(y), -1)
+        return self._scaling.standardize(np.broadcast_to(values, (len(y), self.n_outputs)))
+
+    def decode(self, encoded: NDArray) -> NDArray:
+        """Labels, or targets of as many dimensions as y has."""
+        if self.classes is not None:
+            return self.classes[encoded]
+        values = encoded * self._scaling.scale + self._scaling.center
+        return values[:, 0] if self.y_ndim == 1 else values
+
+    def standardize(self, outputs: Outputs) -> Outputs:
+        """A regression teacher's outputs in units of the targets' standard deviation."""
+        if self.classes is not None or outputs.values is None:
+            return outputs
+        if outputs.values.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"the teacher gives {outputs.values.shape[1]} value(s) per row, but y has {self.n_outputs}."
+            )
+        spread = None if outputs.spread is None else outputs.spread / self._scaling.scale
+        return replace(outputs, values=self._scaling.standardize(outputs.values), spread=spread)
+
+    def predictions(self, outputs: NDArray) -> NDArray[np.float64]:
+        """Probabilities, or standardized predictions, from a network's outputs."""
+        if self.classes is not None:
+            return softmax(outputs, axis=1)
+        return outputs if self.link is None else self._scaling.standardize(self._scaling.values(outputs))
+
+    def values(self, outputs: NDArray) -> NDArray[np.float64]:
+        """Predictions in the targets' units, shaped as the user's y, from a network's outputs."""
+        values = self._scaling.values(outputs)
+        return values[:, 0] if self.y_ndim == 1 and values.shape[1] == 1 else values
+
+
+def of_outputs(outputs: Outputs) -> Any:
+    """The probabilities or values of a teacher's outputs."""
+    return outputs.proba if outputs.values is None else outputs.values

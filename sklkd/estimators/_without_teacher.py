@@ -1,0 +1,109 @@
+"""Estimators without a pretrained teacher: what the online and the self mode share."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from sklkd.estimators._base import BaseDistilled, untouched_generators
+from sklkd.estimators._checked_targets import check_weight
+from sklkd.estimators._deduplicate import Deduplication
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._student_pipeline import handles_missing
+from sklkd.estimators._task import Task
+from sklkd.methods._base import Method
+from sklkd.rows import Rows
+from sklkd.students._train import without_training
+
+
+class BaseWithoutTeacher(BaseDistilled):
+    """Base of the estimators whose networks teach each other or themselves.
+
+    A mode says in ``_train`` how encoders and trained nets come from the distinct rows.
+    """
+
+    _parameter_constraints: dict = {"random_state": ["random_state"], "verbose": ["verbose"]}
+    method: Any
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n, n_features)
+            Training rows.
+        y : array of shape (n,) or, for regression, (n, n_targets)
+            Labels or targets.
+        sample_weight : array of shape (n,), default=None
+            Row weights >= 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            See the class. A fit that fails leaves the estimator as it was.
+        """
+        self._validate_params()
+        fitted = self._unfitted_copy()
+        X = fitted._check_X(X, reset=True, allow_nan=True)
+        y = fitted._check_y(X, y, None)
+        rows = Rows(X, y, check_weight(sample_weight, X))
+        with untouched_generators(self.random_state):
+            task = fitted._make_task(y, rows.weight)
+            distinct = Deduplication(rows).distinct_rows(task.encode(y))
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            fitted._deploy(fitted._train(distinct, task, seed))
+        return self._replace_by(fitted)
+
+    def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
+        """Train on distinct rows, and set the mode's own attributes."""
+        raise NotImplementedError
+
+    def _fitted_student(self, encoder: Any, net: Any, task: Task, rows: Rows) -> FittedStudent:
+        """A trained net as one that predicts, without what belongs to its training."""
+        return FittedStudent(
+            encoder,
+            self._for_predictions(net, task),
+            task,
+            handles_missing=rows.coded is not None and handles_missing(encoder, rows.X),
+            refuses_missing=(
+                f"the student's own encoding that {type(self).__name__} was fitted with does not take: impute it "
+                "first, or in a step of the student."
+            ),
+        )
+
+    def _for_predictions(self, net: Any, task: Task) -> Any:
+        self._set_nonlinearity(net, task)
+        return without_training(net)
+
+    def _chosen_method(self, default: Method, kind: type[Method]) -> Any:
+        """A checked clone of the method for a fit to use.
+
+        Raises
+        ------
+        TypeError
+            Where it is no method of this mode.
+        ValueError
+            Where its parameters are out of range, or it has no meaning for the task.
+        """
+        method = default if self.method is None else self.method
+        if not isinstance(method, kind):
+            raise TypeError(
+                f"method must be None or a method of sklkd.methods for {type(self).__name__}, such as "
+                f"{type(default).__name__}(), got {method!r}."
+            )
+        method.check(self._task_name)
+        return clone(method)
+
+    def _other_models(self) -> dict[str, Self]:
+        """Estimators that predict with the other trained models, by name."""
+        return {name: self._predicting_with(student) for name, student in self._fitted.others.items()}
+
+    def _without_distillation(self) -> Any:
+        """Unfitted: the same network as the one deployed, trained on labels only by the same recipe."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Offline distillation: a trained teacher, and a student that learns from it."""

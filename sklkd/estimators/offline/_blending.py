@@ -1,0 +1,352 @@
+"""What label-only students and labels weigh beside the teacher, decided on validation rows.
+
+Label-only students are the student's own network, trained on labels only, each with part of the rows held out. Where
+labels answer the question that the teacher answers, their mean predictions are blended into the targets of the losses,
+with the weight that is best on rows that neither they nor the teacher have seen; the labels' own term in the loss gets a
+part of that weight. Where labels answer another question (a quantile, reweighted probabilities), both are 0.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent, fit_encoder
+from sklkd.estimators._task import Task, of_outputs
+from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
+from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.losses import Loss
+from sklkd.rows import Rows
+from sklkd.students._resolve import resolve_student
+from sklkd.teachers import (
+    Estimand,
+    Outputs,
+    TeacherFitter,
+    can_clone,
+    confirm_estimand,
+    reduced_teacher,
+    unfrozen,
+)
+
+UNKNOWN = 0.1  # hard_weight where nothing can be found out: the usual one (Hinton et al. 2015 and its followers)
+BESIDE_HIDDEN = 0.5  # where no loss compares outputs; what a hint is worth is its weight
+HELD_OUT = 0.25  # of the rows, for each label-only student
+# Label-only students for few rows, and from MANY on; the first half of them is validated (benchmarks/README.md, "Targets")
+STUDENTS, STUDENTS_OF_MANY, MANY = 4, 2, 2_000
+# Of the students' weight above THRESHOLD the labels' own term gets a quarter, for classes times the cube of the part of
+# the log loss that is explained: noisy labels make a student sure of noise (benchmarks/README.md, "Labels")
+LABELS, NOISE = 0.25, 3
+# A teacher knows more than its clone, beside which the students were validated (benchmarks/README.md, "Targets")
+THRESHOLD = 0.2
+PRIOR = (0.25, 0.3)  # mean and standard deviation of the weight before anything is known
+# A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
+# part of its loss on unseen rows: 0.11 at most where it has not, 0.1 to 1 where it has diverged
+FAILED, COMPARED = 0.5, 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class Blending:
+    """The targets of a fit: the teacher's outputs, blended with those of label-only students.
+
+    Attributes
+    ----------
+    account : DistillationAccount
+    students : tuple of TrainedStudent
+        Label-only students; empty where their weight is 0.
+    """
+
+    account: DistillationAccount
+    students: tuple[TrainedStudent, ...] = ()
+
+    @property
+    def blend(self) -> float:
+        return self.account.blend
+
+    @property
+    def hard_weight(self) -> float:
+        return self.account.hard_weight
+
+    def targets(self, rows: Rows) -> Rows:
+        """The rows with blended outputs in place of the teacher's."""
+        if not self.students or rows.outputs is None:
+            return rows
+        predicted = np.mean([student.predictions(rows) for student in self.students], axis=0)
+        blended = self.blend * predicted + (1 - self.blend) * of_outputs(rows.outputs)
+        if rows.outputs.values is None:
+            return replace(rows, outputs=Outputs(proba=blended))
+        return replace(rows, outputs=replace(rows.outputs, values=blended))
+
+    def with_notes(self, notes: Sequence[str]) -> Blending:
+        """The same, with more to say."""
+        return replace(self, account=replace(self.account, notes=(*self.account.notes, *notes)))
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherClones:
+    """How clones of a teacher are fitted on parts of the rows, to find out how good it is on rows it has not seen.
+
+    Attributes
+    ----------
+    teacher : object
+        As the user passed it.
+    fitter : TeacherFitter
+    task : Task
+    """
+
+    teacher: Any
+    fitter: TeacherFitter
+    task: Task
+
+    def predictions(self, seen: Rows, held: Rows) -> NDArray | None:
+        """What the teacher would predict for held rows if it had seen the others alone.
+
+        That is what a reduced clone predicts, or a whole one where the reduced one fails: where much of its loss on
+        unseen rows is there on seen ones too and is not the teacher's, as with boosters that diverge on rare classes.
+        None if the whole clone fails as well.
+        """
+        whole = unfrozen(self.teacher)
+        reduced = reduced_teacher(whole)
+        some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / COMPARED)))
+        usual = validation_loss(of_outputs(some.outputs), some, self.task)  # type: ignore[arg-type]
+        for draft in [reduced] if reduced is whole else [reduced, whole]:
+            predicted, again = self._of_clone(draft, seen, [held, some])
+            excess = validation_loss(again, some, self.task) - usual
+            if excess <= FAILED * validation_loss(predicted, held, self.task):
+                return predicted
+        return None
+
+    def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
+        equal = seen.weight is None or bool(np.all(seen.weight == seen.weight[0]))
+        rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight)
+        with warnings.catch_warnings():
+            # a clone's complaints are those of the teacher, which has made them already
+            warnings.simplefilter("ignore")
+            clone = self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True)
+        return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Losses on validation rows, and the weight that is best there.
+
+    Attributes
+    ----------
+    weight : float
+        Of the label-only students in the best mixture.
+    explained : float
+        Part of the loss of the classes' frequencies that the mixture saves; 1 for regression.
+    n_rows : int
+    losses : dict of str to float
+    out_of_sample : bool
+        Whether the teacher's own outputs were out of sample; else a clone's were compared.
+    """
+
+    weight: float
+    explained: float
+    n_rows: int
+    losses: dict[str, float]
+    out_of_sample: bool
+
+
+class Undecided(Exception):
+    """Nothing can be found out on validation rows; the message says why."""
+
+
+@dataclass
+class BlendingDecision:
+    """Decides ``blend`` and ``hard_weight`` of a fit.
+
+    Attributes
+    ----------
+    rows : Rows
+        Distinct rows with the teacher's outputs.
+    clones : TeacherClones
+    student : object
+        As the user passed it.
+    thresholds : list of (ndarray, ndarray)
+        The teacher's, for the encoding.
+    losses : list of (str, Loss)
+    seed : int
+    """
+
+    rows: Rows
+    clones: TeacherClones
+    student: Any
+    thresholds: Thresholds
+    losses: list[tuple[str, Loss]]
+    seed: int
+    _trained: dict[int, TrainedStudent] = field(default_factory=dict)
+    _encoder: Any = None
+
+    @property
+    def task(self) -> Task:
+        return self.clones.task
+
+    def decide(self, estimand: Estimand, *, hard_weight: Any, blend: Any) -> Blending:
+        """The blending.
+
+        Parameters
+        ----------
+        estimand : Estimand
+            What the teacher estimates.
+        hard_weight, blend : float or "auto"
+            As the user passed them; a number is obeyed.
+        """
+        given = not isinstance(hard_weight, str), not isinstance(blend, str)
+        if all(given):
+            return self._blending(estimand, float(hard_weight), float(blend), "given")
+        hard, weight, reason, validated = self._auto(estimand)
+        if given[0]:
+            hard = float(hard_weight)
+        if given[1]:
+            weight = float(blend)
+        return self._blending(estimand, hard, weight, reason, validated)
+
+    def _auto(self, estimand: Estimand) -> tuple[float, float, str, Validated | None]:
+        """Both weights as "auto" has them, and what they rest on."""
+        if self.losses[0][1].always_alone:
+            return 0.0, 0.0, f"{type(self.losses[0][1]).__name__} trains alone", None
+        if not estimand.answered_by_labels:
+            return 0.0, 0.0, "labels do not answer what this teacher estimates, so that it is imitated alone", None
+        if not any(loss.teaches_output for _, loss in self.losses):
+            return BESIDE_HIDDEN, 0.0, "no loss compares outputs, so that labels train the last layer", None
+        try:
+            found = self._validate()
+        except Undecided as error:
+            return UNKNOWN, 0.0, f"constants, because {error}", None
+        compared = "the teacher's out-of-sample outputs" if found.out_of_sample else "a clone of the teacher"
+        if found.weight <= THRESHOLD:
+            return 0.0, 0.0, f"label-only students add nothing to {compared} on validation rows", found
+        hard = round(LABELS * found.explained**NOISE * (found.weight - THRESHOLD) / (1 - THRESHOLD), 2)
+        return hard, found.weight, f"the mixture with {compared} that is best on validation rows", found
+
+    def _blending(
+        self, estimand: Estimand, hard: float, weight: float, reason: str, validated: Validated | None = None
+    ) -> Blending:
+        students = self._all_students() if weight > 0 else ()
+        n, losses = (0, {}) if validated is None else (validated.n_rows, validated.losses)
+        return Blending(DistillationAccount(estimand, weight, hard, reason, n, losses), students)
+
+    def _splits(self) -> list[Split]:
+        n_students = STUDENTS_OF_MANY if len(self.rows) >= MANY else STUDENTS
+        return validation_splits(self.rows, self.seed, n_students, HELD_OUT)
+
+    def _validate(self) -> Validated:
+        """Train the first half of the label-only students, and compare them with the teacher on their held-out rows."""
+        rows, task, splits = self.rows, self.task, self._splits()
+        if len(rows) < FEWEST or (task.classification and any(len(np.unique(rows.y[seen])) < 2 for seen, _ in splits)):
+            raise Undecided("there are too few distinct rows to hold some out")
+        splits = splits[: len(splits) // 2]
+        out_of_sample = all(bool(rows.out_of_sample[held].all()) for _, held in splits)
+        if out_of_sample:
+            taught = [of_outputs(rows.outputs.take(held)) for _, held in splits]  # type: ignore[union-attr]
+        else:
+            taught = self._clone_predictions(splits)
+        predicted = [self._student(k).predictions(rows.take(held)) for k, (_, held) in enumerate(splits)]
+        held_rows = rows.take(np.concatenate([held for _, held in splits]))
+        return compare(np.concatenate(predicted), np.concatenate(taught), held_rows, task, out_of_sample)
+
+    def _clone_predictions(self, splits: list[Split]) -> list[NDArray]:
+        if not can_clone(self.clones.teacher):
+            raise Undecided("the teacher has no outputs for rows that it has not seen, and cannot be cloned")
+        found = []
+        for seen, held in splits:
+            try:
+                predicted = self.clones.predictions(self.rows.take(seen), self.rows.take(held))
+            except Exception as error:
+                raise Undecided(
+                    f"a clone of the teacher could not be fitted on a part of the rows ({type(error).__name__})"
+                ) from error
+            if predicted is None:
+                raise Undecided("a clone of the teacher, fitted on a part of the rows, is far worse than it on these")
+            found.append(predicted)
+        return found
+
+    def _all_students(self) -> tuple[TrainedStudent, ...]:
+        return tuple(self._student(k) for k in range(len(self._splits())))
+
+    def _student(self, k: int) -> TrainedStudent:
+        """The k-th label-only student, trained once."""
+        if k not in self._trained:
+            seen, held = self._splits()[k]
+            student = resolve_student(self.student)
+            if self._encoder is None and student.encoder is None:
+                # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
+                self._encoder, _ = fit_encoder(student, self.rows)
+            training = StudentTraining(
+                student, self.task, self.thresholds, self.seed + k, encoder=None if student.encoder else self._encoder
+            )
+            self._trained[k] = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
+        return self._trained[k]
+
+
+def compare(predicted: NDArray, taught: NDArray, rows: Rows, task: Task, out_of_sample: bool) -> Validated:
+    """Find the best mixture of label-only students and teacher on rows that neither have seen.
+
+    Parameters
+    ----------
+    predicted, taught : ndarray of shape (n, n_outputs)
+        Probabilities or standardized predictions of students and teacher.
+    rows : Rows
+        Validation rows.
+    task : Task
+    out_of_sample : bool
+        Whether ``taught`` are the teacher's own outputs.
+    """
+
+    def loss(mixed: NDArray) -> float:
+        return validation_loss(mixed, rows, task)
+
+    # negative log likelihoods: of the classes, or of a normal distribution whose variance is the mean squared error
+    def likelihood(mixed: NDArray) -> float:
+        return len(rows) * (loss(mixed) if task.classification else math.log(max(loss(mixed), 1e-150)))
+
+    weight = best_weight(predicted, taught, likelihood, PRIOR)
+    left = loss(weight * predicted + (1 - weight) * taught)
+    losses = {"teacher": loss(taught), "label-only students": loss(predicted), "mixture": left}
+    return Validated(weight, _explained(left, rows, task), len(rows), losses, out_of_sample)
+
+
+def _explained(left: float, rows: Rows, task: Task) -> float:
+    """Part of the log loss of the classes' frequencies that is saved; 1 for regression, whose term harms nobody."""
+    if not task.classification:
+        return 1.0
+    frequency = np.bincount(rows.y, rows.weight, minlength=task.n_outputs) / rows.weight.sum()
+    usual = validation_loss(np.tile(frequency, (len(rows), 1)), rows, task)
+    return max(0.0, 1 - left / usual) if usual > 0 else 0.0
+
+
+def best_weight(
+    predicted: NDArray, taught: NDArray, loss: Callable[[NDArray], float], prior: tuple[float, float] | None = None
+) -> float:
+    """The weight of ``predicted`` in the mixture with the least loss, in hundredths.
+
+    With a prior, the mean and standard deviation of a normal distribution, the loss is a negative log likelihood.
+    """
+
+    def cost(weight: float) -> float:
+        doubt = 0.0 if prior is None else (weight - prior[0]) ** 2 / (2 * prior[1] ** 2)
+        return loss(weight * predicted + (1 - weight) * taught) + doubt
+
+    found = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-3})
+    return round(float(min((0.0, float(found.x), 1.0), key=cost)), 2)
+
+
+def estimand_on(rows: Rows, estimand: Estimand, kept: bool, task: Task) -> Estimand:
+    """What the teacher estimates, tested on rows where parameters do not say it, or cannot say it all.
+
+    The parameters of a teacher that was fitted by the user do not tell whether its fit was given weights.
+    """
+    if rows.outputs is None or not estimand.answered_by_labels or (estimand.known and not kept):
+        return estimand
+    unseen = np.flatnonzero(rows.out_of_sample)
+    some = rows.take(unseen) if len(unseen) >= FEWEST else rows
+    y = some.y if task.classification else some.y[:, : task.n_outputs]
+    return confirm_estimand(estimand, some.outputs, y, some.weight)

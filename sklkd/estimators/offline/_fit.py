@@ -1,0 +1,344 @@
+"""One offline distillation, from the user's rows and a teacher to a trained student."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sklkd._named import check_names
+from sklkd._sklearn import _safe_indexing
+from sklkd.estimators._base import tags_of
+from sklkd.estimators._deduplicate import Deduplication
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent
+from sklkd.estimators._student_pipeline import handles_missing
+from sklkd.estimators._task import Task, of_outputs
+from sklkd.estimators._teacher_layers import TeacherLayers
+from sklkd.estimators._validation import split_for_early_stopping
+from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.estimators.offline._blending import Blending, BlendingDecision, TeacherClones, estimand_on
+from sklkd.estimators.offline._transfer_rows import (
+    TeacherOutputs,
+    beside_synthetic,
+    chosen_sampler,
+    synthetic_rows,
+    unlabelled_rows,
+)
+from sklkd.exceptions import TeacherWarning
+from sklkd.knowledge import Knowledge, gather
+from sklkd.losses import Loss
+from sklkd.losses._checked import check_losses
+from sklkd.rows import Rows
+from sklkd.students._resolve import Student, resolve_student
+from sklkd.students._train import trained_losses
+from sklkd.teachers import (
+    Precomputed,
+    TeacherFitter,
+    accepts_missing,
+    decision_threshold,
+    is_fitted,
+)
+
+THRESHOLD_ROWS = 2_000  # rows on which a teacher's thresholds are mapped back to the user's columns
+NamedLosses = list[tuple[str, Loss]]
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """What a fit has made.
+
+    Attributes
+    ----------
+    student : FittedStudent
+    teacher : Teacher
+        The adapter of the fitted teacher.
+    refitted : bool
+        Whether the teacher was fitted here.
+    source : str
+        How the teacher's outputs for the training rows were obtained, the estimator's ``cv_``.
+    losses : list of (str, Loss)
+    sampler : object or None
+        What made synthetic rows.
+    """
+
+    student: FittedStudent
+    teacher: Any
+    refitted: bool
+    source: str
+    losses: NamedLosses
+    sampler: Any
+
+
+class OfflineFit:
+    """The steps of one fit, in the order of :meth:`run`.
+
+    Parameters
+    ----------
+    estimator : DistilledClassifier or DistilledRegressor
+        Its public parameters say how; it is not changed.
+    rows : Rows
+        Checked rows with labels or targets in the user's terms, and weights.
+    task : Task
+        Classes, or the scaling of the targets.
+    teacher_outputs : array-like or None
+        The user's, in place of a teacher.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a teacher, a student or losses that cannot be what they are passed as.
+    """
+
+    def __init__(self, estimator: Any, rows: Rows, task: Task, teacher_outputs: Any):
+        self.est, self.rows, self.task = estimator, rows, task
+        kind = "classification" if task.classification else "regression"
+        self.losses = check_losses(
+            estimator.loss, estimator._default_loss(), kind, set(estimator.get_params(deep=False))
+        )
+        check_hard_weight(estimator.hard_weight, self.losses)
+        self.student = resolve_student(estimator.student)
+        self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], kind)
+        self.spread = any(loss.needs_spread for _, loss in self.losses)
+        seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=3).tolist()
+        self.sample_seed, self.train_seed, teacher_seed = seeds
+        self.fitter = TeacherFitter(estimator, task.classes, None if estimator.random_state is None else teacher_seed)
+
+    @property
+    def _labels_only(self) -> bool:
+        return self.est.hard_weight == 1
+
+    def run(self, X_transfer: Any) -> Distilled:
+        """Fit the teacher where it is not fitted, and train the student.
+
+        Parameters
+        ----------
+        X_transfer : array, frame or sparse matrix, or None
+            Checked unlabelled rows.
+        """
+        deduplication = Deduplication(self.rows)
+        knowledge = self._ask_teacher(deduplication)
+        teacher = knowledge.teacher
+        task = task_of_teacher(self.task, knowledge)
+        rows = deduplication.distinct_rows(task.encode(self.rows.y), standardized(knowledge, task))
+        self._compare_with_prior(teacher, rows, task)
+        takes_missing = self._takes_missing(teacher, rows)
+        thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
+        blending = self._blending(teacher, rows, task, thresholds)
+        ask = TeacherOutputs(teacher, task, self.spread)
+        if blending.hard_weight == 1:
+            trained, sampler = self._train_on_labels(rows, task, thresholds), None
+        else:
+            unlabelled = [unlabelled_rows(X_transfer, rows.codec, ask, takes_missing)] if X_transfer is not None else []
+            sampler = chosen_sampler(self.est.augment, rows, teacher, X_transfer is not None)
+            real = rows
+            if sampler is not None:
+                unlabelled.append(synthetic_rows(sampler, rows, thresholds, ask, self.sample_seed))
+                real = beside_synthetic(rows, blending)
+            training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose)
+            layers = TeacherLayers(self.losses, teacher, task)
+            trained = training.fit(
+                blending.targets(real), [blending.targets(part) for part in unlabelled], layers, blending.hard_weight
+            )
+        threshold = decision_threshold(teacher, rows.X) if task.n_outputs == 2 and task.classification else None
+        fitted = FittedStudent(
+            trained.encoder,
+            trained.net,
+            task,
+            handles_missing=takes_missing and handles_missing(trained.encoder, rows.X),
+            refuses_missing=(
+                f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
+                "a teacher that takes it (such as a Pipeline that imputes)."
+            ),
+            threshold=threshold,
+            teacher=teacher,
+            blending=blending.with_notes(notes_on(teacher, threshold, task)),
+        )
+        return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
+
+    def _ask_teacher(self, deduplication: Deduplication) -> Knowledge:
+        """The fitted teacher, and its outputs for the training rows where a student learns from them."""
+        return gather(
+            self.fitter,
+            self.teacher,
+            self.rows,
+            cv=self.est.cv,
+            groups=deduplication.groups,
+            ask=not self._labels_only,
+            spread=self.spread,
+            n_jobs=self.est.n_jobs,
+        )
+
+    def _blending(self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds) -> Blending:
+        estimand = teacher.estimand
+        if self._labels_only:
+            return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
+        estimand = estimand_on(rows, estimand, is_fitted(self.teacher), task)
+        clones = TeacherClones(self.teacher, self.fitter, task)
+        decision = BlendingDecision(rows, clones, self.est.student, thresholds, self.losses, self.sample_seed)
+        return decision.decide(estimand, hard_weight=self.est.hard_weight, blend=self.est.blend)
+
+    def _train_on_labels(self, rows: Rows, task: Task, thresholds: Thresholds) -> TrainedStudent:
+        seen, validation = split_for_early_stopping(self.student, rows, task, self.sample_seed)
+        training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose)
+        return training.fit_labels_only(seen, validation)
+
+    def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
+        """Whether the teacher answers for rows with missing values; an error if it does not and is given some."""
+        if rows.coded is None:
+            return False
+        missing = np.flatnonzero(np.isnan(rows.coded).any(axis=1))
+        if len(missing) == 0:
+            return accepts_missing(teacher, _safe_indexing(rows.X, [0]))
+        if rows.outputs is None and teacher.answers_new_rows:
+            # it has not been asked for any of these yet
+            teacher.outputs(_safe_indexing(rows.X, missing[:1]))
+        return True
+
+    def _compare_with_prior(self, teacher: Any, rows: Rows, task: Task) -> None:
+        """Warn where a kept teacher does worse on the given rows than the class prior or the mean."""
+        if rows.outputs is None or not is_fitted(self.teacher) or not teacher.estimand.answered_by_labels:
+            return
+        # squared errors (Brier's, for classes): a sure prediction that is wrong is not infinitely wrong
+        truth = np.eye(task.n_outputs)[rows.y] if task.classification else rows.y
+        prior = np.average(truth, axis=0, weights=rows.weight)
+        error, usual = (
+            np.average(((one - truth) ** 2).sum(1), weights=rows.weight) for one in (of_outputs(rows.outputs), prior)
+        )
+        if usual > 0 and error > usual * (1 + 1e-6):
+            baseline = "class prior" if task.classification else "mean"
+            cause = (
+                "it was fitted on other columns than it is given here, such as unscaled ones when it now stands behind "
+                "a Pipeline's scaler"
+            )
+            if not teacher.answers_new_rows:
+                cause = "they are in another order than the rows of X, or their columns in another than the classes"
+            warnings.warn(
+                f"the {'fitted teacher does' if teacher.answers_new_rows else 'given outputs do'} worse on the "
+                f"given rows than the {baseline} alone. Usually {cause}.",
+                TeacherWarning,
+                stacklevel=5,
+            )
+
+
+def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_state: Any) -> FittedStudent:
+    """Train a copy of a fitted student further on new rows, with the same teacher and blending.
+
+    Parameters
+    ----------
+    fitted : FittedStudent
+    rows : Rows
+        Checked, with labels or targets in the user's terms, and weights.
+    X_transfer : array, frame or sparse matrix, or None
+        Checked unlabelled rows.
+    random_state : int, RandomState or None
+
+    Raises
+    ------
+    ValueError
+        If the teacher is needed and was dropped.
+    """
+    net, task, teacher = copy.deepcopy(fitted.net), fitted.task, fitted.teacher
+    losses = trained_losses(net)
+    if losses and teacher is None:
+        raise ValueError("partial_fit needs the teacher, which keep_teacher=False has dropped: set keep_teacher=True.")
+    ask = TeacherOutputs(teacher, task, any(loss.needs_spread for _, loss in losses))
+    outputs = ask.of(rows.X) if losses else None
+    knowledge = Knowledge(teacher, outputs, np.zeros(len(rows), bool), "in-sample")
+    distinct = Deduplication(rows).distinct_rows(task.encode(rows.y), knowledge)
+    unlabelled = []
+    if X_transfer is not None and losses:
+        unlabelled.append(unlabelled_rows(X_transfer, distinct.codec, ask, fitted.handles_missing))
+    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    trained = TrainedStudent(fitted.encoder, net, task)
+    trained.train_further(
+        fitted.blending.targets(distinct),
+        [fitted.blending.targets(part) for part in unlabelled],
+        TeacherLayers(losses, teacher, task),
+        seed,
+    )
+    return fitted.with_student(fitted.encoder, net)
+
+
+def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
+    """The task with what the teacher says of targets: which values they can have, and how many there are.
+
+    A teacher of several quantiles gives several values for one target; a scorer's values have units of their own.
+    """
+    if task.scaling is None:
+        return task
+    estimand = knowledge.teacher.estimand
+    scaling = replace(task.scaling, support=estimand.support)
+    values = None if knowledge.outputs is None else knowledge.outputs.values
+    if values is not None and len(scaling.center) == 1 and estimand.levels and values.shape[1] == len(estimand.levels):
+        n = values.shape[1]
+        scaling = replace(scaling, center=np.repeat(scaling.center, n), scale=np.repeat(scaling.scale, n))
+    return replace(task, scaling=scaling)
+
+
+def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
+    """The same with outputs in units of the targets' standard deviation."""
+    if knowledge.outputs is None:
+        return knowledge
+    return replace(knowledge, outputs=task.standardize(knowledge.outputs))
+
+
+def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> Thresholds:
+    """The teacher's split thresholds in each column, for students that encode by them."""
+    if not student.tabular or student.encoder is not None:
+        return []
+    pick = np.random.RandomState(seed).permutation(len(rows))[:THRESHOLD_ROWS]
+    return teacher.thresholds(_safe_indexing(rows.X, np.sort(pick)))
+
+
+def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
+    """What else is to be said of a teacher: how its outputs were read, and how it decides."""
+    notes = [f"The teacher's outputs were taken for {read}" for read in [getattr(teacher, "reads_as", None)] if read]
+    notes += [f"Of the teacher could not be read: {failed}" for failed in getattr(teacher, "fallbacks", [])]
+    if threshold is not None and task.classes is not None:
+        notes.append(
+            f"Class {task.classes[1]} is predicted where its probability is at least {threshold:.4g}, as the teacher does"
+        )
+    return notes
+
+
+def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:
+    """Raise where nothing would train the student's output, or where a loss that trains alone is not by itself."""
+    for _, loss in losses:
+        if loss.always_alone and (len(losses) > 1 or hard_weight not in ("auto", 0, 1)):
+            what = f"{len(losses)} losses" if len(losses) > 1 else f"hard_weight={hard_weight}"
+            raise ValueError(
+                f"{type(loss).__name__} trains alone, without labels or other losses; got {what}. Pass it by itself, "
+                "with hard_weight='auto'."
+            )
+    if hard_weight == 0 and not any(loss.teaches_output for _, loss in losses):
+        names = ", ".join(type(loss).__name__ for _, loss in losses)
+        raise ValueError(
+            f"hard_weight must be > 0 with losses on hidden layers alone ({names}), which do not train the student's "
+            "output; got hard_weight=0. Raise it, or add a loss on outputs such as SoftTargetLoss."
+        )
+
+
+def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str], kind: str) -> Any:
+    """The teacher to distil, or the outputs in its place."""
+    if teacher_outputs is not None:
+        return Precomputed(teacher_outputs)
+    teacher = estimator.teacher
+    if teacher is None:
+        raise TypeError(
+            "teacher must be an estimator, a torch module, a list of (name, teacher) or Precomputed, got teacher=None; "
+            "or pass teacher_outputs to fit."
+        )
+    if isinstance(teacher, list):
+        check_names("teacher", teacher, {*estimator.get_params(deep=False), *loss_names})
+    wanted, other = ("classifier", "regressor") if kind == "classification" else ("regressor", "classifier")
+    for one in [one for _, one in teacher] if isinstance(teacher, list) else [teacher]:
+        if isinstance(one, type):
+            raise TypeError(f"teacher must be an instance, got the class {one.__name__}: call it, {one.__name__}().")
+        if tags_of(one).estimator_type == other:
+            raise TypeError(f"teacher must be a {wanted} here, got {type(one).__name__}, which is a {other}.")
+    return teacher

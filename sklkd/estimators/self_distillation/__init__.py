@@ -1,0 +1,1 @@
+"""Self-distillation: a network that is its own teacher."""

@@ -1,0 +1,78 @@
+"""Rows and what is known of them, in the user's container and as the matrix that encoders share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklkd._columns import ColumnCodec
+from sklkd._sklearn import _num_samples, _safe_indexing
+
+if TYPE_CHECKING:
+    from sklkd.teachers import Outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows with everything that is known of them; every part has one entry per row, or is None.
+
+    Attributes
+    ----------
+    X : array, frame or sparse matrix
+        As the user gave it, which is how teachers get it.
+    y : ndarray of shape (n,) or (n, n_targets)
+        Labels or targets in the user's terms where a teacher is fitted; class codes or standardized targets where a
+        student is. None: unlabelled rows.
+    weight : ndarray of shape (n,)
+        Row weights; None: all equal.
+    codec : ColumnCodec
+        What made ``coded``. None for arrays of more than two dimensions, and before rows are coded.
+    coded : ndarray of float64, shape (n, n_features)
+        The rows as numbers, which every encoder of this codec starts from.
+    outputs : Outputs
+        What the teacher predicts for them.
+    out_of_sample : ndarray of bool, shape (n,)
+        Whether that comes from a teacher that was not fitted on the row. None: unknown, as for no row.
+    """
+
+    X: Any
+    y: Any = None
+    weight: Any = None
+    codec: ColumnCodec | None = None
+    coded: NDArray | None = None
+    outputs: Outputs | None = None
+    out_of_sample: Any = None
+
+    def __len__(self) -> int:
+        return _num_samples(self.X)
+
+    def take(self, index: NDArray) -> Rows:
+        """The rows at these numbers."""
+
+        def part(values: Any) -> Any:
+            return None if values is None else values[index]
+
+        return Rows(
+            _safe_indexing(self.X, index),
+            part(self.y),
+            part(self.weight),
+            self.codec,
+            part(self.coded),
+            None if self.outputs is None else self.outputs.take(index),
+            part(self.out_of_sample),
+        )
+
+    def encoded(self, encoder: Any) -> Any:
+        """What a fitted encoder makes of them, from the coded matrix where the encoder has the same codec."""
+        if self.coded is not None and getattr(encoder, "codec_", None) is self.codec:
+            return encoder.transform_coded(self.coded)
+        return encoder.transform(self.X)
+
+
+def total_weights(parts: Sequence[Rows]) -> NDArray[np.float64]:
+    """The weights of several lots of rows, one after the other."""
+    return np.concatenate([np.ones(len(part)) if part.weight is None else part.weight for part in parts])

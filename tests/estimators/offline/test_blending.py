@@ -1,0 +1,294 @@
+"""What label-only students and labels weigh beside the teacher."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import make_classification, make_regression
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd.estimators._task import Task
+from sklkd.estimators._validation import validation_loss, validation_splits
+from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.estimators.offline._blending import LABELS, UNKNOWN, Blending, best_weight, compare
+from sklkd.estimators.offline._transfer_rows import similar_next_to_each_other
+from sklkd.rows import Rows
+from sklkd.students import TabularStudent
+from sklkd.students._scaling import TargetScaling
+from sklkd.teachers import Estimand, Outputs, Precomputed
+
+
+def quick(epochs=20):
+    return TabularStudent(size="tiny", max_epochs=epochs)
+
+
+def test_the_best_weight_is_the_least_squares_solution():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(500, 1))
+    predicted, taught = y + 0.5 * rng.normal(size=y.shape), y + 0.3 * rng.normal(size=y.shape)
+    difference = predicted - taught
+    expected = float((difference * (y - taught)).sum() / (difference**2).sum())
+    found = best_weight(predicted, taught, lambda mixed: float(((mixed - y) ** 2).mean()))
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_the_best_weight_reaches_both_ends():
+    y, noise = np.arange(10.0)[:, None], np.ones((10, 1))
+
+    def squared(mixed):
+        return float(((mixed - y) ** 2).mean())
+
+    assert best_weight(y, y + noise, squared) == 1
+    assert best_weight(y + noise, y, squared) == 0
+
+
+def test_few_rows_move_the_weight_little_from_the_prior():
+    predicted, taught = np.zeros((1, 1)), np.ones((1, 1))
+    losses = [lambda mixed, n=n: n * float(mixed.mean()) for n in (0.0, 1.0, 100.0)]
+    weights = [best_weight(predicted, taught, loss, prior=(0.25, 0.3)) for loss in losses]
+    # the loss falls with the weight, n at most: 0.25 + n * 0.3**2
+    assert weights == pytest.approx([0.25, 0.34, 1.0], abs=0.01)
+
+
+class Predicts:
+    """Stands for a label-only student."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def predictions(self, rows):
+        return np.full((len(rows), np.size(self.value)), self.value)
+
+
+def blending(weight, *values):
+    account = DistillationAccount(Estimand("probability", "a test"), weight, 0.1, "given")
+    return Blending(account, tuple(map(Predicts, values)))
+
+
+def test_targets_are_a_mixture():
+    outputs = Outputs(proba=np.array([[0.2, 0.8]]), margins=np.log([[0.2, 0.8]]))
+    rows = Rows(np.zeros((1, 1)), outputs=outputs)
+    mixed = blending(0.25, [0.4, 0.6], [0.6, 0.4]).targets(rows).outputs
+    np.testing.assert_allclose(mixed.proba, [[0.25 * 0.5 + 0.75 * 0.2, 0.25 * 0.5 + 0.75 * 0.8]])
+    np.testing.assert_allclose(np.exp(mixed.logits), mixed.proba)
+    values = Rows(np.zeros((1, 1)), outputs=Outputs(values=np.array([[2.0]]), spread=np.array([[0.5]])))
+    mixed = blending(0.25, 6.0).targets(values).outputs
+    assert (mixed.values.item(), mixed.spread.item()) == (3.0, 0.5)
+    assert blending(0.0).targets(rows) is rows
+
+
+BINARY = Task(classes=np.array([0, 1]))
+REAL = Task(scaling=TargetScaling(np.zeros(2), np.ones(2)), y_ndim=2)
+
+
+def rows_of(n, out_of_sample, y=None, weight=None):
+    return Rows(
+        np.zeros((n, 1)),
+        np.zeros(n, int) if y is None else np.asarray(y),
+        np.ones(n) if weight is None else np.asarray(weight),
+        out_of_sample=out_of_sample,
+    )
+
+
+def test_losses_are_weighted():
+    rows = rows_of(2, None, y=[0, 1], weight=[3.0, 1.0])
+    proba = np.array([[0.9, 0.1], [0.4, 0.6]])
+    assert validation_loss(proba, rows, BINARY) == pytest.approx(-(3 * np.log(0.9) + np.log(0.6)) / 4)
+    rows = rows_of(2, None, y=[[0.0, 0.0], [1.0, 1.0]], weight=[3.0, 1.0])
+    values = np.array([[0.0, 2.0], [1.0, 3.0]])
+    assert validation_loss(values, rows, REAL) == pytest.approx(np.sqrt((3 * 2 + 2) / 4))
+
+
+def test_rows_are_held_out_in_turn():
+    splits = validation_splits(rows_of(41, np.zeros(41, bool)), seed=0, n_splits=4, size=0.25)
+    for seen, held in splits:
+        assert len(held) == 10
+        np.testing.assert_array_equal(np.sort(np.r_[seen, held]), np.arange(41))
+    assert len(np.unique(np.concatenate([held for _, held in splits]))) == 40
+
+
+@pytest.mark.parametrize(("n_unseen", "only_unseen"), [(19, False), (20, True), (40, True)])
+def test_rows_that_the_teacher_has_not_seen_are_held_out_first(n_unseen, only_unseen):
+    unseen = np.arange(40) < n_unseen
+    ((_, held),) = validation_splits(rows_of(40, unseen), seed=0, n_splits=1, size=0.25)
+    assert unseen[held].all() == only_unseen
+
+
+def test_what_the_mixture_explains_of_the_labels():
+    rows = rows_of(4, None, y=[0, 0, 1, 1])
+    knows, half = np.eye(2)[rows.y] * 0.8 + 0.1, np.full((4, 2), 0.5)
+    found = compare(knows, half, rows, BINARY, True)
+    mixed = found.weight * 0.9 + (1 - found.weight) * 0.5
+    assert 0.25 < found.weight < 1
+    assert found.explained == pytest.approx(1 - np.log(mixed) / np.log(0.5), abs=1e-6)
+    expected = {"teacher": np.log(2), "label-only students": -np.log(0.9), "mixture": -np.log(mixed)}
+    assert found.losses == pytest.approx(expected, abs=1e-6)
+    assert compare(half, half, rows, BINARY, True).explained == pytest.approx(0, abs=1e-6)
+    assert compare(knows, half, rows_of(4, None, y=np.zeros((4, 2))), REAL, True).explained == 1
+
+
+def test_a_teacher_that_knows_nothing_is_not_imitated():
+    X, y = make_classification(300, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
+    est = DistilledClassifier(DummyClassifier(), quick(100), augment=None, random_state=0).fit(X, y)
+    assert est.blend_ > 0.9
+    assert est.score(X, y) > 0.85
+
+
+def test_labels_count_for_themselves_where_they_are_clean():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    clean, noisy = X[:, 0] > 0, X[:, 0] + 2 * rng.normal(size=300) > 0
+    student = TabularStudent(size="tiny", max_epochs=100, lr=0.02)
+    weights = [
+        DistilledClassifier(DummyClassifier(), student, augment=None, random_state=0).fit(X, y).hard_weight_
+        for y in (clean, noisy)
+    ]
+    assert LABELS >= weights[0] > 0.5 * LABELS and weights[1] < 0.1 * LABELS
+
+
+def test_a_perfect_teacher_is_imitated():
+    X, y = make_regression(200, 3, noise=0.0, random_state=0)
+    est = DistilledRegressor(LinearRegression(), quick(), random_state=0).fit(X, y)
+    assert (est.hard_weight_, est.blend_, est.label_students_) == (0.0, 0.0, [])
+
+
+def test_a_frozen_teacher_is_compared_through_a_clone_and_stays_as_it_is():
+    X, y = make_classification(200, 5, flip_y=0.2, random_state=0)
+    forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    before = forest.predict_proba(X)
+    frozen = DistilledClassifier(FrozenEstimator(forest), quick(), cv=None, augment=None, random_state=0).fit(X, y)
+    bare = DistilledClassifier(forest, quick(), cv=None, augment=None, random_state=0).fit(X, y)
+    assert (frozen.blend_, frozen.hard_weight_) == (bare.blend_, bare.hard_weight_)
+    np.testing.assert_array_equal(forest.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("n", [40, 200])
+def test_where_it_cannot_be_found_out_it_is_the_constant(n):
+    X, y = make_classification(n, 5, random_state=0)
+    outputs = np.eye(2)[y] * 0.8 + 0.1
+    est = DistilledClassifier(Precomputed(outputs), quick(5), random_state=0).fit(X, y)
+    assert (est.hard_weight_, est.blend_, est.account_.losses) == (UNKNOWN, 0.0, {})
+
+
+class ForeignError(Exception):
+    """Of somebody else's library."""
+
+
+class FitsAllOrNothing(LogisticRegression):
+    """Cannot be fitted on fewer than 100 rows."""
+
+    def __init__(self, error=ValueError):
+        super().__init__()
+        self.error = error
+
+    def fit(self, X, y, sample_weight=None):
+        if len(y) < 100:
+            raise self.error("100 rows are needed")
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, KeyError, ForeignError])
+def test_a_clone_that_cannot_be_fitted_does_not_end_the_fit(error):
+    X, y = make_classification(120, 5, random_state=0)
+    est = DistilledClassifier(FitsAllOrNothing(error), quick(5), augment=None, random_state=0).fit(X, y)
+    assert (est.hard_weight_, est.blend_) == (UNKNOWN, 0.0)
+    assert error.__name__ in est.account_.reason
+
+
+class NeedsTrees(ClassifierMixin, BaseEstimator):
+    """Knows nothing with fewer than 300 "trees", or when it is fitted on fewer rows than it needs."""
+
+    def __init__(self, n_estimators=300, needs=0):
+        self.n_estimators = n_estimators
+        self.needs = needs
+
+    def fit(self, X, y):
+        self.model_ = LogisticRegression().fit(X, y)
+        self.classes_, self.fails_ = self.model_.classes_, self.n_estimators < 300 or len(y) < self.needs
+        return self
+
+    def predict_proba(self, X):
+        proba = self.model_.predict_proba(X)
+        return np.full_like(proba, 0.5) if self.fails_ else proba
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+def test_where_a_reduced_clone_fails_a_whole_one_is_compared():
+    X, y = make_classification(200, 5, class_sep=2.0, random_state=0)
+    reduced, plain = (
+        DistilledClassifier(teacher, quick(30), augment=None, random_state=0).fit(X, y).account_
+        for teacher in (NeedsTrees(), LogisticRegression())
+    )
+    assert reduced.losses == pytest.approx(plain.losses)
+    assert reduced.blend == plain.blend < 0.9
+
+
+def test_where_a_clone_fails_too_nothing_is_blended_in():
+    X, y = make_classification(200, 5, class_sep=2.0, random_state=0)
+    est = DistilledClassifier(NeedsTrees(needs=200), quick(5), augment=None, random_state=0).fit(X, y)
+    assert (est.hard_weight_, est.blend_, est.account_.losses) == (UNKNOWN, 0.0, {})
+
+
+def test_synthetic_rows_that_go_together_follow_each_other():
+    rng = np.random.RandomState(0)
+    X = np.column_stack([rng.permutation(1000) % 4, rng.randn(1000), np.repeat([0, 1], 500)])
+    cuts = [(np.array([1.5]), np.array([0.2])), (np.array([0.0]), np.array([0.7])), (np.empty(0), np.empty(0))]
+    ordered = X[similar_next_to_each_other(X, cuts)]
+    assert_array_equal(np.unique(ordered, axis=0), np.unique(X, axis=0))
+    # the column that is split most comes first, in sixteen steps; the next one inside each
+    group = np.searchsorted(np.sort(X[:, 1]), ordered[:, 1]) * 16 // 1000
+    assert np.all(np.diff(group) >= 0) and len(np.unique(group)) == 16
+    assert all(np.all(np.diff(ordered[group == one, 0]) >= 0) for one in range(16))
+    assert_array_equal(X[similar_next_to_each_other(X, [])], X)
+
+
+@pytest.mark.parametrize(("n", "n_students"), [(2_100, 2), (200, 4)])
+def test_all_label_only_students_are_kept_where_they_are_blended_in(n, n_students):
+    X, y = make_regression(n, 3, random_state=0)
+    est = DistilledRegressor(DummyRegressor(), quick(3), augment=None, random_state=0).fit(X, y)
+    assert est.blend_ > 0.9 and len(est.label_students_) == n_students
+    assert len({id(student.encoder) for student in est.label_students_}) == 1
+
+
+@pytest.mark.parametrize("hard_weight", [0.0, 0.3])
+def test_given_weights_are_obeyed(hard_weight):
+    X, y = make_regression(200, 3, noise=20.0, random_state=0)
+    est = DistilledRegressor(
+        LinearRegression(), quick(3), hard_weight=hard_weight, blend=0.4, augment=None, random_state=0
+    ).fit(X, y)
+    assert (est.blend_, est.hard_weight_, est.account_.reason) == (0.4, hard_weight, "given")
+    assert len(est.label_students_) == 4 and est.account_.losses == {}
+
+
+def test_the_account_gives_the_losses_that_decided():
+    X, y = make_classification(400, 5, flip_y=0.3, random_state=0)
+    account = DistilledClassifier(LogisticRegression(), quick(30), augment=None, random_state=0).fit(X, y).account_
+    assert account.n_validation == 200
+    assert set(account.losses) == {"teacher", "label-only students", "mixture"}
+    assert account.losses["mixture"] <= account.losses["teacher"] + 0.05
+    assert all(f"{loss:.4g}" in str(account) for loss in account.losses.values())
+
+
+@pytest.mark.parametrize("Estimator", [DistilledClassifier, DistilledRegressor])
+def test_partial_fit_keeps_what_was_decided(Estimator):
+    """A worthless teacher stays unused in later calls, so that the student keeps what it has learnt."""
+    if Estimator is DistilledClassifier:
+        X, y = make_classification(300, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
+        teacher = DummyClassifier()
+    else:
+        X, y = make_regression(300, 3, random_state=0)
+        teacher = DummyRegressor()
+    est = Estimator(teacher, quick(100), augment=None, random_state=0).fit(X, y)
+    decided, score = (est.blend_, est.hard_weight_), est.score(X, y)
+    for _ in range(15):
+        est.partial_fit(X, y)
+    assert (est.blend_, est.hard_weight_) == decided and est.blend_ > 0.9
+    assert est.score(X, y) > score - 0.05
