@@ -35,7 +35,7 @@ class Regression(RegressorMixin, MultiOutputMixin, _Base):
         return Task(scaling=TargetScaling(center, scale), y_ndim=y.ndim)
 
     def _set_nonlinearity(self, net: Any, task: Task) -> None:
-        keep_units(net, task.scaling.center, task.scaling.scale)
+        keep_units(net, task.target_scaling.center, task.target_scaling.scale)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values in the units of y.

@@ -39,10 +39,11 @@ class Task:
 
     @property
     def n_outputs(self) -> int:
-        return len(self.classes) if self.classes is not None else len(self._scaling.center)
+        return len(self.classes) if self.classes is not None else len(self.target_scaling.center)
 
     @property
-    def _scaling(self) -> TargetScaling:
+    def target_scaling(self) -> TargetScaling:
+        """The scaling of a regression task."""
         if self.scaling is None:
             raise ValueError("a classification task has no scaling of targets.")
         return self.scaling
@@ -57,13 +58,13 @@ class Task:
         if self.classes is not None:
             return np.searchsorted(self.classes, y)
         values = y.reshape(len(y), -1)
-        return self._scaling.standardize(np.broadcast_to(values, (len(y), self.n_outputs)))
+        return self.target_scaling.standardize(np.broadcast_to(values, (len(y), self.n_outputs)))
 
     def decode(self, encoded: NDArray) -> NDArray:
         """Labels, or targets of as many dimensions as y has."""
         if self.classes is not None:
             return self.classes[encoded]
-        values = encoded * self._scaling.scale + self._scaling.center
+        values = encoded * self.target_scaling.scale + self.target_scaling.center
         return values[:, 0] if self.y_ndim == 1 else values
 
     def standardize(self, outputs: Outputs) -> Outputs:
@@ -74,18 +75,18 @@ class Task:
             raise ValueError(
                 f"the teacher gives {outputs.values.shape[1]} value(s) per row, but y has {self.n_outputs}."
             )
-        spread = None if outputs.spread is None else outputs.spread / self._scaling.scale
-        return replace(outputs, values=self._scaling.standardize(outputs.values), spread=spread)
+        spread = None if outputs.spread is None else outputs.spread / self.target_scaling.scale
+        return replace(outputs, values=self.target_scaling.standardize(outputs.values), spread=spread)
 
     def predictions(self, outputs: NDArray) -> NDArray[np.float64]:
         """Probabilities, or standardized predictions, from a network's outputs."""
         if self.classes is not None:
             return softmax(outputs, axis=1)
-        return outputs if self.link is None else self._scaling.standardize(self._scaling.values(outputs))
+        return outputs if self.link is None else self.target_scaling.standardize(self.target_scaling.values(outputs))
 
     def values(self, outputs: NDArray) -> NDArray[np.float64]:
         """Predictions in the targets' units, shaped as the user's y, from a network's outputs."""
-        values = self._scaling.values(outputs)
+        values = self.target_scaling.values(outputs)
         return values[:, 0] if self.y_ndim == 1 and values.shape[1] == 1 else values
 
 

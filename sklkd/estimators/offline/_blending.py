@@ -2,8 +2,8 @@
 
 Label-only students are the student's own network, trained on labels only, each with part of the rows held out. Where
 labels answer the question that the teacher answers, their mean predictions are blended into the targets of the losses,
-with the weight that is best on rows that neither they nor the teacher have seen; the labels' own term in the loss gets a
-part of that weight. Where labels answer another question (a quantile, reweighted probabilities), both are 0.
+with the weight that is best on rows that neither they nor the teacher have seen; the labels' own term in the loss gets
+a part of that weight. Where labels answer another question (a quantile, reweighted probabilities), both are 0.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from sklkd.teachers import (
 UNKNOWN = 0.1  # hard_weight where nothing can be found out: the usual one (Hinton et al. 2015 and its followers)
 BESIDE_HIDDEN = 0.5  # where no loss compares outputs; what a hint is worth is its weight
 HELD_OUT = 0.25  # of the rows, for each label-only student
-# Label-only students for few rows, and from MANY on; the first half of them is validated (benchmarks/README.md, "Targets")
+# Label-only students of few rows, and from MANY rows on; the first half is validated (benchmarks/README.md, "Targets")
 STUDENTS, STUDENTS_OF_MANY, MANY = 4, 2, 2_000
 # Of the students' weight above THRESHOLD the labels' own term gets a quarter, for classes times the cube of the part of
 # the log loss that is explained: noisy labels make a student sure of noise (benchmarks/README.md, "Labels")

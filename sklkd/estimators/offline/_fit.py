@@ -301,7 +301,8 @@ def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
     notes += [f"Of the teacher could not be read: {failed}" for failed in getattr(teacher, "fallbacks", [])]
     if threshold is not None and task.classes is not None:
         notes.append(
-            f"Class {task.classes[1]} is predicted where its probability is at least {threshold:.4g}, as the teacher does"
+            f"As the teacher does, class {task.classes[1]} is predicted where its probability is at least "
+            f"{threshold:.4g}"
         )
     return notes
 

@@ -22,8 +22,8 @@ from sklkd.teachers import Outputs, Teacher
 SYNTHETIC_ROWS, COPIES = 40_000, 10
 # What orders synthetic rows: columns that the teacher splits most, and groups of values of each
 ORDERED_BY, GROUPS = 4, 16
-# Label-only students have memorised the real rows: these weigh the less beside synthetic ones, the more of their targets
-# is from there (benchmarks/README.md, "Weights of real rows")
+# Label-only students have memorised the real rows: the more of the targets is theirs, the less these rows weigh beside
+# synthetic ones (benchmarks/README.md, "Weights of real rows")
 LEAST_WEIGHT = 0.02
 
 
