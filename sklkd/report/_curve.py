@@ -292,7 +292,11 @@ def _teacher_score(est: Any, scorer: Any, X: Any, y: Any) -> float | None:
     if measured is None:
         return None
     classes = est._fitted.task.classes
-    teacher = _TeacherRegressor(measured, est._fitted.task.y_ndim) if classes is None else _TeacherClassifier(measured, classes)
+    teacher = (
+        _TeacherRegressor(measured, est._fitted.task.y_ndim)
+        if classes is None
+        else _TeacherClassifier(measured, classes)
+    )
     return float(scorer(teacher, est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing), y))
 
 

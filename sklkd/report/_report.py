@@ -146,15 +146,13 @@ def _report(
         n_rows=_num_samples(X),
         n_batch=_num_samples(batch),
         chosen=_chosen(est),
+        account=getattr(est, "account_", None),
         notes=notes,
     )
 
 
 def _chosen(est: Any) -> dict[str, str]:
-    """What parameters that were left to "auto" turned out to be, and what the labels' share rests on."""
+    """What parameters that were left to "auto" turned out to be."""
     params = est.get_params(deep=False)
     auto = [name for name, value in params.items() if isinstance(value, str) and value == "auto"]
-    chosen = {name: str(getattr(est, f"{name}_")) for name in auto if hasattr(est, f"{name}_")}
-    if "hard_weight" in chosen:
-        chosen["hard_weight"] += f" ({est.hard_weight_reason_})"
-    return chosen
+    return {name: str(getattr(est, f"{name}_")) for name in auto if hasattr(est, f"{name}_")}

@@ -254,7 +254,7 @@ def test_synthetic_rows_that_go_together_follow_each_other():
 def test_all_label_only_students_are_kept_where_they_are_blended_in(n, n_students):
     X, y = make_regression(n, 3, random_state=0)
     est = DistilledRegressor(DummyRegressor(), quick(3), augment=None, random_state=0).fit(X, y)
-    assert est.blend_ > 0.9 and len(est.label_students_) == n_students
+    assert est.blend_ > 0.2 and len(est.label_students_) == n_students
     assert len({id(student.encoder) for student in est.label_students_}) == 1
 
 
