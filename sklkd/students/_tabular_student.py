@@ -248,6 +248,8 @@ def taught_visits(n_labelled: int) -> int:
 class WarmupCosine(Callback):
     """Learning rate: linear warm-up over the first steps of a training, then half a cosine down to 0.
 
+    Steps are those of the rows that ``train_split`` leaves to train on.
+
     Parameters
     ----------
     warmup : float, default=0.05
@@ -258,11 +260,15 @@ class WarmupCosine(Callback):
         self.warmup = warmup
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        n_epochs = net.n_epochs_ if hasattr(net, "n_epochs_") else net.max_epochs
-        self.step_, self.n_steps_ = 0, n_epochs * len(net.get_iterator(X, training=True))
+        self.step_, self.n_steps_ = 0, 0
         for group in net.optimizer_.param_groups:
             # groups may have rates of their own, which keep their ratio to the net's
             group.setdefault("of_lr", group["lr"] / net.lr)
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        if self.n_steps_ == 0:  # only now is it known which rows train_split leaves
+            n_epochs = net.n_epochs_ if hasattr(net, "n_epochs_") else net.max_epochs
+            self.n_steps_ = n_epochs * len(net.get_iterator(dataset_train, training=True))
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
         if not training:
