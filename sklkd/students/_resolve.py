@@ -16,11 +16,11 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from sklkd.losses._objective import logits_of
-from sklkd.students._budget import Table, preset_plan, room_for_bins
+from sklkd.students._bin_edges import bin_edges
 from sklkd.students._encoder import InputEncoder
 from sklkd.students._forward import as_input as as_input
 from sklkd.students._net import distilled_class
-from sklkd.students._sizes import SIZES, bin_edges
+from sklkd.students._sizes import SIZES, NetInputs, preset_plan, room_for_bins
 from sklkd.students._tabular_net import TabularNet
 from sklkd.students._tabular_student import UNAIDED, Recipe, TabularStudent
 
@@ -112,8 +112,8 @@ def _sized(
     gaps = [bool(gap) for gap in encoder.missing_] if ours else []
     limited = isinstance(net, TabularStudent) and bool(net.limits())
     room = room_for_bins(encoded, encoder) if ours and limited else np.zeros(encoded.shape[1], int)
-    table = Table(levels.count(0), sum(gaps), sum(levels), n_outputs, n_units, room)
-    plan = net.plan(table) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], table)
+    inputs = NetInputs(levels.count(0), sum(gaps), sum(levels), n_outputs, n_units, room)
+    plan = net.plan(inputs) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], inputs)
     if not ours:
         return {"hidden": plan.hidden}
     thresholds = thresholds or [(np.empty(0), np.empty(0))] * encoded.shape[1]

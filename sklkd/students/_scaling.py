@@ -17,7 +17,7 @@ SUPPORTS = ("real", "positive", "unit")
 # Least logarithm of a positive value in units of the center, 1e-13: float32 has it too, for centers above 1e-25
 LEAST_LOG = -30.0
 # Standard deviations above the center beyond which positive values grow linearly, so that an output far outside does
-# not overflow. 10 and no bend are equal within 2 %, 0 is worse (benchmarks/README.md)
+# not overflow; in imitation of Poisson boosters 3, 10 and no end are alike, 0 is far worse
 BEND = 10.0
 
 
@@ -130,13 +130,13 @@ class TargetScaling:
         """Outputs as standardized predictions, differentiable, in their dtype: what losses see in training."""
         if self.support == "real":
             return outputs
-        like = {"dtype": outputs.dtype, "device": outputs.device}
-        if self.support == "unit":
-            gain, shift, center, scale = (
-                torch.as_tensor(part, **like) for part in (self.gain, self.shift, self.center, self.scale)
-            )
+        unit = self.support == "unit"
+        parts = (self.gain, self.shift, self.center, self.scale) if unit else (self.gain, self.bend, self._ratio)
+        tensors = [torch.as_tensor(part, dtype=outputs.dtype, device=outputs.device) for part in parts]
+        if unit:
+            gain, shift, center, scale = tensors
             return ((outputs * gain + shift).sigmoid() - center) / scale
-        ratio, gain, bend = (torch.as_tensor(part, **like) for part in (self._ratio, self.gain, self.bend))
+        gain, bend, ratio = tensors
         u = outputs * gain
         # exp(u) - 1 in one go: near the mean their difference has no digits left in float32
         grown = torch.expm1(torch.minimum(u.clamp(min=LEAST_LOG), bend))
