@@ -48,8 +48,8 @@ plt.show()
 # %%
 # A budget in a search
 # --------------------
-# ``max_parameters`` is a parameter of the default student, and so are ``max_bytes`` and ``max_latency_us``; given
-# together, all are kept. A cross-validation on the training rows chooses without looking at the test rows. In it the
+# ``max_parameters`` is a parameter of the default student, and so is ``max_bytes``; given together, both are kept. A
+# cross-validation on the training rows chooses without looking at the test rows. In it the
 # forest is refitted on every fold; ``memory`` would save this where candidates are many.
 
 distilled = DistilledRegressor(

@@ -87,11 +87,21 @@ def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     Raises
     ------
     ValueError
-        If all targets are constant. One constant column of several is allowed; its scale is 1.
+        If all targets are constant, to 1e-12 of their mean, or vary too little for float64. One constant column of
+        several is allowed; its scale is 1.
     """
-    center = np.average(y, axis=0, weights=weight)
-    scale = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
-    constant = ~(scale > 1e-12 * np.maximum(1, np.abs(center)))
+    # in units of a power of two, which loses no digits, so that squares of huge or tiny targets are in range
+    _, exponent = np.frexp(np.abs(y).max(axis=0))
+    y_scaled = np.ldexp(y, -exponent)
+    center = np.average(y_scaled, axis=0, weights=weight)
+    scale = np.sqrt(np.average((y_scaled - center) ** 2, axis=0, weights=weight))
+    constant = ~(scale > 1e-12 * np.abs(center))
+    center, scale = np.ldexp(center, exponent), np.ldexp(scale, exponent)
+    if not (scale[~constant] * 1e-3 > 0).all():
+        raise ValueError(
+            f"y must vary by more than float64 resolves, got a standard deviation of {scale.tolist()}: give it in "
+            "smaller units."
+        )
     if constant.all():
         raise ValueError(
             f"y must vary, got {len(y)} rows that are all {center.tolist()}. There is nothing to distil; "

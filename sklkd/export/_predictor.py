@@ -23,6 +23,9 @@ CHUNK = 512
 PROBED = 300
 """Columns that are at most tried with infinity, to find out whether a graph tells by itself: that takes time."""
 
+FARTHEST = 1e30
+"""Numbers are clipped there, as the encoder of the estimator clips scaled ones."""
+
 _FLOAT64 = np.dtype(np.float64)
 
 _FAST = {np.dtype(name) for name in ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8")}
@@ -232,9 +235,8 @@ class OnnxPredictor(ColumnReader):
         matrix = self._read(X)
         if not self._allow_nan and np.isnan(matrix).any():
             raise self._missing_values()
-        # float32 ends at 3e38, where the network has long stopped to change
-        limit = np.finfo(self._dtype).max
-        numbers = np.clip(matrix, -limit, limit).astype(self._dtype)
+        # where the network has long stopped to change; numbers near the end of float32 overflow when they are scaled
+        numbers = np.clip(matrix, -FARTHEST, FARTHEST).astype(self._dtype)
         if self._plain_shape is not None:
             return {"X": numbers}
         numeric = (j for j in range(len(self._inputs)) if j not in self._spelt and j not in self._text)

@@ -138,14 +138,19 @@ APART void encode(const sklkd_real *x, float *z, float *c)
 {
     int j;
     for (j = 0; j < NUMBERS; j++) {
-        float v = (float)((x[NUMERIC(j)] - center[j]) / scale[j]), near;
+        sklkd_real given = x[NUMERIC(j)], scaled = (given - center[j]) / scale[j];
+        float v, near;
+        scaled = scaled > 1e30f ? 1e30f : scaled;
+        scaled = scaled < -1e30f ? -1e30f : scaled;
+        v = (float)scaled;
 #if ALLOW_MISSING
+        given = given != given ? 0 : given;
         v = v != v ? 0.0f : v;
 #endif
         near = v > 1e18f ? 1e18f : v;
         near = near < -1e18f ? -1e18f : near;
         z[j] = v;
-        c[j] = SCALED(near / sqrtf(1.0f + near * near * (1.0f / 9.0f)), clip_scale[j]) + (v - v);
+        c[j] = SCALED(near / sqrtf(1.0f + near * near * (1.0f / 9.0f)), clip_scale[j]) + (float)(given - given);
     }
     for (; j < INPUTS; j++)
         c[j] = 0.0f;

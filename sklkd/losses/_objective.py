@@ -26,6 +26,9 @@ class Objective(nn.Module):
         Between 0 (teacher alone) and 1 (labels alone).
     taps : list of tuple, default=None
         For each loss, where the student's layers that it compares are read; empty for the student's output.
+    link : callable, default=None
+        From the module's outputs to what labels and losses compare, both of shape (n, n_outputs): for regression
+        standardized predictions (:meth:`~sklkd.students._scaling.TargetScaling.standardized`). None: the outputs.
     """
 
     def __init__(
@@ -36,11 +39,11 @@ class Objective(nn.Module):
         link: Callable[[Tensor], Tensor] | None = None,
     ):
         super().__init__()
-        self.link = link
         self.names = [name for name, _ in losses]
         self.losses = nn.ModuleList([loss for _, loss in losses])
         self.hard_weight = float(hard_weight)
         self.taps: list[tuple] = [()] * len(losses) if taps is None else taps
+        self.link = link
         # what the net sets: the epochs in all, the epoch, the rows of the batch, the activations of the tapped layers
         self.epoch, self.n_epochs = 0, 0
         self.rows: Any = None
@@ -66,9 +69,7 @@ class Objective(nn.Module):
         return [(k, loss) for k, loss in losses if loss.alone(epoch)]
 
     def forward(self, y_pred: Tensor, y: Tensor) -> Tensor:
-        y_pred = logits_of(y_pred)
-        if self.link is not None:
-            y_pred = self.link(y_pred)
+        y_pred = self.linked(y_pred)
         if self.rows is None or self.hard_weight == 1:
             return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
         total: Any = 0.0
@@ -86,13 +87,18 @@ class Objective(nn.Module):
                 total = total + (1 - self.hard_weight) * loss.weight * ramp * self._value(k, loss, y_pred, y)
         return total
 
+    def linked(self, output: Any) -> Tensor:
+        """What labels and losses compare of a module's output."""
+        output = logits_of(output)
+        return output if self.link is None else self.link(output)
+
     def parts(self, module: nn.Module) -> list[list[nn.Module]]:
         """What may each stop training by itself: the module, and what is learnt beside it."""
         return [[module, self]]
 
     def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
         """What the parts stop by: the labels' losses of the module's outputs, for rows that were held out."""
-        return [hard_loss(outputs[0], y, weight)]
+        return [hard_loss(self.linked(outputs[0]), y, weight)]
 
     def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
         student = loss.side([self.features[tap] for tap in self.taps[k]]) if loss.n_layers else y_pred

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sklearn.base import clone
 from skorch import NeuralNet
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from sklkd.losses._objective import Objective, hard_loss, logits_of
 from sklkd.methods._base import Method
 from sklkd.students._exits import Exit
 from sklkd.students._taps import build_losses
-from sklkd.students._train import initialize, train
+from sklkd.students._train import initialize, train, unfitted_copy
 from sklkd.transfer import TransferSet
 
 
@@ -55,7 +54,7 @@ class Training:
         """A net trained from scratch on what the objective minimises; ``targets`` come with each batch's rows."""
         seed, rows = self.seed if seed is None else seed, self.rows
         features = [None] * len(objective.losses)
-        net = initialize(clone(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
+        net = initialize(unfitted_copy(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
         rows = TransferSet(rows.inputs, rows.y, rows.weight, targets)
         return train(net, rows, seed, n_outputs=self.n_outputs, held=self.held, labels_alone=True)
 

@@ -24,7 +24,7 @@ from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._picture import FACTOR, STYLES, new_axes, pyplot, thousands
 from sklkd.students import TabularNet, TabularStudent
-from sklkd.students._budget import smallest
+from sklkd.students._sizes import smallest
 
 SMALLEST, LARGEST, N_SIZES = 1_000, 100_000, 5
 HELD_OUT = 0.25
@@ -361,7 +361,7 @@ def _student(student: Any, size: Any) -> Any:
     """The estimator's own student with another budget; or what is given in its place."""
     if isinstance(size, bool) or not isinstance(size, Integral):
         return size
-    budget = {"max_parameters": int(size), "max_bytes": None, "max_latency_us": None}
+    budget = {"max_parameters": int(size), "max_bytes": None}
     if student is None or isinstance(student, str):
         return TabularStudent(max_parameters=int(size))
     if isinstance(student, TabularStudent):

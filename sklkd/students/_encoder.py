@@ -17,14 +17,17 @@ from sklkd._columns import ColumnCodec
 # titanic (369 levels, 785 rows) is then worse by 1.5 %
 MANY, OFTEN = 64, 2
 
+# Scaled numbers end here, where float32 has some digits left for sums and slopes of bins; exports clip there as well
+FARTHEST = 1e30
+
 
 class InputEncoder(TransformerMixin, BaseEstimator):
     """Scale numbers robustly, code categories, keep or fill missing values.
 
     Numeric columns become ``(x - median) / interquartile range`` (half the range where the quartiles meet, 0 where the
-    column is constant), computed in float64 and returned in float32. Categories become codes: 0 to K - 1 for the
-    levels that are kept, K for the rare and, where fit saw any, for missing ones; a level that fit never saw is the
-    rare one, or -1 where there is none.
+    column is constant), computed in float64, at most 1e30 away from 0, and returned in float32. Categories become
+    codes: 0 to K - 1 for the levels that are kept, K for the rare and, where fit saw any, for missing ones; a level
+    that fit never saw is the rare one, or -1 where there is none.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
 
     def transform_coded(self, Z: NDArray) -> NDArray[np.float32]:
         """As ``transform``, for rows that the codec has already turned into a matrix."""
-        out = (Z - self.center_) / self.scale_
+        out = scaled(Z, self.center_, self.scale_)
         for j, levels in enumerate(self._levels):
             if levels is not None:
                 codes = np.where(np.isnan(Z[:, j]), len(levels) - 2, Z[:, j]).astype(int)
@@ -115,6 +118,14 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
+
+
+def scaled(X: NDArray, center: NDArray, scale: NDArray) -> NDArray[np.float64]:
+    """``(X - center) / scale``, at most ``FARTHEST`` away from 0, so that it is finite in float32 too."""
+    with np.errstate(over="ignore"):
+        z = (X - center) / scale
+    np.minimum(z, FARTHEST, out=z)
+    return np.maximum(z, -FARTHEST, out=z)
 
 
 def weighted_quantile(x: NDArray, weight: NDArray, q: NDArray | list[float]) -> NDArray:

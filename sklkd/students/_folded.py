@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd.students._encoder import InputEncoder
+from sklkd.students._encoder import InputEncoder, scaled
 from sklkd.students._tabular_net import TabularNet
 
 Floats = NDArray[np.float64]
@@ -96,7 +96,7 @@ class Folded:
         """The first layer's units, (n, w)."""
         # a row per column: what belongs to a column is then next to each other
         X = np.ascontiguousarray(Z.T) if len(self.numeric) == Z.shape[1] else Z.T[self.numeric]
-        z = ((X - self.center[:, None]) / self.scale[:, None]).astype(np.float32).astype(np.float64)
+        z = scaled(X, self.center[:, None], self.scale[:, None]).astype(np.float32).astype(np.float64)
         absent = np.isnan(z)
         gaps = absent.any()
         if gaps:

@@ -1,15 +1,21 @@
-"""A trained module's answers."""
+"""A trained module's outputs."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sklkd.losses._objective import logits_of
 
 FORWARD_ROWS = 512  # small enough for the cache, measured 1.2 to 1.8 times faster than 10,000
+
+
+def as_input(encoded: Any) -> Tensor:
+    """Encoded rows as the float32 tensor that students train on."""
+    return torch.from_numpy(np.ascontiguousarray(np.asarray(encoded), dtype=np.float32))
 
 
 def forward(module: nn.Module, inputs: Tensor, device: Any) -> Tensor:

@@ -1,7 +1,8 @@
-"""A user's skorch net, taught to train on a transfer set: hooks only, the loop stays skorch's."""
+"""A user's skorch net, able to train on a transfer set: hooks only, the loop stays skorch's."""
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import Callback
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from sklkd.exceptions import DivergedError
+from sklkd.students._validation import validation_rows
 from sklkd.transfer import Batch, Slices, TransferSet
 
 # a mixin, which knows its base only to the type checker
@@ -62,8 +65,38 @@ class TransferTraining(_Net):
         labelled = X.labelled()
         real = X.take(labelled)
         train, valid = self.train_split(real, np.asarray(real.y), **fit_params)
+        if isinstance(valid, Subset) and valid.dataset is real:
+            valid = real.take(torch.as_tensor(valid.indices))
+        elif valid is not None and not isinstance(valid, TransferSet):
+            valid = self._validation_rows(valid, real)
+        if train is real:  # as predefined_split has it
+            return X, valid
         train_rows = torch.cat([labelled.nonzero()[:, 0][torch.as_tensor(train.indices)], (~labelled).nonzero()[:, 0]])
-        return X.take(train_rows), None if valid is None else real.take(torch.as_tensor(valid.indices))
+        return X.take(train_rows), valid
+
+    def _validation_rows(self, dataset: Any, like: TransferSet) -> TransferSet:
+        """A dataset that the user has brought for validation, as the training rows are."""
+        standardize = None
+        if like.y.is_floating_point():
+            scaling = getattr(getattr(self.criterion_, "link", None), "__self__", None)
+            standardize = np.asarray if scaling is None else scaling.standardize
+        return validation_rows(dataset, getattr(self, "validation_encoder_", None), standardize)
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
+        try:
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+        except KeyboardInterrupt as interrupt:
+            if not raised_by_callback(interrupt):
+                self.__dict__["_interrupt"] = interrupt
+            raise
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Any:
+        """As skorch's, which also takes an interruption by the user for the end of a training; that is raised here."""
+        super().partial_fit(X, y, classes=classes, **fit_params)
+        interrupt = self.__dict__.pop("_interrupt", None)
+        if interrupt is not None:
+            raise interrupt
+        return self
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         super().on_epoch_begin(net, **kwargs)
@@ -106,6 +139,17 @@ class TransferTraining(_Net):
 
     def __reduce__(self) -> tuple:
         return _rebuild, (type(self).__mro__[2],), self.__getstate__()
+
+
+def raised_by_callback(interrupt: KeyboardInterrupt) -> bool:
+    """Whether a callback has raised it to end a training, as skorch's early stopping does; else the user has."""
+    trace = interrupt.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not isinstance(trace.tb_frame.f_locals.get("self"), Callback):
+        return False
+    # a signal arrives between two instructions, and never at one that raises
+    return dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
 
 
 def _fast_infer(self: Any, x: Any, **fit_params: Any) -> Any:

@@ -14,6 +14,7 @@ from torch.optim import AdamW
 
 from sklkd.losses._objective import Objective
 from sklkd.students._muon import Muon
+from sklkd.students._seeding import seeded
 from sklkd.students._tabular_net import TabularNet
 
 # By name in a state, since they are what "auto" becomes
@@ -44,7 +45,7 @@ def plain_state(net: Any, unset: Any) -> dict[str, Any]:
 
 
 def restore(net: Any, state: dict[str, Any], unset: Any) -> None:
-    """Give a bare net what :func:`plain_state` has told of another."""
+    """Give a bare net what :func:`plain_state` has taken of another."""
     state = vars(unset) | state
     state["optimizer"] = OPTIMIZERS.get(state["optimizer"], state["optimizer"])
     weights = state.pop("weights", None)
@@ -53,10 +54,10 @@ def restore(net: Any, state: dict[str, Any], unset: Any) -> None:
         return
     location = get_map_location(net.device)
     net.device = net._check_device(net.device, location)
-    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and overwritten
+    with seeded(0):  # its first weights are drawn, and overwritten
         module = net.module(**net.get_params_for("module"))
     arrays = {name: torch.as_tensor(value) for name, value in weights.items()}
-    for name in arrays.keys() - module.state_dict().keys():  # the target's mean and scale, which keep_units leaves
+    for name in arrays.keys() - module.state_dict().keys():  # the targets' mean and scale, which use_scaling leaves
         module.register_buffer(name, arrays[name])
     module.load_state_dict(arrays)
     vars(net).update(module_=module.to(location).eval(), criterion_=Objective([], 1.0), optimizer_=None, callbacks_=[])

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNet
+from skorch.dataset import ValidSplit
 from torch import nn
 
 from sklkd.losses._objective import logits_of
-from sklkd.students._budget import Table, preset_plan, room_for_bins
+from sklkd.students._bin_edges import bin_edges
 from sklkd.students._encoder import InputEncoder
+from sklkd.students._forward import as_input as as_input
 from sklkd.students._net import distilled_class
-from sklkd.students._sizes import SIZES, bin_edges
+from sklkd.students._sizes import SIZES, NetInputs, preset_plan, room_for_bins
 from sklkd.students._tabular_net import TabularNet
 from sklkd.students._tabular_student import UNAIDED, Recipe, TabularStudent
 
@@ -78,6 +80,9 @@ def fill_module(
     """Fill in what the data decide of a student and the user has not; ``thresholds`` may be empty."""
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
+    net.classification_ = classification
+    if net.train_split and not isinstance(net.train_split, ValidSplit):
+        net.validation_encoder_ = encoder
     values["n_classes" if classification else "n_targets"] = n_outputs
     if isinstance(net, TabularStudent):
         net.limits()  # also where they cannot be kept
@@ -107,8 +112,8 @@ def _sized(
     gaps = [bool(gap) for gap in encoder.missing_] if ours else []
     limited = isinstance(net, TabularStudent) and bool(net.limits())
     room = room_for_bins(encoded, encoder) if ours and limited else np.zeros(encoded.shape[1], int)
-    table = Table(levels.count(0), sum(gaps), sum(levels), n_outputs, n_units, room)
-    plan = net.plan(table) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], table)
+    inputs = NetInputs(levels.count(0), sum(gaps), sum(levels), n_outputs, n_units, room)
+    plan = net.plan(inputs) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], inputs)
     if not ours:
         return {"hidden": plan.hidden}
     thresholds = thresholds or [(np.empty(0), np.empty(0))] * encoded.shape[1]
@@ -142,8 +147,3 @@ def check_output(net: NeuralNet, inputs: torch.Tensor, n_outputs: int) -> None:
             f"student must give {n_outputs} outputs per row (one logit per class, or one per target), got an output "
             f"of shape {tuple(out.shape)} for {min(2, len(inputs))} rows: let its module take n_outputs."
         )
-
-
-def as_input(encoded: Any) -> torch.Tensor:
-    """Encoded rows as the float32 tensor that students train on."""
-    return torch.from_numpy(np.ascontiguousarray(np.asarray(encoded), dtype=np.float32))

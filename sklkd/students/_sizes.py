@@ -1,14 +1,16 @@
-"""How large a default student is: hidden widths and bins for a budget of parameters."""
+"""How large a default student is: hidden widths and bins of a preset, or the most that budgets allow."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd.students._encoder import InputEncoder, shared, weighted_quantile
+from sklkd.students._encoder import InputEncoder
+from sklkd.students._tabular_net import ColumnEncoding
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ SIZES = {
     "small": Size((128, 128, 128), 96, 97_000),
     "base": Size((256, 256, 256), 96, 400_000),
 }
+
+# Numbers of parameters that are aimed at: the least, steps of 1 %, and the presets' own
+AIMS = np.unique(np.r_[1, np.geomspace(100, 1e7, 1_158), [size.max_parameters for size in SIZES.values()]])
+NARROWEST = 4
 
 
 def architecture(size: Size, n_inputs: int, n_outputs: int) -> tuple[tuple[int, ...], int]:
@@ -43,71 +49,119 @@ def architecture(size: Size, n_inputs: int, n_outputs: int) -> tuple[tuple[int, 
         hidden = np.maximum(hidden * 7 // 8, 8)
 
 
-def bin_edges(
-    Z: NDArray,
-    weight: NDArray,
-    encoder: InputEncoder,
-    thresholds: list[tuple[NDArray, NDArray]],
-    n_bins: int,
-    max_bins: int,
-) -> list[list[float]]:
-    """Edges of the piecewise-linear encoding of each column, in encoded units.
+@dataclass(frozen=True)
+class NetInputs:
+    """What the data decide of a :class:`TabularNet`.
 
-    A column with few values gets an edge at each. Otherwise edges stand at the gain-weighted quantiles of the
-    teacher's split thresholds in that column, filled up by quantiles of the data. Columns share ``n_bins`` by the
-    square root of what their splits gained.
+    Attributes
+    ----------
+    n_numeric, n_gaps, n_levels : int
+        Numeric columns, those of them with an indicator of missing values, and levels of all categories.
+    n_outputs : int
+    n_units : int
+        Targets whose mean and scale are kept; 0 for classification.
+    room : ndarray of shape (n_features,)
+        The most bins that each column can have.
+    """
+
+    n_numeric: int
+    n_gaps: int
+    n_levels: int
+    n_outputs: int
+    n_units: int
+    room: NDArray
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs that are there without bins."""
+        return self.n_numeric + self.n_gaps + self.n_levels
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An architecture: hidden widths, bins of all columns and the most of one."""
+
+    hidden: tuple[int, ...]
+    n_bins: int
+    max_bins: int
+
+    def costs(self, inputs: NetInputs) -> dict[str, int]:
+        """What a network of this architecture takes, by the name of the budget."""
+        n_bins = min(self.n_bins, int(np.minimum(inputs.room, self.max_bins).sum()))
+        widths = [inputs.n_inputs + n_bins, *self.hidden, inputs.n_outputs]
+        parameters = sum((a + 1) * b for a, b in itertools.pairwise(widths))
+        # buffers: a column number in int64, slope and shift of a bin; column and code of a level; float64 units
+        buffers = 16 * n_bins + 8 * (inputs.n_numeric + inputs.n_gaps) + 12 * inputs.n_levels + 16 * inputs.n_units
+        return {"max_parameters": parameters, "max_bytes": 4 * parameters + buffers}
+
+
+def preset_plan(size: Size, inputs: NetInputs) -> Plan:
+    """The architecture of a preset."""
+    hidden, n_bins = architecture(size, inputs.n_inputs, inputs.n_outputs)
+    return Plan(hidden, n_bins, size.max_bins)
+
+
+def largest_plan(limits: dict[str, float], inputs: NetInputs) -> Plan:
+    """The architecture with the most parameters among those that keep all budgets.
+
+    It is picked from one fixed row of candidates, so that a larger budget never gives a smaller network.
 
     Parameters
     ----------
-    Z : ndarray of shape (n, n_features)
-        Encoded rows.
-    weight : ndarray of shape (n,)
-    encoder : InputEncoder
-    thresholds : list of (ndarray, ndarray)
-        Split thresholds of each column, in the user's units, and what they gained; empty arrays for none.
-    n_bins : int
-        Bins in all.
-    max_bins : int
-        The most of one column.
+    limits : dict of str to float
+        By name: "max_parameters", "max_bytes"; one at least.
+    inputs : NetInputs
+
+    Raises
+    ------
+    ValueError
+        If the smallest candidate does not fit.
     """
-    n_features = Z.shape[1]
-    columns = [_seen(Z[:, j], weight) for j in range(n_features)]
-    room = np.zeros(n_features)
-    for j, (values, _) in enumerate(columns):
-        if encoder.cardinalities_[j] == 0 and len(values) > 2:
-            room[j] = min(len(values) - 1, max_bins)
-    gains = np.array([gain.sum() for _, gain in thresholds])
-    share = shared(n_bins, room, np.sqrt(gains / gains.sum()) if gains.sum() > 0 else np.ones(n_features))
-    edges: list[list[float]] = []
-    for j, (values, counts) in enumerate(columns):
-        if share[j] < 1:
-            edges.append([])
-        elif len(values) - 1 <= share[j]:
-            edges.append([float(value) for value in values])
-        else:
-            cuts = encoder.scale_thresholds(j, thresholds[j][0])
-            edges.append(_edges(values, counts, cuts, thresholds[j][1], int(share[j])))
-    return edges
+    best, most, least = None, 0.0, dict.fromkeys(limits, np.inf)
+    for plan in candidates(inputs):
+        costs = plan.costs(inputs)
+        least = {name: min(value, costs[name]) for name, value in least.items()}
+        if costs["max_parameters"] > most and all(costs[name] <= limit for name, limit in limits.items()):
+            best, most = plan, costs["max_parameters"]
+    if best is None:
+        name = next(name for name, limit in limits.items() if least[name] > limit)
+        smallest = f"{least[name]:,.0f}".replace(",", "_")
+        raise ValueError(
+            f"{name} must be >= {smallest} for {inputs.n_inputs} encoded columns and {inputs.n_outputs} outputs, got "
+            f"{name}={limits[name]}: the smallest network does not fit. Raise it, or leave out columns or categories."
+        )
+    return best
 
 
-def _seen(column: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
-    """The distinct values of a column that are not missing, and their weights."""
-    kept = ~np.isnan(column)
-    values, inverse = np.unique(column[kept].astype(float), return_inverse=True)
-    return values, np.bincount(inverse, weight[kept], minlength=len(values))
+def candidates(inputs: NetInputs) -> Iterator[Plan]:
+    """Architectures of growing size for the data at hand: between the presets, and beyond them."""
+    for aim in AIMS:
+        yield preset_plan(between_presets(float(aim)), inputs)
 
 
-def _edges(values: NDArray, counts: NDArray, cuts: NDArray, gain: NDArray, n_bins: int) -> list[float]:
-    inside = (cuts > values[0]) & (cuts < values[-1])
-    inner = np.empty(0)
-    grid = (np.arange(n_bins - 1) + 0.5) / (n_bins - 1)
-    if inside.any():
-        inner = np.unique(weighted_quantile(cuts[inside], gain[inside], grid))
-    missing = n_bins - 1 - len(inner)
-    if missing > 0:
-        fill = weighted_quantile(values, counts, (np.arange(missing) + 0.5) / missing)
-        inner = np.union1d(inner, fill[(fill > values[0]) & (fill < values[-1])])
-    edges = np.unique(np.concatenate([values[:1], inner, values[-1:]]))
-    # edges closer than float32 can tell apart would make infinite slopes
-    keep = np.concatenate([[True], np.diff(edges) > 1e-6 * (1 + np.abs(edges[1:]))])
-    return [float(edge) for edge in edges[keep]]
+def smallest(encoding: ColumnEncoding, n_outputs: int) -> int:
+    """Parameters of the smallest network for the columns of an encoding."""
+    n_numeric, n_gaps, n_levels = (len(part) for part in (encoding.numeric, encoding.gaps, encoding.level_code))
+    inputs = NetInputs(n_numeric, n_gaps, n_levels, n_outputs, 0, np.zeros(0))
+    return int(next(candidates(inputs)).costs(inputs)["max_parameters"])
+
+
+def between_presets(max_parameters: float) -> Size:
+    """The nearest preset, its widths scaled by the square root of the ratio of the budgets; a preset gives itself."""
+    presets = sorted(SIZES.values(), key=lambda size: size.max_parameters)
+    budgets = np.log([size.max_parameters for size in presets])
+    nearest = presets[int(np.argmin(np.abs(budgets - np.log(max_parameters))))]
+    scale = (max_parameters / nearest.max_parameters) ** 0.5
+    bins = np.exp(np.interp(np.log(max_parameters), budgets, np.log([size.max_bins for size in presets])))
+    hidden = tuple(max(NARROWEST, round(width * scale)) for width in nearest.hidden)
+    return Size(hidden, round(float(bins)), round(max_parameters))
+
+
+def room_for_bins(Z: NDArray, encoder: InputEncoder) -> NDArray:
+    """The most bins of each encoded column: between its distinct values, and none for categories or two values."""
+    room = np.zeros(Z.shape[1], int)
+    for j, levels in enumerate(encoder.cardinalities_):
+        if levels == 0:
+            n_values = len(np.unique(Z[~np.isnan(Z[:, j]), j]))
+            room[j] = n_values - 1 if n_values > 2 else 0
+    return room

@@ -135,7 +135,9 @@ class ColumnEncoding(nn.Module):
         z = X if self.all_numeric else X.index_select(1, self.numeric)
         absent = z.isnan()
         z = z.masked_fill(absent, 0.0)
-        parts = [z * torch.rsqrt(1 + (z / 3) ** 2)]
+        # in float32 the square of more overflows; here all that is beyond is 3 anyway
+        near = z.clamp(-1e18, 1e18)
+        parts = [near * torch.rsqrt(1 + (near / 3) ** 2)]
         if len(self.column):
             # z * slope - left * slope would lose a narrow bin's digits
             parts.append(z.index_select(1, self.column).sub_(self.left).mul_(self.slope).clamp_(0, 1))

@@ -12,11 +12,10 @@ from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, Passthr
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from sklkd.students._budget import Plan, Table, largest_plan, preset_plan
 from sklkd.students._encoder import MANY
 from sklkd.students._muon import Muon
 from sklkd.students._plain_state import has_plain_state, plain_state, restore
-from sklkd.students._sizes import SIZES, Size
+from sklkd.students._sizes import SIZES, NetInputs, Plan, Size, largest_plan, preset_plan
 from sklkd.students._tabular_net import TabularNet
 
 # Rows that a training visits in all, more where there are many labelled rows; small sets are visited at most PASSES
@@ -65,11 +64,6 @@ class TabularStudent(NeuralNet):
         The network never exceeds them, and is the largest that fits, up to 10 million parameters: that of the nearest
         preset, its widths scaled by the square root of the ratio of their budgets. Bytes are those of the network as
         it is shipped: parameters in float32, and the buffers of its encoding.
-    max_latency_us : float, default=None
-        The same for the microseconds of one row through the network, as modelled, so that the same rows give the same
-        network everywhere: 31, and 10 a hidden layer, 12 for bins, 0.1 for 1,000 parameters, which is about what torch
-        took on one thread of one machine. Encoding and checks of the input come on top. Other machines differ by a
-        factor; :class:`~sklkd.CompressionCurveDisplay` measures.
     module : type, default=TabularNet
     optimizer : type or "auto", default="auto"
         "auto": :class:`Muon`, which with half the visits follows a teacher closer than AdamW, and AdamW for labels
@@ -121,7 +115,6 @@ class TabularStudent(NeuralNet):
         *,
         max_parameters: int | None = None,
         max_bytes: int | None = None,
-        max_latency_us: float | None = None,
         module: Any = TabularNet,
         criterion: Any = nn.CrossEntropyLoss,
         optimizer: Any = "auto",
@@ -146,7 +139,6 @@ class TabularStudent(NeuralNet):
         self.size = size
         self.max_parameters = max_parameters
         self.max_bytes = max_bytes
-        self.max_latency_us = max_latency_us
 
     def __getstate__(self) -> dict[str, Any]:
         return plain_state(self, TabularStudent()) if has_plain_state(self) else super().__getstate__()
@@ -185,9 +177,8 @@ class TabularStudent(NeuralNet):
     def most_levels(self) -> int:
         """Levels that all columns together may have before a column is held to 64 of them."""
         limits = self.limits()
-        preset = SIZES["small"] if limits else self.preset()  # microseconds hardly depend on them
         room = [limits[name] / size for name, size in (("max_parameters", 1), ("max_bytes", 4)) if name in limits]
-        return round(LEVELS * min(room, default=preset.max_parameters) ** 0.5)
+        return round(LEVELS * (min(room) if room else self.preset().max_parameters) ** 0.5)
 
     def preset(self) -> Size:
         """The preset called ``size``."""
@@ -197,7 +188,7 @@ class TabularStudent(NeuralNet):
 
     def limits(self) -> dict[str, float]:
         """The budgets that are given, checked, by name."""
-        given = {name: getattr(self, name) for name in ("max_parameters", "max_bytes", "max_latency_us")}
+        given = {name: getattr(self, name) for name in ("max_parameters", "max_bytes")}
         limits = {name: value for name, value in given.items() if value is not None}
         for name, value in limits.items():
             if not isinstance(value, Real) or isinstance(value, bool) or not float(value) > 0:
@@ -211,10 +202,10 @@ class TabularStudent(NeuralNet):
             raise ValueError(f"{next(iter(limits))} decides {decided[0]}, which is given too: leave one of them out.")
         return limits
 
-    def plan(self, table: Table) -> Plan:
+    def plan(self, inputs: NetInputs) -> Plan:
         """The architecture for the data at hand: the largest within the budgets, or else the preset's."""
         limits = self.limits()
-        return largest_plan(limits, table) if limits else preset_plan(self.preset(), table)
+        return largest_plan(limits, inputs) if limits else preset_plan(self.preset(), inputs)
 
     def settle(self, n_labelled: int, recipe: Recipe) -> None:
         """Put a recipe's optimizer, learning rate and batch size where they are "auto"."""
@@ -248,6 +239,8 @@ def taught_visits(n_labelled: int) -> int:
 class WarmupCosine(Callback):
     """Learning rate: linear warm-up over the first steps of a training, then half a cosine down to 0.
 
+    Steps are those of the rows that ``train_split`` leaves to train on.
+
     Parameters
     ----------
     warmup : float, default=0.05
@@ -258,11 +251,15 @@ class WarmupCosine(Callback):
         self.warmup = warmup
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        n_epochs = net.n_epochs_ if hasattr(net, "n_epochs_") else net.max_epochs
-        self.step_, self.n_steps_ = 0, n_epochs * len(net.get_iterator(X, training=True))
+        self.step_, self.n_steps_ = 0, 0
         for group in net.optimizer_.param_groups:
             # groups may have rates of their own, which keep their ratio to the net's
             group.setdefault("of_lr", group["lr"] / net.lr)
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        if self.n_steps_ == 0:  # only now is it known which rows train_split leaves
+            n_epochs = net.n_epochs_ if hasattr(net, "n_epochs_") else net.max_epochs
+            self.n_steps_ = n_epochs * len(net.get_iterator(dataset_train, training=True))
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
         if not training:

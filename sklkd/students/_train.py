@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import PrintLog, ProgressBar
 from torch import Tensor, nn
 
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
-from sklkd.students._keep_best import KeepBest
+from sklkd.students._early_stopping import EarlyStopping
+from sklkd.students._probabilities import gives_probabilities, return_logarithms
 from sklkd.students._resolve import check_output, trainable
+from sklkd.students._scaling import TargetScaling
+from sklkd.students._seeding import seeded
 from sklkd.students._tabular_student import TabularStudent
 from sklkd.students._taps import build_losses, put_output_layer, tapped
 from sklkd.transfer import TransferSet
@@ -26,24 +30,16 @@ def logits_to_proba(logits: Tensor) -> Tensor:
     return torch.softmax(logits, -1)
 
 
-class Unscale:
-    """The nonlinearity of a regressor's student: standardised outputs to the target's units, in float64.
-
-    Not a module, since skorch takes none there; :func:`keep_units` leaves mean and scale in the module's buffers too.
-    """
-
-    def __init__(self, mean: Any, scale: Any):
-        self.mean, self.scale = np.asarray(mean), np.asarray(scale)
-
-    def __call__(self, z: Tensor) -> Tensor:
-        return z * torch.as_tensor(self.scale, device=z.device) + torch.as_tensor(self.mean, device=z.device)
+def use_scaling(net: NeuralNet, scaling: TargetScaling) -> None:
+    """Let a trained net answer in the targets' units: mean and scale as buffers, the scaling as its nonlinearity."""
+    net.module_.register_buffer("target_mean", torch.as_tensor(scaling.center))
+    net.module_.register_buffer("target_scale", torch.as_tensor(scaling.scale))
+    net.predict_nonlinearity = scaling
 
 
 def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:
-    """Leave the target's mean and scale in a trained net: as buffers, and as its nonlinearity."""
-    net.module_.register_buffer("target_mean", torch.as_tensor(mean))
-    net.module_.register_buffer("target_scale", torch.as_tensor(scale))
-    net.predict_nonlinearity = Unscale(mean, scale)
+    """:func:`use_scaling` for targets anywhere on the real line."""
+    use_scaling(net, TargetScaling(mean, scale))
 
 
 def initialize(
@@ -58,25 +54,33 @@ def initialize(
     """Make the module, the optimizer and the callbacks of an unfitted net, with the objective as its criterion.
 
     ``sample`` is a few of the student's input rows, ``features`` for each loss the teacher's layers on the training
-    rows; with them ``build`` makes what the losses learn.
+    rows; with them ``build`` makes what the losses learn. The net's ``gives_probabilities_`` tells whether a
+    classifier's module ends in a softmax; it then gives their logarithms.
     """
     net = trainable(net)
-    net.use_objective(objective, lambda module: build(objective, module, sample.to(net.device), features))
+
+    def build_on(module: nn.Module) -> None:
+        rows = sample.to(net.device)
+        net.gives_probabilities_ = getattr(net, "classification_", False) and gives_probabilities(module, rows)
+        if net.gives_probabilities_:
+            return_logarithms(module)
+        build(objective, module, rows, features)
+
+    net.use_objective(objective, build_on)
     if verbose and net.callbacks != "disable":
         # without names: skorch then keeps them apart from the user's
         logs = [PrintLog()] if verbose > 1 and isinstance(net, TabularStudent) else []
         net.callbacks = [*(net.callbacks or []), ProgressBar(), *logs]
         net.verbose = max(net.verbose, verbose - 1)  # else skorch prints no losses
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return net.initialize()
 
 
 @contextmanager
 def flushed() -> Iterator[None]:
-    """While it lasts, denormal numbers are 0: a student that has learnt its labels by heart is full of them.
+    """While it lasts, denormal numbers are 0: a student that has memorised its labels is full of them.
 
-    Measured on digits, labels alone: they more than double the time of a training.
+    On digits, with labels only, they more than double the time of a training.
     """
     before = bool(torch.tensor(1e-310, dtype=torch.float64) * 1 == 0)
     torch.set_flush_denormal(True)
@@ -114,11 +118,10 @@ def train(
     objective.n_epochs = len(net.history) + n_epochs
     check_stages(objective)
     if held is not None:
-        net.callbacks_.append(("keep_best", KeepBest(held, n_epochs)))
+        net.callbacks_.append(("early_stopping", EarlyStopping(held, n_epochs)))
     taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
-    with torch.random.fork_rng(devices=[]), flushed(), tapped(net.module_, taps, objective.features):
-        torch.manual_seed(seed)
+    with seeded(seed), flushed(), tapped(net.module_, taps, objective.features):
         net.partial_fit(rows, None, **options)
     net.predict_nonlinearity = nonlinearity
     if held is not None:
@@ -160,6 +163,16 @@ def trained_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
     return list(zip(net.criterion_.names, net.criterion_.losses, strict=True))
 
 
+def unfitted_copy(net: NeuralNet) -> NeuralNet:
+    """A clone that :func:`initialize` takes for a student of the same task."""
+    copied = clone(net)
+    # what fill_module has left, which is no parameter
+    vars(copied).update(
+        {name: vars(net)[name] for name in ("classification_", "validation_encoder_") if name in vars(net)}
+    )
+    return copied
+
+
 def shallow_copy(net: NeuralNet) -> NeuralNet:
     """A net with the same module; ``copy.copy`` would pickle that."""
     made = object.__new__(type(net))
@@ -190,6 +203,7 @@ def without_training(net: NeuralNet) -> NeuralNet:
     for name in list(state):
         if name.startswith("optimizer") and name.endswith("_"):
             state[name] = None
+    state.pop("validation_encoder_", None)
     state["criterion_"] = Objective([], 1.0)
     state["callbacks_"], state["callbacks"] = [], "disable"
     return light

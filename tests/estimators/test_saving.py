@@ -31,7 +31,7 @@ CLASSIFIER = [
 REGRESSOR = [
     "sklkd.estimators._distilled_regressor.DistilledRegressor",
     "sklkd.losses._target.TargetLoss",
-    "sklkd.students._train.Unscale",
+    "sklkd.students._scaling.TargetScaling",
 ]
 
 

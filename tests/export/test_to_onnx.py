@@ -117,8 +117,6 @@ def test_any_numbers(fitted, served, data):
         st.floats(allow_nan=True, allow_infinity=False), st.floats(-5, 5), st.sampled_from([0.0, -0.0, 1e-320, 1e30])
     )
     X = np.array(data.draw(st.lists(st.lists(cell, min_size=6, max_size=6), min_size=1, max_size=3)))
-    # beyond the range of single precision, where the encoder itself gives infinity
-    X[np.abs(X) > 1e37] = 7.0
     assert_parity(fitted, served, X)
 
 

@@ -23,7 +23,7 @@ from sklkd import (
 from sklkd.losses._objective import Objective
 from sklkd.methods import BornAgain, DeepToShallow, EpochToEpoch, GatedEnsemble, LastBatch, MutualLearning
 from sklkd.students import TabularStudent
-from sklkd.students._keep_best import KeepBest
+from sklkd.students._early_stopping import EarlyStopping
 from sklkd.transfer import TransferSet
 
 
@@ -50,7 +50,7 @@ def test_the_best_epoch_is_kept():
     held_out = [epoch["held_out_loss"] for epoch in est.history_]
     assert len(held_out) < 200
     assert min(held_out) < held_out[-1]
-    assert not [name for name, _ in est.student_.callbacks_ if name == "keep_best"]
+    assert not [name for name, _ in est.student_.callbacks_ if name == "early_stopping"]
 
 
 def test_regression_stops_too():
@@ -73,7 +73,7 @@ def test_what_the_criterion_has_learnt_goes_back_to_the_same_epoch():
     criterion.head = nn.Linear(2, 2)
     net = SimpleNamespace(module_=nn.Linear(1, 2), criterion_=criterion, device="cpu")
     net.history = SimpleNamespace(record=lambda *args: None)
-    keep = KeepBest(TransferSet(torch.ones(4, 1), torch.tensor([0, 0, 1, 0])), 10)
+    keep = EarlyStopping(TransferSet(torch.ones(4, 1), torch.tensor([0, 0, 1, 0])), 10)
     keep.on_train_begin(net)
     for value in (0.3, 1.1, 9.0):  # with three of four, the best log odds are log(3), nearly 1.1
         with torch.no_grad():

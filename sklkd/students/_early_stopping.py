@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from sklkd.students._forward import forward_all
 from sklkd.transfer import TransferSet
 
-# Epochs without a better one after which a training ends: a share of all, and at least so many
+# Epochs without a better one after which a training ends: a share of all, and at least this many
 PATIENCE, FEWEST = 0.2, 5
 
 
-class KeepBest(Callback):
+class EarlyStopping(Callback):
     """End a training that gets no better on held-out rows, and go back to the epoch that was best.
 
-    Networks that train side by side each end and go back by themselves, as they would alone; the loop ends with the
-    last of them.
+    Networks that train side by side each end and go back by themselves, as they would without the others; the loop
+    ends with the last of them.
 
     Parameters
     ----------
@@ -46,24 +46,24 @@ class KeepBest(Callback):
             losses = [sum(losses)]
         for part, loss in zip(self.parts_, losses, strict=True):
             if part.since < self.patience:
-                part.see(loss)
+                part.record(loss)
         if all(part.since >= self.patience for part in self.parts_):
-            raise KeyboardInterrupt  # which is how skorch's own early stopping ends a training
+            raise KeyboardInterrupt  # as skorch's own early stopping does
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         for part in self.parts_:
-            part.go_back()
+            part.restore_best()
 
 
 class _Part:
-    """Modules that are judged together, and what they were at their best."""
+    """Modules that are validated together, and their state in the best epoch."""
 
     def __init__(self, modules: Sequence[nn.Module]):
         self.modules = modules
         self.least, self.since = math.inf, 0
         self.states: list[dict[str, Tensor]] = []
 
-    def see(self, loss: float) -> None:
+    def record(self, loss: float) -> None:
         self.since += 1
         if loss < self.least:
             self.least, self.since = loss, 0
@@ -71,6 +71,6 @@ class _Part:
                 {name: value.clone() for name, value in module.state_dict().items()} for module in self.modules
             ]
 
-    def go_back(self) -> None:
+    def restore_best(self) -> None:
         for module, state in zip(self.modules, self.states, strict=False):
             module.load_state_dict(state)
