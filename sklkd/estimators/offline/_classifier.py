@@ -36,9 +36,9 @@ class DistilledClassifier(Classification, BaseOffline):
         steps of a Pipeline before it are then the encoder. An instance has parameters to search, such as
         ``student__lr`` and ``student__module__hidden``.
     loss : Loss or list of (str, Loss), default=None
-        Distillation losses, of :mod:`sklkd.losses`. None is ``SoftTargetLoss()``. Their parameters are the estimator's, too:
-        ``loss__temperature``, or ``name__temperature`` in a list. Clones of the objects are trained, not they themselves.
-        Losses on hidden layers do not train the output, and are best added to one that does.
+        Distillation losses, of :mod:`sklkd.losses`. None is ``SoftTargetLoss()``. Their parameters are the estimator's,
+        too: ``loss__temperature``, or ``name__temperature`` in a list. Clones of the objects are trained, not they
+        themselves. Losses on hidden layers do not train the output, and are best added to one that does.
     hard_weight : float in [0, 1] or "auto", default="auto"
         Weight w of the labels' own term in the objective, ``w * cross_entropy(y) + (1 - w) * sum(loss.weight * loss)``.
         0: labels have no term; 1: the student learns from labels only. "auto" is decided on validation rows, as is
