@@ -12,7 +12,7 @@ from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import check_scale, check_targets
 from sklkd.estimators._task import Task
 from sklkd.students._scaling import TargetScaling
-from sklkd.students._train import keep_scaling
+from sklkd.students._train import use_scaling
 
 # a mixin, which knows its base only to the type checker
 _Base: Any = BaseDistilled if TYPE_CHECKING else object
@@ -35,7 +35,7 @@ class Regression(RegressorMixin, MultiOutputMixin, _Base):
         return Task(scaling=TargetScaling(center, scale), y_ndim=y.ndim)
 
     def _set_nonlinearity(self, net: Any, task: Task) -> None:
-        keep_scaling(net, task.target_scaling)
+        use_scaling(net, task.target_scaling)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values in the units of y.
