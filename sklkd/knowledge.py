@@ -245,7 +245,7 @@ def gather(
         )
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
-        return Knowledge(adapter, None, np.zeros(len(rows.y), bool), "none")
+        return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
     if folds:
         splits = make_splits(cv, rows, groups)
         return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, n_jobs=n_jobs)
@@ -258,7 +258,7 @@ def gather(
                 raise
         else:
             return Knowledge(adapter, _out_of_bag_outputs(adapter, rows.X, answer, spread), unseen, "oob")
-    return Knowledge(adapter, adapter.outputs(rows.X, spread=spread), np.zeros(len(rows.y), bool), "in-sample")
+    return Knowledge(adapter, adapter.outputs(rows.X, spread=spread), np.zeros(len(rows), bool), "in-sample")
 
 
 def any_fitted(teacher: Any) -> bool:
@@ -284,7 +284,7 @@ def cross_fit(
     n_jobs: int | None,
 ) -> Knowledge:
     """Answers for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
-    unseen = np.zeros(len(rows.y), bool)
+    unseen = np.zeros(len(rows), bool)
     for _, test in splits:
         if unseen[test].any():
             raise ValueError("cv must hold out each row at most once, got splits whose test rows overlap.")

@@ -107,7 +107,10 @@ def _data(est: Any, weights: Weights) -> str:
     parts.append(f"typedef {'signed char' if weights.eight_bits else 'float'} weight;\n\n")
     parts += [_array(name, kind, array) for name, (kind, array) in weights.arrays.items()]
     if est._fitted.task.classes is None:
-        parts += [_array("target_center", "sklkd_real", est._fitted.task.scaling.center), _array("target_scale", "sklkd_real", est._fitted.task.scaling.scale)]
+        parts += [
+            _array("target_center", "sklkd_real", est._fitted.task.scaling.center),
+            _array("target_scale", "sklkd_real", est._fitted.task.scaling.scale),
+        ]
     parts.append(_layers(weights))
     if names:
         parts.append(_lookup(names))

@@ -18,11 +18,14 @@ __all__ = [
     "takes_codes",
 ]
 from sklkd.teachers._stubs import *
+
+
 def __getattr__(name):
     if name == "TeacherFitter":
         from sklkd.knowledge import TeacherFitter as x
     elif name in ("can_clone", "reduced_teacher", "unfrozen"):
         from sklkd.estimators import _sketch
+
         x = getattr(_sketch, {"reduced_teacher": "sketch", "unfrozen": "thawed"}.get(name, name))
     else:
         raise AttributeError(name)

@@ -16,7 +16,8 @@ from sklkd._named import named_pairs
 from sklkd._sklearn import HasMethods, Interval, StrOptions
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
-from sklkd.estimators.offline._fit import Distilled, OfflineFit, train_further
+from sklkd.estimators._task import Task
+from sklkd.estimators.offline._fit import Distilled, OfflineFit, is_scorer, train_further
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
 
@@ -77,7 +78,7 @@ class BaseOffline(BaseDistilled):
         X : array, frame or sparse matrix of shape (n, n_features)
             Training rows; the teacher gets them as they are.
         y : array of shape (n,) or, for regression, (n, n_targets)
-            Labels or targets.
+            Labels or targets. None for a teacher that scores rows, such as an outlier detector.
         sample_weight : array of shape (n,), default=None
             Row weights >= 0, for the student and, where it takes them, for the teacher.
         X_transfer : like X, of shape (m, n_features), default=None
@@ -105,11 +106,12 @@ class BaseOffline(BaseDistilled):
         fitted = self._unfitted_copy()
         # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
         X = fitted._check_X(X, reset=True, allow_nan=True)
-        y = fitted._check_y(X, y, classes)
+        unlabelled = y is None and self._task_name == "regression" and is_scorer(self.teacher)
+        y = None if unlabelled else fitted._check_y(X, y, classes)
         X_transfer = fitted._check_X_transfer(X_transfer)
         rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
-            task = fitted._make_task(y, rows.weight)
+            task = Task() if unlabelled else fitted._make_task(y, rows.weight)
             distilled = OfflineFit(fitted, rows, task, teacher_outputs).run(X_transfer)
         fitted._take_over(distilled)
         return self._replace_by(fitted)

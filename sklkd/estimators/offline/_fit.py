@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklkd._named import check_names
 from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._base import tags_of
+from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent
@@ -35,6 +36,7 @@ from sklkd.losses import Loss
 from sklkd.losses._checked import check_losses
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
+from sklkd.students._scaling import TargetScaling
 from sklkd.students._train import trained_losses
 from sklkd.teachers import (
     Precomputed,
@@ -123,8 +125,10 @@ class OfflineFit:
         deduplication = Deduplication(self.rows)
         knowledge = self._ask_teacher(deduplication)
         teacher = knowledge.teacher
-        task = task_of_teacher(self.task, knowledge)
-        rows = deduplication.distinct_rows(task.encode(self.rows.y), standardized(knowledge, task))
+        y = self.rows.y if teacher.estimand.kind != "score" else knowledge.outputs.values
+        task = self.task if y is self.rows.y else score_task(y, self.rows.weight)
+        task = task_of_teacher(task, knowledge)
+        rows = deduplication.distinct_rows(task.encode(y), standardized(knowledge, task))
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
         thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
@@ -264,15 +268,22 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     return fitted.with_student(fitted.encoder, net)
 
 
+def score_task(scores: NDArray, weight: NDArray | None) -> Task:
+    """The task of a student that imitates scores, which have units of their own and no labels."""
+    return Task(scaling=TargetScaling(*check_scale(scores, weight)))
+
+
 def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
     """The task with what the teacher says of targets: which values they can have, and how many there are.
 
-    A teacher of several quantiles gives several values for one target; a scorer's values have units of their own.
+    A teacher of several quantiles gives several values for one target.
     """
     if task.scaling is None:
         return task
     estimand = knowledge.teacher.estimand
-    scaling = replace(task.scaling, support=estimand.support)
+    mean = task.scaling.center
+    possible = {"positive": (mean > 0).all(), "unit": ((mean >= 0) & (mean <= 1)).all()}.get(estimand.support, True)
+    scaling = replace(task.scaling, support=estimand.support) if possible else task.scaling
     values = None if knowledge.outputs is None else knowledge.outputs.values
     if values is not None and len(scaling.center) == 1 and estimand.levels and values.shape[1] == len(estimand.levels):
         n = values.shape[1]
@@ -322,6 +333,13 @@ def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:
             f"hard_weight must be > 0 with losses on hidden layers alone ({names}), which do not train the student's "
             "output; got hard_weight=0. Raise it, or add a loss on outputs such as SoftTargetLoss."
         )
+
+
+def is_scorer(teacher: Any) -> bool:
+    """Whether a teacher scores rows and has no targets: an outlier detector, a density, or what scores samples alone."""
+    if tags_of(teacher).estimator_type in ("outlier_detector", "density_estimator"):
+        return True
+    return hasattr(teacher, "score_samples") and not hasattr(teacher, "predict")
 
 
 def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str], kind: str) -> Any:
