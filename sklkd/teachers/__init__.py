@@ -2,12 +2,14 @@
 
 from sklkd.teachers._adapt import adapt, is_fitted, layers, takes_codes
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._precomputed import Precomputed
 from sklkd.teachers._probe import accepts_missing
 
 __all__ = [
     "FLOOR",
+    "Estimand",
     "Outputs",
     "Precomputed",
     "Teacher",
