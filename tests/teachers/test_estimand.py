@@ -123,7 +123,6 @@ REGRESSORS = [
 BOUNDED = [
     (xgb(objective="reg:logistic"), "mean", (), "unit"),
     (lgbm(objective="xentropy"), "mean", (), "unit"),
-    (cat(loss_function="CrossEntropy"), "mean", (), "unit"),
 ]
 
 
@@ -133,6 +132,16 @@ def asked(estimand: Estimand) -> tuple[str, tuple[float, ...], str]:
 
 def estimand_of(model, *, y=Y, classes=None, fit=True) -> Estimand:
     return adapt(model.fit(X, y) if fit else model, classes).estimand
+
+
+FITTED: dict[int, FrozenEstimator] = {}
+
+
+def once(model, y):
+    """A model, fitted once for all its wrappers: frozen, they take it as it is."""
+    if id(model) not in FITTED:
+        FITTED[id(model)] = FrozenEstimator(model.fit(X, y))
+    return FITTED[id(model)]
 
 
 @pytest.mark.parametrize(("model", "kind", "levels", "support"), REGRESSORS, ids=lambda value: str(value)[:60])
@@ -153,8 +162,7 @@ def test_targets_between_0_and_1(model, kind, levels, support):
 WRAPPERS = {
     "none": lambda model: model,
     "pipeline": lambda model: make_pipeline(StandardScaler(), model),
-    "search": lambda model: GridSearchCV(model, {}, cv=2),
-    "frozen": lambda model: FrozenEstimator(model.fit(X, Y)),
+    "search": lambda model: GridSearchCV(make_pipeline("passthrough", model), {}, cv=2),
     "bagging": lambda model: BaggingRegressor(model, n_estimators=2),
     "voting": lambda model: VotingRegressor([("a", model), ("b", model)]),
     "scaled target": lambda model: TransformedTargetRegressor(model, transformer=MinMaxScaler()),
@@ -174,7 +182,7 @@ OBJECTIVES = [
 @pytest.mark.parametrize(("model", "kind", "levels"), OBJECTIVES, ids=lambda value: str(value)[:40])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_wrappers_keep_what_a_regressor_estimates(wrapper, model, kind, levels):
-    estimand = estimand_of(WRAPPERS[wrapper](model))
+    estimand = estimand_of(WRAPPERS[wrapper](once(model, Y)))
     assert (estimand.kind, estimand.levels, estimand.known) == (kind, levels, True)
 
 
@@ -271,8 +279,7 @@ REWEIGHTED = [
 CLASSIFIER_WRAPPERS = {
     "none": lambda model: model,
     "pipeline": lambda model: make_pipeline(StandardScaler(), model),
-    "search": lambda model: GridSearchCV(model, {}, cv=2),
-    "frozen": lambda model: FrozenEstimator(model.fit(X, CODES)),
+    "search": lambda model: GridSearchCV(make_pipeline("passthrough", model), {}, cv=2),
     "bagging": lambda model: BaggingClassifier(model, n_estimators=2),
     "voting": lambda model: VotingClassifier([("a", model), ("b", model)], voting="soft"),
     "threshold": lambda model: FixedThresholdClassifier(model, threshold=0.2),
@@ -283,7 +290,7 @@ CLASSIFIER_WRAPPERS = {
 @pytest.mark.parametrize("wrapper", CLASSIFIER_WRAPPERS)
 def test_classifiers_say_whether_classes_are_weighted(wrapper, reweighted):
     for model in REWEIGHTED if reweighted else NATURAL:
-        estimand = estimand_of(CLASSIFIER_WRAPPERS[wrapper](model), y=CODES, classes=NAMES)
+        estimand = estimand_of(CLASSIFIER_WRAPPERS[wrapper](once(model, CODES)), y=CODES, classes=NAMES)
         assert estimand.kind == ("reweighted probability" if reweighted else "probability"), model
         assert estimand.known
 
