@@ -2,17 +2,23 @@
 
 from sklkd.teachers._adapt import adapt, is_fitted, layers, takes_codes
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._confirm import confirm_estimand
+from sklkd.teachers._decision import decision_threshold
+from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._precomputed import Precomputed
 from sklkd.teachers._probe import accepts_missing
 
 __all__ = [
     "FLOOR",
+    "Estimand",
     "Outputs",
     "Precomputed",
     "Teacher",
     "accepts_missing",
     "adapt",
+    "confirm_estimand",
+    "decision_threshold",
     "is_fitted",
     "layers",
     "takes_codes",

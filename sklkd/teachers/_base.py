@@ -9,6 +9,8 @@ from scipy.special import softmax
 
 from sklkd._sklearn import _num_samples
 from sklkd.teachers._classes import class_columns
+from sklkd.teachers._estimand import Estimand
+from sklkd.teachers._estimand_reader import read_estimand
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._rows import chunks, sample
 from sklkd.teachers._thresholds import Splits, by_column, traceable
@@ -35,6 +37,7 @@ class Teacher:
                         ``hidden`` what it means to losses between layers
     ``feature``         (n, ...) numbers of one layer
     ``splits``          the splits of its trees, in the columns that it is given
+    ``estimand``        what it estimates, such as a mean, a quantile or reweighted probabilities
     ``out_of_bag``      answers for the training rows from members that have not seen them, and ``has_out_of_bag``
     ==================  ==============================================================================================
 
@@ -136,6 +139,11 @@ class Teacher:
             "cv='oob' needs a bagged teacher (RandomForest, Bagging, ExtraTrees with bootstrap=True), got "
             f"{self.name}; use cv=5 or cv='auto'."
         )
+
+    @property
+    def estimand(self) -> Estimand:
+        """What this teacher estimates: read from its parameters, or assumed where these do not say it."""
+        return read_estimand(self.estimator, self.classes is not None)
 
     # What others call.
 
