@@ -23,7 +23,6 @@ __all__ = [
     "layers",
     "takes_codes",
 ]
-from sklkd.teachers._stubs import *
 
 
 def __getattr__(name):
