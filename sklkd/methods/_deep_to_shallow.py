@@ -16,8 +16,8 @@ from sklkd.losses._checked import check_losses
 from sklkd.losses._objective import hard_loss, lesson_of
 from sklkd.methods._base import check_share
 from sklkd.methods._self import Learnt, SelfMethod, SelfObjective, Training
+from sklkd.students._activations import watch
 from sklkd.students._exits import Exit, Head, as_vectors, deepest, exit_layers, tap_shape
-from sklkd.students._taps import watch
 
 HINT = 0.07  # the paper's 1e-6 is times a sum; this is times the mean, for its batches of 128 and 512 features
 

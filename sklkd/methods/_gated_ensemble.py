@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from sklkd.losses._objective import hard_loss
 from sklkd.methods._base import check_share
 from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.students._activations import Recorder, watch
 from sklkd.students._cohort import Cohort
-from sklkd.students._taps import watch
+from sklkd.students._exits import as_vectors
 
 
 class GatedEnsemble(OnlineMethod):
@@ -142,19 +143,11 @@ class GatedCohort(Cohort):
 
     def __init__(self, cohort: Cohort, branch: str, width: int):
         super().__init__(list(cohort.peers))
-        self.branch = branch
         self.gate = nn.Linear(width, len(self.peers))
+        self.trunk_output = Recorder()
+        self.peers[0].get_submodule(branch).register_forward_pre_hook(self.trunk_output)
 
     def forward(self, X: Tensor) -> tuple[Tensor, ...]:
-        given: list[Tensor] = []
-        handle = (
-            self.peers[0]
-            .get_submodule(self.branch)
-            .register_forward_pre_hook(lambda _module, inputs: given.append(inputs[0]))
-        )
-        try:
+        with self.trunk_output.recording() as recorded:
             outputs = super().forward(X)
-        finally:
-            handle.remove()
-        hidden = given[0].mean((2, 3)) if given[0].ndim == 4 else given[0].flatten(1)
-        return (*outputs, self.gate(hidden))
+        return (*outputs, self.gate(as_vectors(recorded[0])))

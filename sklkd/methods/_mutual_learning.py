@@ -14,8 +14,8 @@ from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
 from sklkd.losses._objective import lesson_of
 from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.students._activations import layers_of, watch
 from sklkd.students._cohort import Cohort, naming
-from sklkd.students._taps import layers_of, watch
 from sklkd.teachers._hooks import Tap
 
 

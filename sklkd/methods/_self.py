@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sklkd.losses._objective import Objective, hard_loss, logits_of
 from sklkd.methods._base import Method
+from sklkd.students._activations import build_losses
 from sklkd.students._exits import Exit
-from sklkd.students._taps import build_losses
 from sklkd.students._train import initialize, train
 from sklkd.transfer import TransferSet
 
