@@ -61,7 +61,7 @@ class ThresholdSampler(Sampler):
     def _fit_matrix(self, X: Any) -> None:
         given: Any = self.thresholds
         if hasattr(given, "thresholds"):
-            given = given.thresholds(X)
+            given = given.thresholds(self._codec.inverse_transform(self._rows) if X is None else X)
         if given is not None and len(given) != self.n_features_in_:
             raise ValueError(
                 f"thresholds must have one array for each of the {self.n_features_in_} columns of X, got {len(given)}."
