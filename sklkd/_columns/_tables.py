@@ -104,7 +104,7 @@ class _Array(Container):
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.array.dtype.kind in "fiub":
             return cast(Z, self.array.dtype, "X").astype(np.float64)
-        return by_columns(
+        return map_columns(
             lambda j, values: as_objects_hold(values, self.objects[j]) if j in self.objects else values, Z
         )
 
@@ -201,7 +201,7 @@ class _Pandas(Container):
         return frame
 
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return by_columns(self._stored, Z)
+        return map_columns(self._stored, Z)
 
     def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         dtype = self.dtypes[j]
@@ -274,7 +274,7 @@ class _Polars(Container):
         return type(self.frame)([self._series(j, values) for j, values in enumerate(Z.T)])
 
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return by_columns(self._stored, Z)
+        return map_columns(self._stored, Z)
 
     def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if j in self.pools:
@@ -298,7 +298,7 @@ class _Polars(Container):
         return make(name, cells).cast(dtype).scatter(np.flatnonzero(missing), None)
 
 
-def by_columns(
+def map_columns(
     change: Callable[[int, NDArray[np.float64]], NDArray[np.float64]], Z: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A matrix whose columns have been changed one by one."""

@@ -1,4 +1,4 @@
-"""What every sampler is: fitted to rows, it makes up new ones like them."""
+"""The base of all samplers: fitted to rows, they draw new ones like them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Sampler(BaseEstimator):
         X : NumPy array, pandas or polars frame, SciPy sparse matrix, shape (n, d)
             Numbers, strings, categories and booleans; values may be missing.
         y : ignored
-            Present for the convention alone.
+            Present for the convention only.
         sample_weight : array of shape (n,), default=None
             How often each row counts: a weight of 2 and a repeated row are the same.
 
@@ -164,7 +164,7 @@ class Sampler(BaseEstimator):
         return rng.permutation(np.minimum(np.searchsorted(ends, grid, side="right"), len(ends) - 1))
 
     def _legal(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Made-up numbers, in place: rounded where all real ones are whole, and inside the range of the real ones."""
+        """Drawn numbers, in place: rounded where all real ones are whole, and inside the range of the real ones."""
         whole = self._codec.integer_
         Z[:, whole] = np.rint(Z[:, whole])
         return np.clip(Z, *self._range, out=Z)

@@ -12,7 +12,7 @@ from sklkd.augment._base import Sampler
 
 
 class ThresholdSampler(Sampler):
-    """Every cell drawn independently, between the split thresholds of a tree ensemble [1]_.
+    """Every value drawn independently, between the split thresholds of a tree ensemble [1]_.
 
     Trees are constant between their thresholds. Where rows fall into all intervals of a column equally often, the
     student sees every step of the teacher, also those that few real rows reach. Columns are drawn independently, so
@@ -32,7 +32,7 @@ class ThresholdSampler(Sampler):
     Notes
     -----
     Thresholds outside of a column's range are left out. Values are rounded in columns of whole numbers. Categories,
-    for which the paper has no rule, are equally likely. A cell is missing as often as in its column.
+    for which the paper has no rule, are equally likely. A value is missing as often as in its column.
 
     References
     ----------

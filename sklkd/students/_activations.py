@@ -18,7 +18,7 @@ from sklkd.teachers._torch import evaluating
 
 
 def build_losses(objective: Objective, module: nn.Module, sample: Tensor, features: Sequence[Any]) -> None:
-    """Make what the losses of an objective learn, for a student.
+    """Make the trainable parts of the losses of an objective, for a student.
 
     Parameters
     ----------

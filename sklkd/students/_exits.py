@@ -1,4 +1,4 @@
-"""Leave a network after one of its hidden layers."""
+"""Early exits: networks that end after one of their hidden layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TABULAR = re.compile(r"hidden\.(\d+)")
 
 
 class Exit(NamedTuple):
-    """Where a network may be left: a name, the layer, what makes an answer of it, and the shape of one input row."""
+    """An early exit: its name, the layer, the head that makes an output of it, and the shape of one input row."""
 
     name: str
     tap: Tap
@@ -38,7 +38,7 @@ def as_vectors(features: Tensor) -> Tensor:
 
 
 def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
-    """Where a network can be left before its output, by depth: the layers that the user names, or all there are.
+    """The layers of a network that can have an exit, by depth: those that the user names, or all there are.
 
     These are the hidden layers of a :class:`TabularNet` but the last; of any other module, what each linear or
     convolutional layer between the first and the last is given, under that layer's name.
@@ -67,19 +67,19 @@ def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
         taps = {path: Tap(path, True) for path, _ in found.weighted[1:-1]}
     if not taps:
         raise ValueError(
-            "the student has no hidden layer but the last, so that there is nowhere to leave it earlier: give it more, "
+            "the student has no hidden layer but the last, which leaves no place for an earlier exit: give it more, "
             f"such as TabularStudent(module__hidden=(64, 64)), or name layers; it has {', '.join(found.layers)}."
         )
     return taps
 
 
 def deepest(found: Trace) -> Tap:
-    """What the output layer is given."""
+    """The input of the output layer."""
     return Tap(found.weighted[-1][0], True)
 
 
 def tap_shape(found: Trace, tap: Tap) -> Any:
-    """Shape of one row of what is read at a tap."""
+    """Shape of one row of the activation at a tap."""
     return dict(found.weighted)[tap.path] if tap.given else found.shapes[tap.path]
 
 

@@ -299,7 +299,7 @@ class TowardsUniform(SelfMethod):
 
 
 class KeptUncertain(SelfObjective):
-    def lesson(self, y_pred, y):
+    def training_loss(self, y_pred, y):
         entropy = -(y_pred.softmax(1) * y_pred.log_softmax(1)).sum(1).mean()
         return nn.functional.cross_entropy(y_pred, y) - self.method.weight * entropy
 
