@@ -175,6 +175,37 @@ def test_polars(X):
     assert codec.inverse_transform(Z).schema == X.schema
 
 
+def between(Z, codec):
+    """Numbers between those of a matrix, codes as they are, nothing missing that was not."""
+    step = np.where([categories is None for categories in codec.categories_], 0.37, 0.0)
+    return Z + step
+
+
+@given(st.one_of(object_arrays(), pandas_frames(), polars_frames(), numeric_arrays()))
+def test_storable_is_what_the_container_gives_back(X):
+    codec = ColumnCodec().fit(X)
+    Z = between(codec.transform(X), codec)
+    np.testing.assert_array_equal(codec.storable(Z), codec.transform(codec.inverse_transform(Z)))
+
+
+def test_many_strings_are_read_as_few_are():
+    """Pandas gives the distinct ones of many strings at once."""
+    cells = ["b", None, "a", "b", "3.0", "None"]
+    many = pd.Series(cells * 50, dtype="str")
+    for dtype in ("str", "string", "large_string[pyarrow]", object):
+        codec = ColumnCodec().fit(pd.DataFrame({"s": many.astype(dtype)}))
+        np.testing.assert_array_equal(codec.transform(pd.DataFrame({"s": many}))[:, 0], code_by_hand(cells) * 50)
+        assert codec.categories_[0].tolist() == ["3.0", "None", "a", "b"]
+        new = pd.DataFrame({"s": pd.Series(["new", None] * 90, dtype=dtype)})
+        np.testing.assert_array_equal(codec.transform(new)[:, 0], [UNSEEN, np.nan] * 90)
+
+
+def test_a_sparse_matrix_too_large_to_be_dense():
+    X = sparse.csr_array((10**7, 10**7))
+    with pytest.raises(MemoryError, match=r"sparse with shape \(10000000, 10000000\).*reduce its columns first"):
+        ColumnCodec().fit(X)
+
+
 @pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32])
 def test_sparse(make, dtype):
@@ -329,8 +360,10 @@ def test_no_rows_after_fit():
     assert empty.shape == (0, 2) and codec.transform(empty).shape == (0, 2)
 
 
-def test_light_codec_needs_no_pandas():
-    codec = ColumnCodec(invertible=False).fit(pd.DataFrame({"a": [1, 2], "s": ["x", "y"]}))
+@pytest.mark.parametrize("make", ["fitted so", "made so"])
+def test_a_codec_without_template_needs_no_pandas(make):
+    codec = ColumnCodec(invertible=make == "made so").fit(pd.DataFrame({"a": [1, 2], "s": ["x", "y"]}))
+    codec = codec.without_template()
     code = (
         "import pickle, sys\n"
         "sys.modules['pandas'] = sys.modules['polars'] = None\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import numbers
 from collections.abc import Iterable
+from itertools import compress
+from operator import not_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +19,16 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 
 
 class Coded(NamedTuple):
-    """A column that its container already stores as codes into a list of values; -1 is missing."""
+    """A column that its container gives as codes into a list of distinct values; -1 is missing."""
 
     codes: NDArray[np.integer[Any]]
     values: list[Any]
+
+    @property
+    def used(self) -> list[Any]:
+        """The values that occur."""
+        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        return [self.values[code] for code in np.flatnonzero(counts)]
 
 
 class Lookup(dict):
@@ -51,8 +59,8 @@ def is_missing(cell: Any) -> bool:
 def cell_types(cells: list[Any], name: str) -> tuple[set[type], Any]:
     """Types of the cells that are not missing, all of them strings or numbers, and the first missing cell."""
     types = set(map(type, cells))
-    gaps = {kind for kind in types if kind is type(None) or kind.__name__ in ("NAType", "NaTType")}
-    types -= gaps
+    missing_types = {kind for kind in types if kind is type(None) or kind.__name__ in ("NAType", "NaTType")}
+    types -= missing_types
     for kind in types:
         if issubclass(kind, _DATES):
             raise ValueError(f"Column {name} holds dates or durations ({kind.__name__}); convert it to numbers first.")
@@ -60,10 +68,19 @@ def cell_types(cells: list[Any], name: str) -> tuple[set[type], Any]:
             raise ValueError(f"Complex data not supported: column {name} holds {kind.__name__}.")
         if not issubclass(kind, (str, numbers.Number, np.bool_)):
             raise TypeError(f"Column {name}: argument must be a string or a number, not {kind.__name__!r}.")
-    gap = next((cell for cell in cells if is_missing(cell)), None) if gaps or any(map(_may_be_nan, types)) else None
-    if gap is not None:
-        types = {type(cell) for cell in cells if not is_missing(cell)}
-    return types, gap
+    if not any(map(_may_be_nan, types)):
+        return types, next((cell for cell in cells if type(cell) in missing_types), None) if missing_types else None
+    missing = missing_cells(cells, missing_types)
+    if True not in missing:
+        return types, None
+    return set(map(type, compress(cells, map(not_, missing)))), cells[missing.index(True)]
+
+
+def missing_cells(cells: list[Any], types: set[type]) -> list[bool]:
+    """Which cells are missing; ``types`` are those of the missing ones but NaN."""
+    if any(kind.__name__ == "NAType" for kind in types):
+        return [is_missing(cell) for cell in cells]
+    return [cell is None or bool(cell != cell) for cell in cells]  # a third of the time
 
 
 def _may_be_nan(kind: type) -> bool:
@@ -81,7 +98,11 @@ def common_type(types: set[type]) -> type:
 
 
 def to_numbers(cells: list[Any]) -> NDArray[np.float64]:
-    return np.array([np.nan if is_missing(cell) else cell for cell in cells], dtype=np.float64)
+    """Cells that are numbers or missing, as numbers or NaN."""
+    try:
+        return np.array(cells, dtype=np.float64)  # None becomes NaN
+    except TypeError:  # pandas' NA does not
+        return np.array([np.nan if is_missing(cell) else cell for cell in cells], dtype=np.float64)
 
 
 def sorted_categories(cells: list[Any]) -> list[Any]:
@@ -131,11 +152,11 @@ def cast(values: NDArray[np.float64], dtype: np.dtype[Any], what: str) -> NDArra
     return np.clip(np.rint(values), low, high).astype(dtype)
 
 
-def objects_from(values: NDArray[np.float64], kind: type, gap: Any) -> NDArray[Any]:
+def objects_from(values: NDArray[np.float64], kind: type, missing_cell: Any) -> NDArray[Any]:
     """Numbers as Python objects of one type, with the user's own object where they are missing."""
     missing = np.isnan(values)
     cells = values.astype(object)
     if kind in (bool, int):
         cells = np.array([kind(value) for value in np.rint(np.where(missing, 0.0, values))], dtype=object)
-    cells[missing] = gap
+    cells[missing] = missing_cell
     return cells

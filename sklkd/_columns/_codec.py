@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,9 @@ from sklkd._columns._cells import (
 from sklkd._columns._reader import ColumnReader, are_strings
 from sklkd._columns._tables import Column, open_table
 from sklkd._sklearn import _fit_context
+
+BLOCK = 2**16
+"""Values of a matrix that are looked at together: they fit the cache."""
 
 
 class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -117,12 +121,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             Z = np.empty((n, d))
             for j in range(d):
                 Z[:, j] = self._learn_column(j, table.column(j))
-        self._check_finite(Z)
-        missing = np.isnan(Z)
-        numeric = np.array([categories is None for categories in self.categories_])
-        self._empty = missing.all(axis=0)
-        self.missing_ = missing.any(axis=0)
-        self.integer_ = ((Z == np.rint(Z)) | missing).all(axis=0) & ~self._empty & numeric
+        self._learn_values(Z)
         if self.invertible:
             rows = {j: first_rows(Z[:, j], len(lookup)) for j, lookup in self._lookups.items()}
             self._template = table.keep(rows, self._objects)
@@ -139,8 +138,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         Raises ``ValueError`` where a code stands for no category, or a value is missing that the dtype cannot miss.
         """
         check_is_fitted(self, "categories_")
-        if not self.invertible:
-            raise ValueError("inverse_transform needs what fit saw: set invertible=True, got invertible=False.")
+        self._check_invertible()
         Z = np.asarray(Z, dtype=np.float64)
         if Z.ndim != 2 or Z.shape[1] != self.n_features_in_:
             raise ValueError(f"Z must have shape (n, {self.n_features_in_}), got {Z.shape}.")
@@ -154,19 +152,55 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
                 )
         return self._template.fill(Z)
 
+    def storable(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The matrix that ``transform`` reads from the table of ``inverse_transform(Z)``, without making the table.
+
+        Numbers are rounded to what the dtypes of ``fit`` hold.
+        """
+        check_is_fitted(self, "categories_")
+        self._check_invertible()
+        return self._template.stored(np.asarray(Z, dtype=np.float64))
+
+    def without_template(self) -> ColumnCodec:
+        """A copy that has learnt the same, with ``invertible=False``: it pickles without pandas and polars."""
+        check_is_fitted(self, "categories_")
+        light = copy.copy(self)
+        light.invertible = False
+        for name in ("_template", "_objects"):
+            light.__dict__.pop(name, None)
+        return light
+
+    def _check_invertible(self) -> None:
+        if not self.invertible:
+            raise ValueError("inverse_transform needs what fit saw: set invertible=True, got invertible=False.")
+
+    def _learn_values(self, Z: NDArray[np.float64]) -> None:
+        """Which columns hold missing values, and which whole numbers alone."""
+        empty, missing, whole = np.ones(Z.shape[1], bool), np.zeros(Z.shape[1], bool), np.ones(Z.shape[1], bool)
+        # some rows at a time, so that no copy of a large matrix is made
+        for start in range(0, len(Z), max(1, BLOCK // Z.shape[1])):
+            rows = Z[start : start + max(1, BLOCK // Z.shape[1])]
+            self._check_finite(rows)
+            absent = np.isnan(rows)
+            empty &= absent.all(axis=0)
+            missing |= absent.any(axis=0)
+            whole &= ((rows == np.rint(rows)) | absent).all(axis=0)
+        numeric = np.array([categories is None for categories in self.categories_])
+        self._empty, self.missing_, self.integer_ = empty, missing, whole & ~empty & numeric
+
     def _learn_column(self, j: int, column: Column) -> NDArray[np.float64]:
         """Decide on the kind of a column, remember it, and return its numbers or codes."""
         if isinstance(column, np.ndarray):
             return column
         if isinstance(column, Coded):
-            seen = [column.values[code] for code in np.unique(column.codes[column.codes >= 0])]
+            seen = column.used
             if not seen:
                 self._objects[j] = (type(None), None)
                 return np.full(len(column.codes), np.nan)
         else:
-            types, gap = cell_types(column, self._name(j))
+            types, missing_cell = cell_types(column, self._name(j))
             if not any(issubclass(kind, str) for kind in types):
-                self._objects[j] = (common_type(types), gap)
+                self._objects[j] = (common_type(types), missing_cell)
                 return to_numbers(column)
             seen = column
         self._lookups[j] = Lookup(sorted_categories(seen))

@@ -27,11 +27,12 @@ class ColumnReader:
         if d != self.n_features_in_:
             what, expected = type(self).__name__, self.n_features_in_
             raise ValueError(f"X has {d} features, but {what} is expecting {expected} features as input.")
-        if table.names != self._names and are_strings(table.names) and are_strings(self._names):
-            j = next(j for j in range(d) if table.names[j] != self._names[j])
+        names: Any = table.names
+        if names != self._names and are_strings(names) and are_strings(self._names):
+            j = next(j for j in range(d) if names[j] != self._names[j])
             raise ValueError(
                 "The feature names should match those that were passed during fit, in the same order: "
-                f"column {j} is {table.names[j]!r}, and was {self._names[j]!r}."
+                f"column {j} is {names[j]!r}, and was {self._names[j]!r}."
             )
         Z = table.matrix()
         if Z is None:

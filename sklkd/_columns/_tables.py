@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +16,8 @@ Column = NDArray[np.float64] | list[Any] | Coded
 """A column that is read: numbers with NaN where they are missing, the cells as they are, or codes."""
 
 
-class Table(ABC):
-    """A user's container: read column by column, then emptied and kept as the mould of others like it."""
+class Container(ABC):
+    """A user's container: read column by column, then emptied and kept as the template of others like it."""
 
     shape: tuple[int, int]
 
@@ -45,15 +46,19 @@ class Table(ABC):
     def fill(self, Z: NDArray[np.float64]) -> Any:
         """A container like this one that holds a matrix's rows."""
 
-    def keep(self, rows: dict[int, NDArray[np.intp]], objects: dict[int, tuple[type, Any]]) -> Table:
-        """Become a mould: forget all rows but one of every category of every column in ``rows``."""
+    @abstractmethod
+    def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The matrix that is read from what ``fill`` makes of a matrix: numbers as the dtypes hold them."""
+
+    def keep(self, rows: dict[int, NDArray[np.intp]], objects: dict[int, tuple[type, Any]]) -> Container:
+        """Become a template: forget all rows but one of every category of every column in ``rows``."""
         self.pools = {j: self.take(j, index) for j, index in rows.items()}
         self.objects = objects
         self.clear()
         return self
 
 
-class _Array(Table):
+class _Array(Container):
     """A NumPy array, or what becomes one."""
 
     def __init__(self, X: Any):
@@ -96,8 +101,15 @@ class _Array(Table):
             out[:, j] = objects_from(values, *self.objects[j]) if pool is None else pool[slots(values, len(pool) - 1)]
         return out
 
+    def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.array.dtype.kind in "fiub":
+            return cast(Z, self.array.dtype, "X").astype(np.float64)
+        return map_columns(
+            lambda j, values: as_objects_hold(values, self.objects[j]) if j in self.objects else values, Z
+        )
 
-class _Sparse(Table):
+
+class _Sparse(Container):
     """A SciPy sparse matrix or array; what is not stored is 0."""
 
     def __init__(self, X: Any):
@@ -107,13 +119,20 @@ class _Sparse(Table):
         self.shape = X.shape
 
     def matrix(self) -> NDArray[np.float64]:
-        return self.data.toarray(order="C").astype(np.float64, copy=False)
+        try:
+            return self.data.toarray(order="C").astype(np.float64, copy=False)
+        except MemoryError as error:
+            n, d = self.shape
+            raise MemoryError(
+                f"X is sparse with shape {self.shape}, and as the dense matrix that the student reads it would take "
+                f"{8 * n * d / 2**30:.1f} GiB: reduce its columns first, as by SelectKBest or TruncatedSVD."
+            ) from error
 
     def column(self, j: int) -> Column:
-        return self.matrix()[:, j]
+        return self.data.tocsc()[:, [j]].toarray().ravel().astype(np.float64)
 
     def take(self, j: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        return self.matrix()[rows, j]
+        return np.asarray(self.column(j))[rows]
 
     def clear(self) -> None:
         from scipy import sparse  # who reads a table does not wait for it
@@ -124,11 +143,17 @@ class _Sparse(Table):
     def fill(self, Z: NDArray[np.float64]) -> Any:
         return type(self.data)(cast(Z, self.data.dtype, "X"))
 
+    def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        return cast(Z, self.data.dtype, "X").astype(np.float64)
+
+
+FEW = 100
+"""Strings up to which reading them one by one takes less time than finding the distinct ones first."""
 
 _WIDEST = {"f": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64), "b": np.dtype(np.bool_)}
 
 
-class _Pandas(Table):
+class _Pandas(Container):
     """A pandas frame, or one that behaves like it."""
 
     def __init__(self, X: Any):
@@ -158,6 +183,9 @@ class _Pandas(Table):
             return series.to_numpy(dtype=np.float64, **({} if isinstance(dtype, np.dtype) else {"na_value": np.nan}))
         if hasattr(dtype, "categories"):
             return Coded(series.array.codes, dtype.categories.tolist())
+        if dtype.type is str and len(series) > FEW:
+            codes, values = series.factorize()
+            return Coded(codes, values.tolist())
         return series.tolist()
 
     def take(self, j: int, rows: NDArray[np.intp]) -> Any:
@@ -171,6 +199,19 @@ class _Pandas(Table):
         frame = type(self.frame)({j: self._series(j, values) for j, values in enumerate(Z.T)})
         frame.columns = self.frame.columns
         return frame
+
+    def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        return map_columns(self._stored, Z)
+
+    def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        dtype = self.dtypes[j]
+        if j in self.pools:
+            return values
+        if j in self.objects:
+            return as_objects_hold(values, self.objects[j])
+        if isinstance(dtype, np.dtype):
+            return cast(values, dtype, f"Column {self._names[j]!r}").astype(np.float64)
+        return self._series(j, values).to_numpy(dtype=np.float64, na_value=np.nan)
 
     def _series(self, j: int, values: NDArray[np.float64]) -> Any:
         dtype, what = self.dtypes[j], f"Column {self._names[j]!r}"
@@ -196,7 +237,7 @@ def _kind(dtype: Any) -> str:
     return dtype.base_type().__name__
 
 
-class _Polars(Table):
+class _Polars(Container):
     """A polars frame."""
 
     def __init__(self, X: Any):
@@ -232,6 +273,16 @@ class _Polars(Table):
     def fill(self, Z: NDArray[np.float64]) -> Any:
         return type(self.frame)([self._series(j, values) for j, values in enumerate(Z.T)])
 
+    def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        return map_columns(self._stored, Z)
+
+    def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        if j in self.pools:
+            return values
+        if j in self.objects:
+            return as_objects_hold(values, self.objects[j])
+        return self._series(j, values).cast(float).to_numpy()
+
     def _series(self, j: int, values: NDArray[np.float64]) -> Any:
         if j in self.pools:
             pool = self.pools[j]
@@ -247,7 +298,25 @@ class _Polars(Table):
         return make(name, cells).cast(dtype).scatter(np.flatnonzero(missing), None)
 
 
-def open_table(X: Any) -> Any:
+def map_columns(
+    change: Callable[[int, NDArray[np.float64]], NDArray[np.float64]], Z: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A matrix whose columns have been changed one by one."""
+    out = np.empty(Z.shape)
+    for j, values in enumerate(Z.T):
+        out[:, j] = change(j, values)
+    return out
+
+
+def as_objects_hold(values: NDArray[np.float64], objects: tuple[type, Any]) -> NDArray[np.float64]:
+    """Numbers after they have been Python objects of one type."""
+    kind, _ = objects
+    if kind is bool:
+        return np.where(np.isnan(values), np.nan, np.rint(values) != 0)
+    return np.rint(values) if kind is int else values
+
+
+def open_table(X: Any) -> Container:
     """The reader of a container, recognised by its methods: pandas and polars are never imported."""
     if isinstance(X, np.ndarray):
         return _Array(X)

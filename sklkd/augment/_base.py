@@ -1,4 +1,4 @@
-"""What every sampler is: fitted to rows, it makes up new ones like them."""
+"""The base of all samplers: fitted to rows, they draw new ones like them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._columns import ColumnCodec, identical_rows
 from sklkd._sklearn import _check_sample_weight, _fit_context
+
+
+def _is_coded(sampler: Sampler) -> bool:
+    """Whether ``fit`` and ``sample`` do what their coded forms do: not in a subclass with its own."""
+    return type(sampler).fit is Sampler.fit and type(sampler).sample is Sampler.sample
 
 
 class Sampler(BaseEstimator):
@@ -25,7 +31,9 @@ class Sampler(BaseEstimator):
 
     To write a sampler, store the parameters in ``__init__``, describe them in ``_parameter_constraints``, and define
     ``_sample_matrix``; what can be prepared goes into ``_fit_matrix``. Both work on the matrix of
-    :class:`~sklkd._columns.ColumnCodec`: numbers, codes of categories, NaN where something is missing.
+    :class:`~sklkd._columns.ColumnCodec`: numbers, codes of categories, NaN where something is missing. Who has that
+    matrix already calls ``fit_coded`` and ``sample_coded``, which do the same as ``fit`` and ``sample`` without the
+    way through the user's container.
 
     Attributes
     ----------
@@ -51,7 +59,7 @@ class Sampler(BaseEstimator):
         X : NumPy array, pandas or polars frame, SciPy sparse matrix, shape (n, d)
             Numbers, strings, categories and booleans; values may be missing.
         y : ignored
-            Present for the convention alone.
+            Present for the convention only.
         sample_weight : array of shape (n,), default=None
             How often each row counts: a weight of 2 and a repeated row are the same.
 
@@ -59,23 +67,34 @@ class Sampler(BaseEstimator):
         -------
         self
         """
-        self._codec = ColumnCodec()
-        Z = self._codec.fit_transform(X)
-        self.n_features_in_ = self._codec.n_features_in_
-        if hasattr(self._codec, "feature_names_in_"):
-            self.feature_names_in_ = self._codec.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        # Distinct rows in an order of their own, so that a seed gives the same sample however the rows were ordered.
-        first, inverse = identical_rows(Z)
-        self._rows = Z[first]
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, Z, ensure_non_negative=True, allow_all_zero_weights=False)
-        self._copies = np.bincount(inverse, weight)
-        self._categorical = np.array([categories is not None for categories in self._codec.categories_])
-        self._fit_matrix(X)
-        return self
+        codec = ColumnCodec()
+        return self._fit_rows(codec, codec.fit_transform(X), sample_weight, X)
+
+    @available_if(_is_coded)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_coded(
+        self, codec: ColumnCodec, coded: NDArray[np.float64], sample_weight: NDArray | None = None, *, X: Any = None
+    ) -> Sampler:
+        """As ``fit``, for rows that a fitted codec has turned into a matrix.
+
+        Parameters
+        ----------
+        codec : ColumnCodec
+            Fitted, invertible, on these rows or more.
+        coded : ndarray of float64, shape (n, d)
+            The rows as ``codec.transform`` gives them.
+        sample_weight : array of shape (n,), default=None
+            As in ``fit``.
+        X : container of shape (n, d), default=None
+            The rows before, for samplers that ask a teacher about them. None: made of the matrix where needed.
+
+        Returns
+        -------
+        self
+        """
+        if not codec.invertible:
+            raise ValueError("codec must have been fitted with invertible=True, got invertible=False.")
+        return self._fit_rows(codec, coded, sample_weight, X)
 
     def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Any:
         """Draw rows.
@@ -91,16 +110,48 @@ class Sampler(BaseEstimator):
         -------
         X : container of the kind that ``fit`` saw, shape (n, d)
         """
+        return self._codec_of_fit().inverse_transform(self._draw(n, random_state))
+
+    @available_if(_is_coded)
+    def sample_coded(self, n: int, random_state: int | np.random.RandomState | None = None) -> NDArray[np.float64]:
+        """The rows that ``sample`` draws with this seed, as the codec's matrix: float64, shape (n, d)."""
+        return self._codec_of_fit().storable(self._draw(n, random_state))
+
+    def _codec_of_fit(self) -> ColumnCodec:
         check_is_fitted(self, "n_features_in_")
+        return self._codec
+
+    def _draw(self, n: int, random_state: Any) -> NDArray[np.float64]:
         if not isinstance(n, Integral) or isinstance(n, bool):
             raise TypeError(f"n must be an int, got n={n!r}.")
         if n < 0:
             raise ValueError(f"n must be >= 0, got n={n}.")
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        return self._codec.inverse_transform(self._sample_matrix(int(n), np.random.default_rng(seed)))
+        return self._sample_matrix(int(n), np.random.default_rng(seed))
+
+    def _fit_rows(self, codec: ColumnCodec, Z: NDArray[np.float64], sample_weight: NDArray | None, X: Any) -> Sampler:
+        self._codec = codec
+        self.n_features_in_ = codec.n_features_in_
+        if hasattr(codec, "feature_names_in_"):
+            self.feature_names_in_ = codec.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        # Distinct rows in an order of their own, so that a seed gives the same sample however the rows were ordered.
+        first, inverse = identical_rows(Z)
+        self._rows = Z[first]
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, Z, ensure_non_negative=True, allow_all_zero_weights=False)
+        self._copies = np.bincount(inverse, weight)
+        self._categorical = np.array([categories is not None for categories in codec.categories_])
+        self._fit_matrix(X)
+        return self
 
     def _fit_matrix(self, X: Any) -> None:
-        """Prepare what does not change from sample to sample, from ``self._rows`` (distinct rows) and ``X``."""
+        """Prepare what does not change from sample to sample, from ``self._rows`` (distinct rows).
+
+        ``X`` is the user's table; None where only the matrix is known.
+        """
 
     @abstractmethod
     def _sample_matrix(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -113,7 +164,7 @@ class Sampler(BaseEstimator):
         return rng.permutation(np.minimum(np.searchsorted(ends, grid, side="right"), len(ends) - 1))
 
     def _legal(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Made-up numbers, in place: rounded where all real ones are whole, and inside the range of the real ones."""
+        """Drawn numbers, in place: rounded where all real ones are whole, and inside the range of the real ones."""
         whole = self._codec.integer_
         Z[:, whole] = np.rint(Z[:, whole])
         return np.clip(Z, *self._range, out=Z)

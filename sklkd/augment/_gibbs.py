@@ -1,4 +1,4 @@
-"""Real rows, a few of whose cells are drawn anew, given all others."""
+"""Real rows, a few of whose values are drawn anew, given all others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sklkd.augment._metric import Metric, nearest, reference_rows
 
 
 class GibbsSampler(Sampler):
-    """Real rows with cells drawn from their distribution given the rest of the row [1]_.
+    """Real rows with values drawn from their distribution given the rest of the row [1]_.
 
     A Gibbs chain is started at every real row and stopped soon. One step takes one column of the row, finds the real
-    rows that are nearest in *all other* columns, and takes the cell of one of them, drawn at random. In contrast to
+    rows that are nearest in *all other* columns, and takes the value of one of them, drawn at random. In contrast to
     :class:`MUNGE` the neighbours know nothing of the value that is replaced, so it can move far where the rest of the
     row allows that, and not at all where it does not.
 
@@ -27,7 +27,7 @@ class GibbsSampler(Sampler):
         Columns of every row that are drawn anew, one after the other, in random order. None: each of them once, a full
         round. One is the cheap variant of the paper, said to be slightly better; the cost grows with the number.
     n_neighbors : int, default=10
-        Rows from which a cell is drawn. The fewer, the closer to the real distribution, and the fewer distinct rows.
+        Rows from which a value is drawn. The fewer, the closer to the real distribution, and the fewer distinct rows.
 
     Notes
     -----

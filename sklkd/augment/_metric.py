@@ -39,8 +39,8 @@ class Metric:
     def _block(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float32]:
         missing = np.isnan(values)
         if self.n_categories[j]:
-            levels = _signs(self.n_categories[j])
-            return levels[np.where(missing, self.n_categories[j], values).astype(np.intp)]
+            points = _signs(self.n_categories[j])
+            return points[np.where(missing, self.n_categories[j], values).astype(np.intp)]
         scaled = np.where(missing, 0.0, (values - self.center[j]) / self.unit[j])
         bent = scaled / np.sqrt(1 + (scaled / 3) ** 2)
         return np.column_stack([bent, missing] if self.missing[j] else [bent]).astype(np.float32)

@@ -15,7 +15,7 @@ from sklkd.augment._base import Sampler
 class Mixup(Sampler):
     """Points on the line between two random real rows [1]_.
 
-    Two rows are mixed with weights w and 1 - w, w from a Beta(alpha, alpha) distribution. A category, and a cell that
+    Two rows are mixed with weights w and 1 - w, w from a Beta(alpha, alpha) distribution. A category, and a value that
     is missing in one of the two rows, comes from the first with probability w, or else from the second.
 
     Parameters

@@ -14,21 +14,21 @@ from sklkd.augment._metric import Metric, nearest, reference_rows
 
 
 class MUNGE(Sampler):
-    """Real rows, some of whose cells come from a near neighbour [1]_.
+    """Real rows, some of whose values come from a near neighbour [1]_.
 
     Every synthetic row starts as a real row, all of them equally often. One of the row's nearest neighbours is drawn,
-    and every cell is replaced by the neighbour's with probability ``swap_probability``. Rows stay close to where real
-    ones are, marginals and correlations roughly stay what they were, and no cell holds a value that its column does not
-    have. Nothing is learnt but the neighbours, once, in ``fit``.
+    and every value is replaced by the neighbour's with probability ``swap_probability``. Rows stay close to where real
+    ones are, marginals and correlations roughly stay what they were, and no value is new in its
+    column. Nothing is learnt but the neighbours, once, in ``fit``.
 
     Parameters
     ----------
     swap_probability : float in [0, 1], default=0.5
-        Probability that a cell comes from the neighbour: the value of public implementations (the paper tunes it).
+        Probability that a value comes from the neighbour: the value of public implementations (the paper tunes it).
     n_neighbors : int, default=5
         How many neighbours a row may be mixed with. The paper has 1; with more there are more distinct rows.
     local_variance : float > 0 or None, default=None
-        None: a numeric cell is replaced by the neighbour's value b as it is. A number s: it is drawn from a normal
+        None: a number is replaced by the neighbour's number b as it is. A number s: it is drawn from a normal
         distribution around b with standard deviation ``|a - b| / s``, a being the row's own value, as in the paper.
         The less s, the farther rows stray; public implementations have 1 and 10.
 
@@ -39,7 +39,7 @@ class MUNGE(Sampler):
     Beyond 10,000 distinct rows, neighbours are looked for among 10,000 of them, so the cost stays linear. Neighbours
     are distinct rows: a row is not mixed with its own copies. Deviations from the paper: only one of the two partners
     is kept of every swap, and values drawn with ``local_variance`` are kept inside the column's range and rounded in
-    columns of whole numbers. Where one of the two values is missing, the neighbour's cell is taken as it is.
+    columns of whole numbers. Where one of the two values is missing, the neighbour's is taken as it is.
 
     References
     ----------

@@ -51,7 +51,7 @@ class GaussianNoise(Sampler):
     def _fit_matrix(self, X: Any) -> None:
         low, high = self._range
         ends = (self._rows == low) | (self._rows == high) | np.isnan(self._rows)
-        self._levels = self._categorical | ends.all(axis=0)
+        self._resampled = self._categorical | ends.all(axis=0)
         self._unit = center_and_unit(self._rows)[1]
 
     def _sample_matrix(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -59,4 +59,4 @@ class GaussianNoise(Sampler):
         noisy = self._legal(own + self.scale * self._unit * rng.standard_normal(own.shape))
         donors = np.column_stack([self._rows[self._draw_rows(n, rng), j] for j in range(own.shape[1])])
         redrawn = (rng.random(own.shape) < self.resample_probability) & ~np.isnan(own) & ~np.isnan(donors)
-        return np.where(self._levels, np.where(redrawn, donors, own), noisy)
+        return np.where(self._resampled, np.where(redrawn, donors, own), noisy)

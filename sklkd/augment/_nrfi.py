@@ -1,4 +1,4 @@
-"""Rows made up by walking down the trees of a forest."""
+"""Synthetic rows from walks down the trees of a forest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NRFI(Sampler):
 
     A class is drawn for every row, as often as the forest has seen it, and a row to start with. It walks down some
     trees, one after the other: at each split it turns left or right with the probabilities of the drawn class there.
-    Where that is not the side on which its cell lies, the cell is drawn anew, anywhere on that side that the splits
+    Where its value lies on the other side, the value is drawn anew, anywhere on that side that the splits
     above leave. So rows come to lie in leaves that hold their class, and on all sides of splits.
 
     Parameters
@@ -30,7 +30,7 @@ class NRFI(Sampler):
         How many trees a row walks down, each drawn anew; more make it surer of its class, since it ends in a leaf of
         that class in more of them. The paper mixes numbers so that the forest is unsure and sure equally often.
     start : {"real", "uniform"}, default="real"
-        Real rows, so that cells that no split of a walk has changed go together, or, as in the paper, cells that are
+        Real rows, so that values that no split of a walk has changed go together, or, as in the paper, values that are
         uniform between the column's ends.
 
     Raises
@@ -41,8 +41,8 @@ class NRFI(Sampler):
 
     Notes
     -----
-    The paper is about classes alone, and draws cells up to the column's end, which may leave the leaf. Values are
-    rounded in columns of whole numbers. A missing cell stays missing where the tree has learnt to send it to the chosen
+    The paper covers classes only, and draws values up to the column's end, which may leave the leaf. Values are
+    rounded in columns of whole numbers. A missing value stays missing where the tree sends it to the chosen
     side.
 
     References
@@ -127,11 +127,11 @@ class _Walks:
 
     def draw_classes(self, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
         """Classes as often as at the roots; 0 where there are none."""
-        share = self.mass[self.roots].sum(axis=0)
-        return rng.choice(len(share), size=n, p=share / share.sum())
+        mass = self.mass[self.roots].sum(axis=0)
+        return rng.choice(len(mass), size=n, p=mass / mass.sum())
 
     def walk(self, Z: NDArray, classes: NDArray, low: NDArray, high: NDArray, rng: np.random.Generator) -> None:
-        """Let every row walk down one tree, and change its cells in place."""
+        """Let every row walk down one tree, and change its values in place."""
         below, above = np.tile(low, (len(Z), 1)), np.tile(high, (len(Z), 1))
         node = self.roots[rng.integers(len(self.roots), size=len(Z))]
         rows = np.flatnonzero(self.inner[node])
@@ -142,11 +142,11 @@ class _Walks:
             to_left = rng.random(len(rows)) * (mass_left + mass_right) < mass_left
             above[rows[to_left], column[to_left]] = threshold[to_left]
             below[rows[~to_left], column[~to_left]] = threshold[~to_left]
-            cell = Z[rows, column]
-            is_left = np.where(np.isnan(cell), self.missing_left[at], cell <= threshold)
+            value = Z[rows, column]
+            is_left = np.where(np.isnan(value), self.missing_left[at], value <= threshold)
             wrong = to_left != is_left
             place = rows[wrong], column[wrong]
-            # a share of (0, 1], since a cell on the threshold is on its left
+            # a fraction in (0, 1], since a value on the threshold is on its left
             Z[place] = below[place] + (1 - rng.random(len(place[0]))) * (above[place] - below[place])
             node[rows] = np.where(to_left, self.left[at], self.right[at])
             rows = rows[self.inner[node[rows]]]
@@ -157,6 +157,6 @@ def _mass(tree: Any, classification: bool) -> NDArray[np.float64]:
     weight = tree.weighted_n_node_samples[:, None]
     if not classification:
         return weight
-    share = tree.value[:, 0]
+    classes = tree.value[:, 0]
     # a tree that has not seen a class, in its sample of the rows, is walked down as by all of them
-    return weight * (share / share.sum(axis=1, keepdims=True) + 1e-9)
+    return weight * (classes / classes.sum(axis=1, keepdims=True) + 1e-9)

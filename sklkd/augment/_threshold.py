@@ -12,7 +12,7 @@ from sklkd.augment._base import Sampler
 
 
 class ThresholdSampler(Sampler):
-    """Every cell drawn independently, between the split thresholds of a tree ensemble [1]_.
+    """Every value drawn independently, between the split thresholds of a tree ensemble [1]_.
 
     Trees are constant between their thresholds. Where rows fall into all intervals of a column equally often, the
     student sees every step of the teacher, also those that few real rows reach. Columns are drawn independently, so
@@ -32,7 +32,7 @@ class ThresholdSampler(Sampler):
     Notes
     -----
     Thresholds outside of a column's range are left out. Values are rounded in columns of whole numbers. Categories,
-    for which the paper has no rule, are equally likely. A cell is missing as often as in its column.
+    for which the paper has no rule, are equally likely. A value is missing as often as in its column.
 
     References
     ----------
@@ -61,7 +61,7 @@ class ThresholdSampler(Sampler):
     def _fit_matrix(self, X: Any) -> None:
         given: Any = self.thresholds
         if hasattr(given, "thresholds"):
-            given = given.thresholds(X)
+            given = given.thresholds(self._codec.inverse_transform(self._rows) if X is None else X)
         if given is not None and len(given) != self.n_features_in_:
             raise ValueError(
                 f"thresholds must have one array for each of the {self.n_features_in_} columns of X, got {len(given)}."

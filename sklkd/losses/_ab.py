@@ -27,7 +27,7 @@ class ABLoss(InitialStage, ProjectedLoss):
     margin : float, default=1.0
         Distance from zero that is enough, the paper's value (one public code: 2).
     init_epochs : int, default=0
-        Epochs of the paper's first stage, which trains this loss alone; afterwards it is off. 0 trains it together
+        Epochs of the paper's first stage, which trains only this loss; afterwards it is off. 0 trains it together
         with everything else.
     weight : float, default=1.0
         Factor in the objective. For L layers the paper takes one loss for each, the last with weight 1, the one
@@ -76,5 +76,5 @@ class ABLoss(InitialStage, ProjectedLoss):
     ) -> Tensor:
         student, target = self.project(student, target)
         side = (target > 0).to(student.dtype) * 2 - 1
-        missing = (self.margin - side * student).clamp(min=0)
-        return weighted_mean(missing.square().flatten(1).sum(1), sample_weight)
+        shortfall = (self.margin - side * student).clamp(min=0)
+        return weighted_mean(shortfall.square().flatten(1).sum(1), sample_weight)

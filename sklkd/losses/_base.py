@@ -1,4 +1,4 @@
-"""What every loss is: a torch module with scikit-learn parameters."""
+"""The base of all losses: a torch module with scikit-learn parameters."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Loss(BaseEstimator, nn.Module):
     needs_y : bool
         Whether ``compare`` needs the labels.
     teaches_output : bool
-        Whether it is enough to train what the student answers; labels have to help those that end at a hidden layer.
+        Whether the loss trains the student's output layer; those on hidden layers need labels for that.
     always_alone : bool
         Whether nothing else may train the student, in any epoch.
     reads_leaves : bool
         Whether the teacher's side may be the leaves of its trees, which are codes and no numbers.
     needs_trained_teacher : bool
-        Whether the teacher has to be there before the student: not for networks that teach each other, or themselves.
+        Whether it needs a pretrained teacher, which networks that learn from each other or themselves do not have.
     needs_spread : bool
         Whether ``target`` needs ``outputs.spread``, the disagreement of an ensemble's members.
     """
@@ -95,7 +95,7 @@ class Loss(BaseEstimator, nn.Module):
         return 1.0
 
     def alone(self, epoch: int) -> bool:
-        """Whether the epoch belongs to a stage that trains only the losses that answer true, and no labels."""
+        """Whether the epoch belongs to a stage that trains only the losses for which this is true, and no labels."""
         return self.always_alone
 
     def output_layer(self, teacher: Any, logits: Tensor) -> nn.Linear | None:

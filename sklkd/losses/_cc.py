@@ -44,7 +44,7 @@ class CCLoss(SimilarityLoss):
     their order and needs equal widths; one does not normalise the rows, nor square the norm.
 
     Of an ensemble of trees, integers of shape (n_rows, n_trees) are the leaves of its rows: the teacher's cosine of two
-    rows is the share of trees in which they meet. That is what None means for such a teacher.
+    rows is the fraction of trees in which they meet. That is what None means for such a teacher.
 
     References
     ----------

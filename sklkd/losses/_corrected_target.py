@@ -43,7 +43,7 @@ class CorrectedTargetLoss(Loss):
 
     Notes
     -----
-    Meant for a teacher's answers on rows that it was not fitted on (``cv="oob"``, or a number of folds): in-sample,
+    Meant for a teacher's predictions on rows that it was not fitted on (``cv="oob"``, or a number of folds): in-sample,
     probabilities are near the labels and there is nothing left to correct. Rows without a label (negative, as -100 in
     torch) keep the teacher's probabilities. Public codes for networks compare the student's raw outputs, and clip at
     1/1000 or 1/100; here the student's softmax or log-softmax is compared, so that both sides are on one scale.

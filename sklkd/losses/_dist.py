@@ -88,18 +88,18 @@ class DISTLoss(Loss):
         n_rows, n_classes = target.shape
         student = (student / self.temperature).softmax(1)
         if sample_weight is None:
-            share = student.new_full((n_rows,), 1 / n_rows)
+            row_weight = student.new_full((n_rows,), 1 / n_rows)
         else:
-            share = sample_weight / sample_weight.sum().clamp(min=torch.finfo(student.dtype).tiny)
+            row_weight = sample_weight / sample_weight.sum().clamp(min=torch.finfo(student.dtype).tiny)
         over_classes = _one_minus_correlation(student, target, student.new_full((n_classes,), 1 / n_classes))
-        over_rows = _one_minus_correlation(student.T, target.T, share)
-        loss = self.beta * (over_classes * share).sum() + self.gamma * over_rows.mean()
+        over_rows = _one_minus_correlation(student.T, target.T, row_weight)
+        loss = self.beta * (over_classes * row_weight).sum() + self.gamma * over_rows.mean()
         return loss * self.temperature**2
 
 
-def _one_minus_correlation(student: Tensor, teacher: Tensor, share: Tensor) -> Tensor:
-    """For each row, 1 - Pearson correlation with entries weighted by ``share``; 0 where the teacher is constant."""
-    student = (student - (student * share).sum(1, keepdim=True)) * share.sqrt()
-    teacher = (teacher - (teacher * share).sum(1, keepdim=True)) * share.sqrt()
+def _one_minus_correlation(student: Tensor, teacher: Tensor, row_weight: Tensor) -> Tensor:
+    """For each row, 1 - Pearson correlation with weighted entries; 0 where the teacher is constant."""
+    student = (student - (student * row_weight).sum(1, keepdim=True)) * row_weight.sqrt()
+    teacher = (teacher - (teacher * row_weight).sum(1, keepdim=True)) * row_weight.sqrt()
     related = teacher.square().sum(1) > SQUARED_NORM_FLOOR
     return related * (1 - (unit_rows(student) * unit_rows(teacher)).sum(1))

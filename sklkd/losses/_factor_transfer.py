@@ -33,7 +33,7 @@ class FactorTransferLoss(ProjectedLoss):
     p : {1, 2}, default=1
         Norm of the difference.
     rate : float, default=0.5
-        Width of the factors as a share of the teacher's width, at least one column; the paper's value.
+        Width of the factors as a fraction of the teacher's width, at least one column; the paper's value.
     weight : float, default=1.0
         Factor in the objective. Public comparisons use 200 (p=1).
     student_layer, teacher_layer : str, default=None

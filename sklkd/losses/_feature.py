@@ -1,4 +1,4 @@
-"""What the losses on hidden activations share: layers, projectors, scales, stages, and the checks of shapes."""
+"""The base of the losses on hidden activations: layers, projectors, scales, stages, and the checks of shapes."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class ChannelLoss(ProjectedLoss):
 
 
 class InitialStage:
-    """Mixin of the losses that their papers train alone, before anything else, for ``init_epochs`` epochs."""
+    """Mixin of the losses that their papers train by themselves at first, for ``init_epochs`` epochs."""
 
     init_epochs: int
 
@@ -161,7 +161,7 @@ class Standardizer(nn.Module):
         self.register_buffer("scale_", None)
 
     def fit(self, features: Tensor) -> Standardizer:
-        columns = by_column(features.detach()).double()
+        columns = by_channel(features.detach()).double()
         mean, scale = columns.mean(0), columns.std(0, correction=0)
         # what rounding leaves of a constant column must not be blown up to 1
         constant = scale <= 1e-6 * mean.abs()
@@ -195,7 +195,7 @@ def per_channel(values: Tensor, features: Tensor) -> Tensor:
     return values.view(-1, *[1] * (features.ndim - 2))
 
 
-def by_column(features: Tensor) -> Tensor:
+def by_channel(features: Tensor) -> Tensor:
     """Vectors as they are, maps as (n_rows * positions, channels)."""
     return features if features.ndim == 2 else features.movedim(1, -1).flatten(0, -2)
 

@@ -157,6 +157,6 @@ def _with_gradient(vectors: Tensor, matrices: Tensor, basis: Tensor, squared: Te
     return vectors + turned - turned.detach()
 
 
-def _inverse(gap: Tensor, floor: Tensor) -> Tensor:
-    known = gap.abs() > floor
-    return torch.where(known, 1 / torch.where(known, gap, 1.0), 0.0)
+def _inverse(difference: Tensor, floor: Tensor) -> Tensor:
+    known = difference.abs() > floor
+    return torch.where(known, 1 / torch.where(known, difference, 1.0), 0.0)

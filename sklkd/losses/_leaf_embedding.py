@@ -15,7 +15,7 @@ class LeafEmbeddingLoss(HintLoss):
 
     For tree ensembles: t is the row's embedding, made from the leaf that it falls into in every tree (GBDT2NN learns
     G = H w, a linear layer on the concatenated one-hot leaves H), so the student learns how the trees divide the
-    space and not only what they answer. In a fit, ``r`` is a learnt Linear, starting as the identity where the widths
+    space and not only their output. In a fit, ``r`` is a learnt Linear, starting as the identity where the widths
     are equal, and the embedding is centred and divided by one scale for all columns, the root of their mean variance:
     a column counts by what it carries of the proximities, and the nearly constant one of a booster for nothing. Called
     by itself, the loss compares equal widths as they are.

@@ -109,14 +109,14 @@ class Objective(nn.Module):
         return {**self.__dict__, "rows": None, "features": {}}
 
 
-def lesson_of(loss: Loss, student: Any, teacher: Any, y: Tensor, weight: Tensor | None, epoch: int) -> Tensor:
+def distillation_loss(loss: Loss, student: Any, teacher: Any, y: Tensor, weight: Tensor | None, epoch: int) -> Tensor:
     """The weighted loss of a batch by a teacher that is trained as well; nothing flows back into it."""
     one = student if isinstance(student, Tensor) else student[0]
     factor = loss.weight * loss.ramp(epoch)
     if factor == 0:
         return one.new_zeros(())
-    told = loss.prepare(detached(teacher, one.dtype))
-    return factor * loss.compare(student, told, y if loss.needs_y else None, weight)
+    target = loss.prepare(detached(teacher, one.dtype))
+    return factor * loss.compare(student, target, y if loss.needs_y else None, weight)
 
 
 def logits_of(output: Any) -> Tensor:

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from sklkd.losses._base import weighted_mean
-from sklkd.losses._feature import ProjectedLoss, by_column, check_features, per_channel
+from sklkd.losses._feature import ProjectedLoss, by_channel, check_features, per_channel
 
 
 class OFDLoss(ProjectedLoss):
@@ -114,7 +114,7 @@ class OFDLoss(ProjectedLoss):
 
     def _margin(self, teacher: Tensor) -> Tensor:
         if self.margin is None:
-            columns = by_column(teacher)
+            columns = by_channel(teacher)
             negative = columns < 0
             return torch.where(negative, columns, 0.0).sum(0) / negative.sum(0).clamp(min=1)
         if len(self.margin) != teacher.shape[1]:

@@ -37,7 +37,7 @@ class PKTLoss(SimilarityLoss):
     gradient (public codes: NaN). A batch of one row gives 0.
 
     Of an ensemble of trees, integers of shape (n_rows, n_trees) are the leaves of its rows: the teacher's cosine of two
-    rows is the share of trees in which they meet. That is what None means for such a teacher.
+    rows is the fraction of trees in which they meet. That is what None means for such a teacher.
 
     References
     ----------

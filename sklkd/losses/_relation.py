@@ -1,4 +1,4 @@
-"""What the losses on relations share: the checks of their layers, and projectors where relations need equal widths."""
+"""The base of the losses on relations: the checks of their layers, and projectors where relations need equal widths."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class SimilarityLoss(RelationLoss):
     """Base of the losses on similarities between rows, which trees state themselves.
 
     The teacher's side may be the leaves of its trees, integers of shape (n_rows, n_trees): the similarity of two rows
-    is then the share of trees in which they meet, the proximity of a random forest. That is the cosine between the 0/1
-    vectors of their leaves, so that it stands where the cosine of features does.
+    is then the fraction of trees in which they meet, the proximity of a random forest. That is the cosine between the
+    0/1 vectors of their leaves, as it is the cosine between features.
     """
 
     reads_leaves: ClassVar[bool] = True
@@ -135,7 +135,7 @@ def check_rows(loss: Loss, one: Tensor, other: Tensor) -> None:
 
 
 def proximity(leaves: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Share of trees in which two rows meet in a leaf, (n_rows, n_rows).
+    """Fraction of trees in which two rows meet in a leaf, (n_rows, n_rows).
 
     Examples
     --------

@@ -17,7 +17,7 @@ class SimKDLoss(HintLoss):
 
     In a fit, ``r`` is a learnt Linear (1x1 convolution for maps), starting as the identity where the widths are equal,
     and the teacher's columns are standardised once. It trains alone, without labels, and afterwards the teacher's
-    classifier takes the place of the student's last layer. That classifier is read off the teacher's answers, as the
+    classifier takes the place of the student's last layer. That classifier is read off the teacher's outputs, as the
     linear map from its features to its logits with the least squared error: the teacher's own where its last layer is
     linear, and a substitute for one where it has none, as trees. Called by itself, the loss compares equal widths as
     they are.

@@ -40,7 +40,7 @@ class SoftTargetLoss(Loss):
     ------
     ValueError
         If ``temperature`` is not above 0; if shapes differ; if logits of two classes are to be standardised: every
-        row then becomes (0.7, -0.7) or (-0.7, 0.7), and only the teacher's decision is left of its answer.
+        row then becomes (0.7, -0.7) or (-0.7, 0.7), and only the teacher's decision is left.
 
     Notes
     -----

@@ -35,7 +35,7 @@ class SPLoss(SimilarityLoss):
     is all zeros. One public library divides by the sum of absolute values instead of the norm.
 
     Of an ensemble of trees, integers of shape (n_rows, n_trees) are the leaves of its rows: the teacher's similarity of
-    two rows is the share of trees in which they meet. That is what None means for such a teacher.
+    two rows is the fraction of trees in which they meet. That is what None means for such a teacher.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Methods of the online and the self mode: how networks teach each other, or themselves."""
+"""Methods of the online and the self mode: networks that learn from each other, or from themselves."""
 
 from sklkd.methods._born_again import BornAgain
 from sklkd.methods._codistillation import Codistillation

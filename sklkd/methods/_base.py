@@ -1,4 +1,4 @@
-"""What every method is: how networks teach each other or themselves, as an object with scikit-learn parameters."""
+"""The base of all methods: objects with scikit-learn parameters that say how networks learn from each other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Method(BaseEstimator):
             )
 
 
-def check_share(name: str, value: Any) -> None:
+def check_fraction(name: str, value: Any) -> None:
     """Raise unless a parameter is a number between 0 and 1."""
     check_number(name, value, 0)
     if value > 1:

@@ -1,4 +1,4 @@
-"""Born-again networks: one generation teaches the next, of the same architecture."""
+"""Born-again networks: each generation is the teacher of the next, of the same architecture."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from skorch import NeuralNet
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_integer
 from sklkd.losses._objective import Objective
-from sklkd.methods._base import check_share
-from sklkd.methods._self import Learnt, SelfMethod, Training
+from sklkd.methods._base import check_fraction
+from sklkd.methods._self import SelfMethod, Training, TrainingResult
 from sklkd.students._cohort import Cohort, Ensemble, mean_answer
 from sklkd.students._forward import forward
 from sklkd.students._train import with_module
@@ -24,23 +24,23 @@ from sklkd.teachers import Outputs
 class BornAgain(SelfMethod):
     r"""Train a network, then another of the same kind that learns from it, and so on (BAN) [1]_.
 
-    The first generation learns from the labels, each later one, from a new start, what
+    The first generation learns from the labels. Each later one is trained from scratch on
 
-    .. math:: h\, \mathrm{CE}(y) + (1 - h)\, L(z_{k-1}, z_k)
+    .. math:: h\, \mathrm{CE}(y) + (1 - h)\, L(z_{k-1}, z_k),
 
-    says of the labels and of the generation before.
+    the labels and the predictions of the generation before.
 
     Parameters
     ----------
     generations : int, default=2
-        Networks in all; 1 is a network that has learnt from the labels alone.
+        Number of networks; 1 is a network trained on labels only.
     hard_weight : float in [0, 1), default=0.5
-        The labels' share h. The paper weighs both equally, or leaves out the labels (0).
+        The weight h of the labels. The paper weighs both equally, or leaves out the labels (0).
     loss : Loss, default=None
-        What makes a generation like the one before, any loss of :mod:`sklkd.losses` on outputs. None is
+        The distillation loss between generations, any loss of :mod:`sklkd.losses` on outputs. None is
         ``SoftTargetLoss()``, or ``TargetLoss()`` in regression.
     ensemble : bool, default=False
-        Whether all generations answer together, by their mean probability or value, and not the last alone.
+        Whether to predict with the mean probability or value of all generations, and not with the last.
 
     Raises
     ------
@@ -49,10 +49,9 @@ class BornAgain(SelfMethod):
 
     Notes
     -----
-    It costs as many trainings as there are generations, of which each is left in ``generations_``, a fitted estimator;
-    the first is the network that has learnt alone. This is :class:`~sklkd.DistilledClassifier` with itself as the
-    teacher, in-sample and without synthetic rows, the networks being sized and encoded once. Rows count by their
-    weight.
+    It costs as many trainings as there are generations. Each is in ``generations_`` as a fitted estimator; the first
+    was trained on labels only. This is :class:`~sklkd.DistilledClassifier` with itself as the teacher, in-sample and
+    without synthetic rows, the networks being sized and encoded once. Rows count by their weight.
 
     References
     ----------
@@ -80,7 +79,7 @@ class BornAgain(SelfMethod):
     def check(self, task: str) -> None:
         super().check(task)
         check_integer("generations", self.generations, 1)
-        check_share("hard_weight", self.hard_weight)
+        check_fraction("hard_weight", self.hard_weight)
         if self.hard_weight == 1:
             raise ValueError("hard_weight must be < 1, got hard_weight=1: no generation would learn from another.")
         if not isinstance(self.ensemble, (bool, np.bool_)):
@@ -93,24 +92,26 @@ class BornAgain(SelfMethod):
         if self.loss.n_layers > 0 or task not in self.loss.tasks or self.loss.needs_spread:
             raise ValueError(f"loss must compare the outputs of one network for {task}, got {self.loss!r}.")
 
-    def train(self, training: Training) -> Learnt:
+    def train(self, training: Training) -> TrainingResult:
         seeds = np.random.RandomState(training.seed).randint(2**31 - 1, size=self.generations - 1).tolist()
         nets = [training.run(Objective([], 1.0))]
         default = SoftTargetLoss() if training.classification else TargetLoss()
         for seed in seeds:
             loss = clone(default if self.loss is None else self.loss)
-            told = loss.target(answers_of(nets[-1], training))
-            nets.append(training.run(Objective([("loss", loss)], self.hard_weight), [told], seed=seed))
-        return Learnt(ensemble_of(nets, training.classification) if self.ensemble else nets[-1], generations=nets)
+            targets = loss.target(training_outputs(nets[-1], training))
+            nets.append(training.run(Objective([("loss", loss)], self.hard_weight), [targets], seed=seed))
+        return TrainingResult(
+            average_of(nets, training.classification) if self.ensemble else nets[-1], generations=nets
+        )
 
 
-def answers_of(net: NeuralNet, training: Training) -> Outputs:
-    """What a trained net says of the training rows."""
+def training_outputs(net: NeuralNet, training: Training) -> Outputs:
+    """A trained net's outputs for the training rows."""
     raw = forward(net.module_, training.rows.inputs, net.device).numpy().astype(float)
     return Outputs(proba=softmax(raw, axis=1), margins=raw) if training.classification else Outputs(values=raw)
 
 
-def ensemble_of(nets: Sequence[NeuralNet], classification: bool) -> NeuralNet:
-    """A net that answers for all."""
+def average_of(nets: Sequence[NeuralNet], classification: bool) -> NeuralNet:
+    """A net that predicts with the mean of several."""
     cohort = Cohort([net.module_ for net in nets])
     return with_module(nets[-1], Ensemble(cohort, partial(mean_answer, classification=classification)))

@@ -1,4 +1,4 @@
-"""Codistillation: peers that teach each other by what they answered a while ago."""
+"""Codistillation: peers that learn from each other's predictions of a while ago."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from sklkd.losses._base import check_integer, check_number
 from sklkd.losses._soft_target import with_negative_entropy
-from sklkd.methods._online import CohortObjective, OnlineMethod, teach
+from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence
 from sklkd.students._forward import forward_all
 from sklkd.teachers._torch import evaluating
 
 
 class Codistillation(OnlineMethod):
-    r"""Each peer learns from the mean of the others' stale answers, after a burn-in [1]_.
+    r"""Each peer learns from the mean of the others' stale predictions, after a burn-in [1]_.
 
     .. math:: L_k = \mathrm{CE}(y, z_k) + w\, T^2\, \mathrm{KL}\Bigl(
        \frac{1}{K - 1} \sum_{j \ne k} \tilde p_j \Big\| p_k\Bigr), \qquad p = \mathrm{softmax}(z / T)
@@ -31,13 +31,13 @@ class Codistillation(OnlineMethod):
     weight : float, default=1.0
         ``w``.
     burn_in : float, default=0.1
-        Share of the epochs, in [0, 1), in which each peer learns alone; rounded up.
+        Fraction of the epochs, in [0, 1), in which peers learn from labels only; rounded up.
     every : int, default=1
-        Epochs after which the answers are renewed.
+        Epochs after which the predictions are renewed.
 
     Notes
     -----
-    The copies answer once for each training row, outside of the steps, and their answers are stored: an array of as
+    The copies predict each training row once, outside of the steps, and their predictions are stored: an array of as
     many numbers as rows, peers and outputs. The paper exchanges copies over a network instead, and renews them after a
     number of steps.
 
@@ -67,7 +67,7 @@ class Codistillation(OnlineMethod):
         super().check(task)
         check_number("burn_in", self.burn_in, 0)
         if not self.burn_in < 1:
-            raise ValueError(f"burn_in must be < 1, got burn_in={self.burn_in}: nothing would be taught.")
+            raise ValueError(f"burn_in must be < 1, got burn_in={self.burn_in}: no epoch would distil.")
         check_integer("every", self.every, 1)
 
     def targets(self, n_rows: int, n_peers: int, n_outputs: int) -> list[Tensor]:
@@ -75,24 +75,24 @@ class Codistillation(OnlineMethod):
 
     def begin_epoch(self, objective: CohortObjective, net: Any, rows: Any) -> None:
         since = objective.epoch - objective.n_epochs * self.burn_in
-        objective.taught = since >= 0
-        if objective.taught and int(since) % self.every == 0:
+        objective.distilling = since >= 0
+        if objective.distilling and int(since) % self.every == 0:
             rows.targets[0].copy_(self.stale(objective, net, rows.inputs))
 
     def stale(self, objective: CohortObjective, net: Any, inputs: Tensor) -> Tensor:
-        """For each row and peer the mean of the others' answers now, (n_rows, n_peers, n_outputs)."""
+        """For each row and peer the mean of the others' predictions now, (n_rows, n_peers, n_outputs)."""
         with evaluating(net.module_):
-            answers = torch.stack(forward_all(net.module_, inputs, net.device))
+            predictions = torch.stack(forward_all(net.module_, inputs, net.device))
         if objective.classification:
-            answers = (answers / self.temperature).softmax(2)
-        return ((answers.sum(0) - answers) / (len(answers) - 1)).transpose(0, 1)
+            predictions = (predictions / self.temperature).softmax(2)
+        return ((predictions.sum(0) - predictions) / (len(predictions) - 1)).transpose(0, 1)
 
-    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
-        if not objective.taught:
+    def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+        if not objective.distilling:
             return []
-        told = objective.rows.targets[0].unbind(1)
-        answers = [with_negative_entropy(one) if objective.classification else one for one in told]
+        stale = objective.rows.targets[0].unbind(1)
+        targets = [with_negative_entropy(one) if objective.classification else one for one in stale]
         return [
-            self.weight * teach(output, [answer], [1.0], self.temperature, objective)
-            for output, answer in zip(outputs, answers, strict=True)
+            self.weight * mean_divergence(output, [target], [1.0], self.temperature, objective)
+            for output, target in zip(outputs, targets, strict=True)
         ]

@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
 from sklkd.students._forward import forward_all
 from sklkd.teachers._torch import evaluating
 
@@ -22,7 +22,7 @@ COMBINATIONS = ("auto", "min_logit", "linear", "general", "mean", "best")
 
 
 class CollaborativeEnsemble(OnlineMethod):
-    r"""All peers together teach each of them [1]_.
+    r"""Each peer learns from a combination of all peers [1]_.
 
     .. math:: L_k = \mathrm{CE}(y, z_k) + w\, T^2\, \mathrm{KL}(p_e \| p_k), \qquad p = \mathrm{softmax}(z / T)
 
@@ -36,19 +36,19 @@ class CollaborativeEnsemble(OnlineMethod):
     weight : float, default=1.0
         ``w``.
     combination : {"auto", "min_logit", "linear", "general", "mean", "best"}, default="auto"
-        What the peers are combined to in training:
+        How the peers' outputs are combined in training:
 
         - "min_logit" (classes only): each logit's distance from that of the true class, the least over the peers
           (KDCL-MinLogit);
-        - "linear": the weighted mean of logits or values that loses least on a batch's labels (KDCL-Linear);
+        - "linear": the weighted mean of logits or values with the least loss on a batch's labels (KDCL-Linear);
         - "general": the weighted mean whose weights, renewed before each epoch, have the least squared error of
-          probabilities or values on rows on which no peer is trained (KDCL-General). They are those that the estimator
-          sets aside by ``validation_fraction``; of fewer than 50 rows it sets none aside, and all rows serve;
+          probabilities or values on validation rows (KDCL-General). These are what the estimator holds out by
+          ``validation_fraction``; of fewer than 50 rows it holds out none, and the training rows serve;
         - "mean": the mean of logits or values;
-        - "best": the answer of the peer that loses least on the row's label (KDCL-Naive).
+        - "best": the output of the peer with the least loss on the row's label (KDCL-Naive).
 
-        "auto" is "min_logit" for classes, "mean" for real targets. Rows without a label get the mean. What
-        ``deploy="ensemble"`` answers, where there are no labels, is the mean.
+        "auto" is "min_logit" for classes, "mean" for real targets. Rows without a label get the mean, and so does
+        ``deploy="ensemble"``, which has no labels.
 
     Notes
     -----
@@ -89,24 +89,26 @@ class CollaborativeEnsemble(OnlineMethod):
     def begin_epoch(self, objective: CohortObjective, net: Any, rows: Any) -> None:
         if self.combination != "general":
             return
-        judges = rows if objective.held is None else objective.held
+        validation = rows if objective.held is None else objective.held
         with evaluating(net.module_):
-            answers = torch.stack(forward_all(net.module_, judges.inputs, net.device))
-        truth = judges.y
+            outputs = torch.stack(forward_all(net.module_, validation.inputs, net.device))
+        truth = validation.y
         if objective.classification:
-            answers, truth = answers.softmax(2), F.one_hot(truth, answers.shape[2]).float()
-        objective.mixture = best_mixture(answers, truth, judges.weight)
+            outputs, truth = outputs.softmax(2), F.one_hot(truth, outputs.shape[2]).float()
+        objective.mixture = best_mixture(outputs, truth, validation.weight)
 
-    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+    def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
         peers = torch.stack([output.detach() for output in outputs])
-        told = self.together(peers, y, objective.weight, objective.mixture)
-        answer = softened(told, self.temperature, objective.classification)
-        return [self.weight * teach(output, [answer], [1.0], self.temperature, objective) for output in outputs]
+        combined = self.together(peers, y, objective.weight, objective.mixture)
+        target = softened(combined, self.temperature, objective.classification)
+        return [
+            self.weight * mean_divergence(output, [target], [1.0], self.temperature, objective) for output in outputs
+        ]
 
     def together(
         self, outputs: Tensor, y: Tensor, weight: Tensor | None = None, mixture: Sequence[float] = ()
     ) -> Tensor:
-        """From the peers' outputs, (n_peers, n, n_outputs), to what teaches them, (n, n_outputs).
+        """The peers' outputs, (n_peers, n, n_outputs), combined to their targets, (n, n_outputs).
 
         ``weight`` are the rows', ``mixture`` the weights of the peers for "general".
         """
@@ -136,30 +138,30 @@ class CollaborativeEnsemble(OnlineMethod):
         return torch.stack(tuple(outputs)).mean(0)
 
 
-def best_mixture(answers: Tensor, truth: Tensor, weight: Tensor | None) -> list[float]:
-    """Weights >= 0 of several answers (k, n, n_outputs), with the sum 1, whose weighted mean loses least.
+def best_mixture(outputs: Tensor, truth: Tensor, weight: Tensor | None) -> list[float]:
+    """Weights >= 0 of several outputs (k, n, n_outputs), with the sum 1, whose weighted mean has the least loss.
 
     Cross-entropy of logits with class codes (n,), or squared error of values (n, n_outputs).
     """
-    parts, labels = answers.cpu().double().numpy(), truth.cpu().numpy()
+    parts, labels = outputs.cpu().double().numpy(), truth.cpu().numpy()
     k, n, _ = parts.shape
-    share = np.ones(n) if weight is None else weight.cpu().double().numpy()
-    if share.sum() == 0 or not np.isfinite(parts).all():
+    row_weight = np.ones(n) if weight is None else weight.cpu().double().numpy()
+    if row_weight.sum() == 0 or not np.isfinite(parts).all():
         # nothing to go by; a peer that has left the finite numbers ends the training
         return [1 / k] * k
-    share = share / share.sum()
+    row_weight = row_weight / row_weight.sum()
 
     def loss(weights: NDArray) -> tuple[float, NDArray]:
         mixed = np.tensordot(weights, parts, 1)
         if labels.ndim == 1:
             logs = log_softmax(mixed, axis=1)
-            value = -share @ logs[np.arange(n), labels]
+            value = -row_weight @ logs[np.arange(n), labels]
             slope = np.exp(logs)
             slope[np.arange(n), labels] -= 1
         else:
-            value = share @ np.square(mixed - labels).mean(1)
+            value = row_weight @ np.square(mixed - labels).mean(1)
             slope = 2 * (mixed - labels) / mixed.shape[1]
-        return value, np.tensordot(parts, slope * share[:, None], 2)
+        return value, np.tensordot(parts, slope * row_weight[:, None], 2)
 
     whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
     start = np.full(k, 1 / k)

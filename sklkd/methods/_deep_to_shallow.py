@@ -1,4 +1,4 @@
-"""Be your own teacher: the deepest exit of a network teaches shallower ones."""
+"""Be your own teacher: the deepest exit of a network is the teacher of shallower ones."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from sklkd._named import NamedObjects
 from sklkd.losses import ActiveHintLoss, Loss, SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
-from sklkd.losses._objective import hard_loss, lesson_of
-from sklkd.methods._base import check_share
-from sklkd.methods._self import Learnt, SelfMethod, SelfObjective, Training
+from sklkd.losses._objective import distillation_loss, hard_loss
+from sklkd.methods._base import check_fraction
+from sklkd.methods._self import SelfMethod, SelfObjective, Training, TrainingResult
+from sklkd.students._activations import watch
 from sklkd.students._exits import Exit, Head, as_vectors, deepest, exit_layers, tap_shape
-from sklkd.students._taps import watch
 
 HINT = 0.07  # the paper's 1e-6 is times a sum; this is times the mean, for its batches of 128 and 512 features
 
 
 class DeepToShallow(NamedObjects, SelfMethod):
-    r"""Exits after hidden layers, taught by the network's own output (BYOT) [1]_.
+    r"""Exits after hidden layers, which learn from the network's own output (BYOT) [1]_.
 
-    A linear layer makes an answer :math:`z_i` of each chosen hidden layer :math:`f_i`; the network's output
-    :math:`z` and its last hidden layer :math:`f` teach them:
+    A linear layer makes an output :math:`z_i` of each chosen hidden layer :math:`f_i`. Their teacher is the network's
+    output :math:`z` and its last hidden layer :math:`f`:
 
     .. math:: (1 - \alpha) \Big(\mathrm{CE}(z) + \sum_i \mathrm{CE}(z_i)\Big)
         + \alpha \sum_i T^2\, \mathrm{KL}(p \| p_i) + \sum_i w\, L(f_i, f)
 
-    Nothing flows back into the output and the last hidden layer from where they teach. The fitted estimator answers
-    from every exit (``predict(X, exit=0)``), and ``cut(exit)`` is the network that ends there, so that accuracy can be
-    traded for time after training. In regression squared errors stand for cross-entropy and divergence.
+    The output and the last hidden layer are detached where they are targets. The fitted estimator predicts from every
+    exit (``predict(X, exit=0)``), and ``cut(exit)`` is the network that ends there, so that accuracy can be traded for
+    time after training. In regression squared errors stand for cross-entropy and divergence.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class DeepToShallow(NamedObjects, SelfMethod):
     temperature : float, default=3.0
         ``T``, above 0; not used in regression.
     loss : Loss or list of (str, Loss), default=None
-        L, what else compares an exit with the output: any of :mod:`sklkd.losses` that needs no teacher which is trained
-        before. Losses of features and of relations between rows compare the exit's layer with the last hidden one;
-        those between layers, such as ``FSPLoss``, the way from the first exit's layer to this exit's with that to the
-        last hidden one; those of outputs the answers. Layers stay None, being those of the exits; a loss's ``weight``
-        is w, and 0 leaves it out. None is ``ActiveHintLoss(weight=0.07)``, the paper's.
+        L, a further loss between an exit and the output: any of :mod:`sklkd.losses` that needs no pretrained teacher.
+        Losses of features and of relations between rows compare the exit's layer with the last hidden one; those
+        between layers, such as ``FSPLoss``, the change from the first exit's layer to this exit's with that to the last
+        hidden one; those of outputs the outputs. Layers stay None, being those of the exits; a loss's ``weight`` is w,
+        and 0 leaves it out. None is ``ActiveHintLoss(weight=0.07)``, the paper's.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class DeepToShallow(NamedObjects, SelfMethod):
 
     def check(self, task: str) -> None:
         super().check(task)
-        check_share("alpha", self.alpha)
+        check_fraction("alpha", self.alpha)
         check_number("temperature", self.temperature, 0, strict=True)
         if self.layers is not None:
             named = isinstance(self.layers, (list, tuple)) and all(isinstance(name, str) for name in self.layers)
@@ -111,25 +111,25 @@ class DeepToShallow(NamedObjects, SelfMethod):
                 raise ValueError(f"layers must be a list of different names of layers or None, got {self.layers!r}.")
         for loss in self.losses(task):
             if loss.needs_trained_teacher:
-                raise ValueError(f"loss: {loss!r} needs a teacher that is trained before its student; exits are not.")
+                raise ValueError(f"loss: {loss!r} needs a pretrained teacher, which exits do not have.")
             if loss.n_layers and (loss.student_layer, loss.teacher_layer) != (None, None):
                 raise ValueError(f"loss must not name layers, which are those of the exits, got {loss!r}: use layers=.")
 
     def losses(self, task: str) -> list[Any]:
-        """Clones of what else compares an exit with the output, checked."""
+        """Checked clones of the further losses between an exit and the output."""
         reserved = set(self.get_params(deep=False))
         return [loss for _, loss in check_losses(self.loss, ActiveHintLoss(weight=HINT), task, reserved)]
 
-    def objective(self, training: Training) -> Exits:
-        return Exits(self, training.classification, training.n_outputs)
+    def objective(self, training: Training) -> ExitsObjective:
+        return ExitsObjective(self, training.classification, training.n_outputs)
 
-    def train(self, training: Training) -> Learnt:
+    def train(self, training: Training) -> TrainingResult:
         net = training.run(self.objective(training), build=lambda objective, *given: objective.build(*given))
-        return Learnt(net, net.criterion_.exits())
+        return TrainingResult(net, net.criterion_.exits())
 
 
-class Exits(SelfObjective):
-    """Labels' losses of all exits, and what the deepest teaches the others.
+class ExitsObjective(SelfObjective):
+    """The losses on labels of all exits, and the distillation losses from the deepest to the others.
 
     Parameters
     ----------
@@ -141,13 +141,13 @@ class Exits(SelfObjective):
     def __init__(self, method: DeepToShallow, classification: bool, n_outputs: int):
         super().__init__(method, classification)
         self.n_outputs = n_outputs
-        self.kept: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
+        self.soft_loss: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
         self.heads = nn.ModuleList()
-        # for each exit what else compares it with the output
-        self.compared = nn.ModuleList()
+        # for each exit the further losses between it and the output
+        self.exit_losses = nn.ModuleList()
 
     def build(self, module: nn.Module, sample: Tensor, _features: Any = ()) -> None:
-        """Make a head and the losses for each exit of a network that answers a few rows."""
+        """Make a head and the losses for each exit of a network, by a forward pass of a few rows."""
         found = watch(module, sample)
         places = exit_layers(module, found, self.method.layers)
         deep = deepest(found)
@@ -162,7 +162,7 @@ class Exits(SelfObjective):
                 if loss.n_layers:
                     sides = sides_of(loss, layers[0], layer, last)
                     loss.build(*(loss.side([tuple(one.shape[1:]) for one in side]) for side in sides))
-            self.compared.append(own)
+            self.exit_losses.append(own)
         self.to(sample.device)
 
     def exits(self) -> list[Exit]:
@@ -171,43 +171,43 @@ class Exits(SelfObjective):
         places = zip(self.exit_names, taps, self.heads, strict=True)
         return [Exit(name, tap, head.eval(), self.shape) for name, tap, head in places]
 
-    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+    def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
         *layers, deep = (self.features[tap] for tap in self.taps[0])
         heads: Any = self.heads
-        answers = [head(layer) for head, layer in zip(heads, layers, strict=True)]
+        outputs = [head(layer) for head, layer in zip(heads, layers, strict=True)]
         alpha = self.method.alpha
-        total = (1 - alpha) * self.labels([*answers, y_pred], y)
+        total = (1 - alpha) * self.labels([*outputs, y_pred], y)
         if alpha > 0:
-            total = total + alpha * self.soft(answers, y_pred)
-        return total + self.alike(layers, deep, answers, y_pred, y)
+            total = total + alpha * self.soft(outputs, y_pred)
+        return total + self.feature_losses(layers, deep, outputs, y_pred, y)
 
-    def labels(self, answers: Sequence[Tensor], y: Tensor) -> Tensor:
-        """The sum over exits of the labels' loss."""
-        return torch.stack([hard_loss(answer, y, self.weight) for answer in answers]).sum()
+    def labels(self, outputs: Sequence[Tensor], y: Tensor) -> Tensor:
+        """The sum over exits of the loss on labels."""
+        return torch.stack([hard_loss(output, y, self.weight) for output in outputs]).sum()
 
-    def soft(self, answers: Sequence[Tensor], deep: Tensor) -> Tensor:
-        """The sum over shallow exits of the distance from the deepest, into which nothing flows back."""
-        told = self.kept.prepare(deep.detach())
-        return torch.stack([self.kept.compare(answer, told, None, self.weight) for answer in answers]).sum()
+    def soft(self, outputs: Sequence[Tensor], deep: Tensor) -> Tensor:
+        """The sum over shallow exits of the divergence from the deepest, which is detached."""
+        target = self.soft_loss.prepare(deep.detach())
+        return torch.stack([self.soft_loss.compare(output, target, None, self.weight) for output in outputs]).sum()
 
-    def alike(
-        self, layers: Sequence[Tensor], deep: Tensor, answers: Sequence[Tensor], y_pred: Tensor, y: Tensor
+    def feature_losses(
+        self, layers: Sequence[Tensor], deep: Tensor, outputs: Sequence[Tensor], y_pred: Tensor, y: Tensor
     ) -> Tensor:
-        """The weighted sum over shallow exits of all that compares them; nothing flows back into the deepest."""
+        """The weighted sum over shallow exits of their further losses; the deepest is detached."""
         total = y_pred.new_zeros(())
-        compared: Any = self.compared
-        for own, layer, answer in zip(compared, layers, answers, strict=True):
+        exit_losses: Any = self.exit_losses
+        for own, layer, output in zip(exit_losses, layers, outputs, strict=True):
             for loss in own:
-                student: Any = answer
+                student: Any = output
                 teacher: Any = y_pred
                 if loss.n_layers:
                     student, teacher = (loss.side(side) for side in sides_of(loss, layers[0], layer, deep))
-                total = total + lesson_of(loss, student, teacher, y, self.weight, self.epoch)
+                total = total + distillation_loss(loss, student, teacher, y, self.weight, self.epoch)
         return total
 
 
 def sides_of(loss: Loss, first: Tensor, layer: Tensor, deep: Tensor) -> list[list[Tensor]]:
-    """What a loss on one or two hidden layers compares of an exit and of the deepest; maps only where all are maps."""
+    """The layers of an exit and of the deepest that a loss compares; as vectors unless all are maps."""
     sides = [[first, layer][-loss.n_layers :], [first, deep][-loss.n_layers :]]
     maps = all(one.ndim == 4 for side in sides for one in side)
     return sides if maps else [[as_vectors(one) for one in side] for side in sides]

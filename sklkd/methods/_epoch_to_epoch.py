@@ -1,4 +1,4 @@
-"""Progressive self-distillation: earlier epochs teach later ones."""
+"""Progressive self-distillation: earlier epochs are the teacher of later ones."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sklkd.losses._base import weighted_mean
-from sklkd.methods._base import check_share
+from sklkd.methods._base import check_fraction
 from sklkd.methods._self import SelfMethod, SelfObjective, Training
 
 
 class EpochToEpoch(SelfMethod):
-    r"""The targets move from the labels to what the network itself said one epoch earlier (PS-KD) [1]_.
+    r"""The targets move from the labels to the network's predictions of one epoch earlier (PS-KD) [1]_.
 
     In epoch :math:`t` of :math:`E`, counted from 0, the target of a row is
 
     .. math:: (1 - \alpha_t)\, y + \alpha_t\, p_{t-1}, \qquad \alpha_t = \alpha \frac{t + 1}{E},
 
-    with cross-entropy, or for regression squared error. The more the network has learnt, the more it trusts itself:
-    labels that it finds hard are softened, which calibrates it. In the first epoch, which has no past, the target is
-    the label.
+    with cross-entropy, or for regression squared error. The weight of the network's own predictions grows: labels
+    that it finds hard are softened, which calibrates it. In the first epoch the target is the label.
 
     Parameters
     ----------
     alpha : float in [0, 1], default=0.8
-        The share of its own answers that the last epoch reaches. 0 trains on the labels.
+        Weight of its own predictions in the last epoch. 0 trains on labels only.
 
     Notes
     -----
-    It costs one array of (n_rows, n_outputs) and no time: an answer is kept when a row is trained on, as the authors do
-    it, so that those of one epoch come from a network in motion. The schedule needs to know :math:`E`, the student's
-    ``max_epochs``; one that stops early stops with a smaller share. Rows count by their weight.
+    It costs one array of (n_rows, n_outputs) and no time: as in the authors' code, a prediction is kept when a row is
+    trained on, so that those of one epoch come from different steps. The schedule needs :math:`E`, the student's
+    ``max_epochs``; one that stops early stops with a smaller weight. Rows count by their weight.
 
     References
     ----------
@@ -57,7 +56,7 @@ class EpochToEpoch(SelfMethod):
 
     def check(self, task: str) -> None:
         super().check(task)
-        check_share("alpha", self.alpha)
+        check_fraction("alpha", self.alpha)
 
     def objective(self, training: Training) -> MovedTargets:
         labels = training.rows.y
@@ -65,12 +64,12 @@ class EpochToEpoch(SelfMethod):
         return MovedTargets(self, training.classification, past)
 
     def targets(self, training: Training) -> Sequence[Any]:
-        # numbers of the rows in the array of past answers
+        # numbers of the rows in the array of past predictions
         return (torch.arange(len(training.rows)),)
 
 
 class MovedTargets(SelfObjective):
-    """Labels' losses whose labels move to the network's last answers.
+    """The loss on targets that move from the labels to the network's last predictions.
 
     Parameters
     ----------
@@ -87,21 +86,21 @@ class MovedTargets(SelfObjective):
         self.register_buffer("past", past, persistent=False)
 
     @property
-    def share(self) -> float:
-        """How much the network trusts itself in this epoch; in the first its past is the labels."""
+    def past_weight(self) -> float:
+        """Weight of past predictions in this epoch's targets; in the first epoch these are the labels."""
         return self.method.alpha * (self.epoch + 1) / self.n_epochs
 
     def moved(self, y: Tensor, index: Tensor) -> Tensor:
         """The targets of some rows, (n, n_outputs)."""
         past = self.past[index]
         labels = F.one_hot(y, past.shape[1]).to(past.dtype) if self.classification else y
-        return torch.lerp(labels, past, self.share)
+        return torch.lerp(labels, past, self.past_weight)
 
-    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+    def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
         index = self.rows.targets[0]
         target = self.moved(y, index)
-        told = y_pred.detach()
-        self.past[index] = (told.softmax(1) if self.classification else told).to(self.past.dtype)
+        current = y_pred.detach()
+        self.past[index] = (current.softmax(1) if self.classification else current).to(self.past.dtype)
         if self.classification:
             losses = F.cross_entropy(y_pred, target, reduction="none")
         else:

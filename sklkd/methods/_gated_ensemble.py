@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from sklkd.losses._objective import hard_loss
-from sklkd.methods._base import check_share
-from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.methods._base import check_fraction
+from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
+from sklkd.students._activations import Recorder, watch
 from sklkd.students._cohort import Cohort
-from sklkd.students._taps import watch
+from sklkd.students._exits import as_vectors
 
 
 class GatedEnsemble(OnlineMethod):
@@ -22,8 +23,8 @@ class GatedEnsemble(OnlineMethod):
     .. math:: z_e = \sum_b g_b z_b, \qquad L = \mathrm{CE}(y, z_e) + \sum_b \mathrm{CE}(y, z_b) +
        w\, r(e) \sum_b T^2\, \mathrm{KL}(p_e \| p_b), \qquad p = \mathrm{softmax}(z / T)
 
-    The gate :math:`g` is a softmax of a linear layer on what the trunk gives. :math:`p_e` is a constant in the
-    divergences, so that the gate learns from :math:`\mathrm{CE}(y, z_e)` alone. For regression all terms are squared
+    The gate :math:`g` is a softmax of a linear layer on the trunk's output. :math:`p_e` is a constant in the
+    divergences, so that only :math:`\mathrm{CE}(y, z_e)` trains the gate. For regression all terms are squared
     differences of standardised targets.
 
     All peers have to be the same network; which of them is deployed makes little difference.
@@ -35,7 +36,7 @@ class GatedEnsemble(OnlineMethod):
     weight : float, default=1.0
         ``w``.
     ramp_up : float, default=80 / 300
-        Share of the epochs, in [0, 1], over which the divergences come in, by
+        Fraction of the epochs, in [0, 1], over which the divergences come in, by
         :math:`r(e) = \exp(-5 (1 - e / E)^2)`; the paper's 80 of 300.
     trunk : str, default=None
         Name of the last layer that the branches share, such as ``"hidden.0"``; all layers before it are shared, too.
@@ -73,7 +74,7 @@ class GatedEnsemble(OnlineMethod):
 
     def check(self, task: str) -> None:
         super().check(task)
-        check_share("ramp_up", self.ramp_up)
+        check_fraction("ramp_up", self.ramp_up)
 
     def join(self, cohort: Cohort, sample: Tensor) -> Cohort:
         shapes = [[tuple(value.shape) for value in peer.state_dict().values()] for peer in cohort.peers]
@@ -92,7 +93,7 @@ class GatedEnsemble(OnlineMethod):
         return GatedCohort(cohort, branch, width)
 
     def _split(self, module: nn.Module, found: Any) -> tuple[list[str], str, int]:
-        """Paths of the shared layers, of the branch's first one, and how wide what that is given is."""
+        """Paths of the shared layers and of the branch's first one, and the width of the latter's input."""
         weighted = list(dict(found.weighted))
         # a layer that is called twice belongs where it was called last
         called = [path for path in found.shapes if not any(module.get_submodule(path).children())]
@@ -111,15 +112,15 @@ class GatedEnsemble(OnlineMethod):
         shape = dict(found.weighted)[branch]
         return called[: called.index(branch)], branch, shape[0] if len(shape) == 3 else math.prod(shape)
 
-    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+    def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
         branches, together = outputs[:-1], self.combine(outputs, objective.classification)
-        answer = softened(together, self.temperature, objective.classification)
+        target = softened(together, self.temperature, objective.classification)
         weight = self.weight * self.ramp(objective)
-        lessons = [weight * teach(branch, [answer], [1.0], self.temperature, objective) for branch in branches]
-        return [*lessons, hard_loss(together, y, objective.weight)]
+        losses = [weight * mean_divergence(branch, [target], [1.0], self.temperature, objective) for branch in branches]
+        return [*losses, hard_loss(together, y, objective.weight)]
 
     def ramp(self, objective: CohortObjective) -> float:
-        """What multiplies the divergences in this epoch."""
+        """Factor of the divergences in this epoch."""
         passed = objective.epoch / (self.ramp_up * objective.n_epochs) if self.ramp_up * objective.n_epochs > 0 else 1.0
         return math.exp(-5 * max(1 - passed, 0.0) ** 2)
 
@@ -129,7 +130,7 @@ class GatedEnsemble(OnlineMethod):
 
 
 class GatedCohort(Cohort):
-    """Branches, and a gate that reads what the first one's branch is given.
+    """Branches, and a gate that reads the output of their shared trunk.
 
     Parameters
     ----------
@@ -137,24 +138,16 @@ class GatedCohort(Cohort):
     branch : str
         Path, in each network, of the first layer that is its own.
     width : int
-        How many numbers a row of what it is given has; channels, for maps.
+        Width of that layer's input; channels, for maps.
     """
 
     def __init__(self, cohort: Cohort, branch: str, width: int):
         super().__init__(list(cohort.peers))
-        self.branch = branch
         self.gate = nn.Linear(width, len(self.peers))
+        self.trunk_output = Recorder()
+        self.peers[0].get_submodule(branch).register_forward_pre_hook(self.trunk_output)
 
     def forward(self, X: Tensor) -> tuple[Tensor, ...]:
-        given: list[Tensor] = []
-        handle = (
-            self.peers[0]
-            .get_submodule(self.branch)
-            .register_forward_pre_hook(lambda _module, inputs: given.append(inputs[0]))
-        )
-        try:
+        with self.trunk_output.recording() as recorded:
             outputs = super().forward(X)
-        finally:
-            handle.remove()
-        hidden = given[0].mean((2, 3)) if given[0].ndim == 4 else given[0].flatten(1)
-        return (*outputs, self.gate(hidden))
+        return (*outputs, self.gate(as_vectors(recorded[0])))

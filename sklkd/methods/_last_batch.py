@@ -16,14 +16,14 @@ from sklkd.transfer import Batch, TransferSet
 
 
 class LastBatch(SelfMethod):
-    r"""Rows come twice in a row, and what the network said of them the first time is a soft target (DLB) [1]_.
+    r"""Each row comes in two successive batches; its first prediction is a soft target for the second (DLB) [1]_.
 
     Every batch is half new rows, half the last batch's new ones :math:`R`:
 
     .. math:: \mathrm{CE}(y) + \alpha\, \frac{T^2}{|R|} \sum_{i \in R} \mathrm{KL}(p^{last}_i \| p_i)
 
-    The network is kept from forgetting with each step what it has just learnt. For regression: squared errors, and the
-    squared difference from the last values.
+    So a step does not undo the one before. For regression: squared errors, and the squared difference from the last
+    values.
 
     Parameters
     ----------
@@ -63,29 +63,29 @@ class LastBatch(SelfMethod):
         check_number("temperature", self.temperature, 0, strict=True)
         check_number("alpha", self.alpha, 0)
 
-    def objective(self, training: Training) -> Consistent:
-        return Consistent(self, training.classification)
+    def objective(self, training: Training) -> LastBatchObjective:
+        return LastBatchObjective(self, training.classification)
 
 
-class Consistent(SelfObjective):
-    """The labels' loss of all rows, and the distance from the last answers to those that were in the last batch."""
+class LastBatchObjective(SelfObjective):
+    """The loss on labels of all rows, and the divergence of repeated rows from their last predictions."""
 
     def __init__(self, method: LastBatch, classification: bool):
         super().__init__(method, classification)
-        self.kept: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
-        # the last batch's new rows, and what was said of them
+        self.soft_loss: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
+        # the last batch's new rows, and their outputs
         self.last: tuple[TransferSet, Tensor] | None = None
 
-    def batches(self, batches: Any) -> Doubled:
-        return Doubled(batches, self)
+    def batches(self, batches: Any) -> RepeatedBatches:
+        return RepeatedBatches(batches, self)
 
-    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+    def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
         total = hard_loss(y_pred, y, self.weight)
         n_old = 0 if self.last is None else len(self.last[1])
         if self.last is not None and self.method.alpha > 0:
             weight = None if self.weight is None else self.weight[:n_old]
-            told = self.kept.prepare(self.last[1])
-            total = total + self.method.alpha * self.kept.compare(y_pred[:n_old], told, None, weight)
+            target = self.soft_loss.prepare(self.last[1])
+            total = total + self.method.alpha * self.soft_loss.compare(y_pred[:n_old], target, None, weight)
         self.last = self.rows.take(slice(n_old, None)), y_pred[n_old:].detach()
         return total
 
@@ -93,17 +93,17 @@ class Consistent(SelfObjective):
         return {**super().__getstate__(), "last": None}
 
 
-class Doubled:
+class RepeatedBatches:
     """Batches of a training, each preceded by the rows that were new in the last one.
 
     Parameters
     ----------
     batches : iterable of Batch
-    objective : Consistent
-        Knows the last one.
+    objective : LastBatchObjective
+        Has the last one.
     """
 
-    def __init__(self, batches: Any, objective: Consistent):
+    def __init__(self, batches: Any, objective: LastBatchObjective):
         self.batches, self.objective = batches, objective
 
     def __len__(self) -> int:
@@ -112,9 +112,9 @@ class Doubled:
     def __iter__(self) -> Iterator[Batch]:
         for batch in self.batches:
             last = self.objective.last
-            yield batch if last is None else Batch(_joined(last[0], batch.rows))
+            yield batch if last is None else Batch(_concatenated(last[0], batch.rows))
 
 
-def _joined(old: TransferSet, new: TransferSet) -> TransferSet:
+def _concatenated(old: TransferSet, new: TransferSet) -> TransferSet:
     weight = None if old.weight is None or new.weight is None else torch.cat([old.weight, new.weight])
     return TransferSet(torch.cat([old.inputs, new.inputs]), torch.cat([old.y, new.y]), weight)

@@ -12,35 +12,35 @@ from sklkd._named import NamedObjects
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
-from sklkd.losses._objective import lesson_of
-from sklkd.methods._online import CohortObjective, OnlineMethod, softened, teach
+from sklkd.losses._objective import distillation_loss
+from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
+from sklkd.students._activations import layers_of, watch
 from sklkd.students._cohort import Cohort, naming
-from sklkd.students._taps import layers_of, watch
 from sklkd.teachers._hooks import Tap
 
 
 class MutualLearning(NamedObjects, OnlineMethod):
-    r"""Each peer learns from what the others answer at the moment [1]_.
+    r"""Each peer learns from the others' current predictions [1]_.
 
     .. math:: L_k = \mathrm{CE}(y, z_k) + \frac{w}{K - 1} \sum_{j \ne k} T^2\, \mathrm{KL}(p_j \| p_k),
        \qquad p = \mathrm{softmax}(z / T)
 
-    The others' answers are constants in :math:`L_k`. For regression both terms are squared differences of standardised
-    targets.
+    The others' predictions are constants in :math:`L_k`. For regression both terms are squared differences of
+    standardised targets.
 
     Parameters
     ----------
     temperature : float, default=1.0
         ``T``, above 0; 1 as in the paper.
     weight : float, default=1.0
-        ``w``. At 0 each peer learns alone.
+        ``w``. At 0 each peer is trained on labels only.
     loss : Loss or list of (str, Loss), default=None
-        What compares two peers in place of the divergence, any of :mod:`sklkd.losses` that does not train by itself.
-        Losses of features and relations read ``student_layer`` in the peer that learns and ``teacher_layer`` in the one
-        that teaches, or their last hidden layers; where widths differ, each pair of peers learns a projector of its
-        own. Losses that standardise a teacher's features do without, because these move.
+        The distillation loss between two peers in place of the divergence, any of :mod:`sklkd.losses` that needs no
+        pretrained teacher. Losses of features and relations read ``student_layer`` in the peer that learns and
+        ``teacher_layer`` in the one that it learns from, or their last hidden layers; where widths differ, each pair of
+        peers has a projector of its own. Losses that standardise a teacher's features do without, because these move.
     peer_weights : dict of str to float, default=None
-        How much each peer counts as a teacher of the others, by name; those not named count 1. None: all the same.
+        Weight of each peer as a teacher of the others, by name; 1 for those not named. None: all the same.
 
     Notes
     -----
@@ -91,14 +91,14 @@ class MutualLearning(NamedObjects, OnlineMethod):
             check_number(f"peer_weights[{name!r}]", weight, 0)
         for _, loss in self._losses(task):
             if loss.needs_trained_teacher:
-                raise ValueError(f"loss: {loss!r} needs a teacher that is trained before its student; peers are not.")
+                raise ValueError(f"loss: {loss!r} needs a pretrained teacher, which peers do not have.")
 
     def _losses(self, task: str) -> list[tuple[str, Loss]]:
         default = SoftTargetLoss() if task == "classification" else TargetLoss()
         return check_losses(self.loss, default, task, set(self.get_params(deep=False)))
 
-    def shares(self, names: Sequence[str]) -> list[list[float]]:
-        """Row k: how much each peer teaches the k-th one; rows sum to 1, or to 0 where nobody teaches it.
+    def teacher_weights(self, names: Sequence[str]) -> list[list[float]]:
+        """Row k: weights of the peers as teachers of the k-th one, which sum to 1, or to 0 where it has none.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class MutualLearning(NamedObjects, OnlineMethod):
         return [[count / sum(row) if sum(row) > 0 else 0.0 for count in row] for row in rows]
 
     def build(self, objective: CohortObjective, cohort: Cohort, sample: Tensor) -> None:
-        objective.shares = self.shares(objective.peers)
+        objective.teacher_weights = self.teacher_weights(objective.peers)
         if self.loss is None or self.weight == 0:
             return
         losses = [loss for _, loss in self._losses(objective.task)]
@@ -122,58 +122,60 @@ class MutualLearning(NamedObjects, OnlineMethod):
         if any(loss.n_layers for loss in losses):
             traces = [watch(peer, own) for peer, own in zip(cohort.peers, cohort.inputs(sample), strict=True)]
         for loss in losses:
-            for k, row in enumerate(objective.shares):
-                for j, share in enumerate(row):
-                    if share > 0:
+            for k, row in enumerate(objective.teacher_weights):
+                for j, weight in enumerate(row):
+                    if weight > 0:
                         sides = [
                             _side(loss, one, traces[one], objective.peers[one], parameter)
                             for one, parameter in ((k, "student_layer"), (j, "teacher_layer"))
                         ]
-                        objective.between.append(Pair(clone(loss), share, (k, j), sides))
+                        objective.between.append(Pair(clone(loss), weight, (k, j), sides))
         pairs: Any = objective.between
         objective.taps = [tuple(tap for side in pair.taps for tap in side) for pair in pairs]
 
-    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+    def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
         if self.weight == 0:
             return []
         if self.loss is None:
-            answers = [softened(output, self.temperature, objective.classification) for output in outputs]
+            targets = [softened(output, self.temperature, objective.classification) for output in outputs]
             return [
-                self.weight * teach(output, answers, row, self.temperature, objective)
-                for output, row in zip(outputs, objective.shares, strict=True)
+                self.weight * mean_divergence(output, targets, row, self.temperature, objective)
+                for output, row in zip(outputs, objective.teacher_weights, strict=True)
             ]
-        lessons = [output.new_zeros(()) for output in outputs]
+        losses = [output.new_zeros(()) for output in outputs]
         pairs: Any = objective.between
         for pair in pairs:
             k = pair.peers[0]
-            lessons[k] = lessons[k] + self.weight * pair(outputs, y, objective)
-        return lessons
+            losses[k] = losses[k] + self.weight * pair(outputs, y, objective)
+        return losses
 
 
 class Pair(nn.Module):
-    """A loss by which one peer teaches another, with what it learns for these two.
+    """A loss by which one peer learns from another, with the parts that are trained for these two.
 
     Parameters
     ----------
     loss : Loss
-        Its own.
-    share : float
+        Not shared with other pairs.
+    weight : float
     peers : (int, int)
-        Who is taught, and who teaches.
+        The student, and the teacher.
     sides : two of (taps, shapes)
         Where their layers are read, and the shapes of these; empty for outputs.
     """
 
-    def __init__(self, loss: Loss, share: float, peers: tuple[int, int], sides: Sequence[tuple[tuple[Tap, ...], list]]):
+    def __init__(
+        self, loss: Loss, weight: float, peers: tuple[int, int], sides: Sequence[tuple[tuple[Tap, ...], list]]
+    ):
         super().__init__()
-        self.loss, self.share, self.peers = loss, share, peers
+        self.loss, self.weight, self.peers = loss, weight, peers
         self.taps = [taps for taps, _ in sides]
         if loss.n_layers:
             loss.build(*(loss.side(shapes) for _, shapes in sides))
 
     def forward(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> Tensor:
         student, teacher = (self._layers(outputs, side, objective) for side in (0, 1))
-        return self.share * lesson_of(self.loss, student, teacher, y, objective.weight, objective.epoch)
+        return self.weight * distillation_loss(self.loss, student, teacher, y, objective.weight, objective.epoch)
 
     def _layers(self, outputs: Sequence[Tensor], side: int, objective: CohortObjective) -> Any:
         if self.loss.n_layers == 0:

@@ -1,4 +1,4 @@
-"""What the methods of the online mode share: networks that are trained together, each by labels and by the others."""
+"""The base of the online methods: networks trained together, each on the labels and on the others' predictions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from sklkd.transfer import TransferSet
 class OnlineMethod(Method):
     """Base of the methods of :class:`~sklkd.OnlineDistilledClassifier` and ``OnlineDistilledRegressor``.
 
-    All peers see each batch before any of them moves; what is minimised is the sum over peers of the peer's own loss on
-    the labels and of what ``lessons`` gives. To write a method, store parameters in ``__init__`` and define
-    ``lessons``; whatever teaches must be detached there.
+    All peers see each batch before any of them moves. The sum is minimised, over peers, of the peer's loss on the
+    labels and of its distillation loss. To write a method, store parameters in ``__init__`` and define
+    ``distillation_losses``, in which targets must be detached.
     """
 
     def __init__(self, *, temperature: float = 1.0, weight: float = 1.0):
@@ -38,30 +38,30 @@ class OnlineMethod(Method):
 
     @property
     def holds_out(self) -> bool:
-        """Whether it needs rows on which no peer is trained, as ``objective.held``."""
+        """Whether it needs validation rows, as ``objective.held``."""
         return False
 
     def join(self, cohort: Cohort, sample: Tensor) -> Cohort:
-        """What is trained, from the initialised peers and a few rows of the input."""
+        """The module that is trained, from the initialised peers and a few rows of the input."""
         return cohort
 
     def targets(self, n_rows: int, n_peers: int, n_outputs: int) -> list[Tensor]:
-        """What is stored for each training row, and sliced with each batch; rewritten in ``begin_epoch``."""
+        """Tensors with one entry per training row, sliced with each batch; ``begin_epoch`` may rewrite them."""
         return []
 
     def build(self, objective: CohortObjective, cohort: Cohort, sample: Tensor) -> None:
-        """Make what is learnt beside the peers, as modules in ``objective.between``, and set ``objective.taps``."""
+        """Make the modules that are trained beside the peers, in ``objective.between``, and set ``objective.taps``."""
 
     def begin_epoch(self, objective: CohortObjective, net: Any, rows: Any) -> None:
         """Called before each epoch, with the training rows."""
 
-    def lessons(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
-        """What is minimised beside the labels' losses.
+    def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
+        """The losses that are minimised beside those on the labels.
 
         Parameters
         ----------
         outputs : sequence of Tensor
-            Logits or standardised targets of each peer, (n, n_outputs), and what else the cohort returns.
+            Logits or standardised targets of each peer, (n, n_outputs), and whatever else the cohort returns.
         y : Tensor
             Class codes (n,) or standardised targets (n, n_targets).
         objective : CohortObjective
@@ -75,12 +75,12 @@ class OnlineMethod(Method):
         raise NotImplementedError
 
     def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
-        """The answer of all peers together: logits of their mean probability, or their mean value."""
+        """The prediction of all peers together: logits of their mean probability, or their mean value."""
         return mean_answer(outputs, classification)
 
 
 class CohortObjective(Objective):
-    """The criterion of a cohort: over all peers the sum of labels' losses and lessons.
+    """The criterion of a cohort: the sum over all peers of the losses on labels and on the others' predictions.
 
     Parameters
     ----------
@@ -94,15 +94,17 @@ class CohortObjective(Objective):
         super().__init__([], 1.0)
         self.method, self.peers, self.classification = method, names, classification
         self.between = nn.ModuleList()
-        # row k: how much each peer teaches the k-th one
-        self.shares = [[float(j != k) / (len(names) - 1) for j in range(len(names))] for k in range(len(names))]
-        # the labels' losses of each peer in this epoch's batches
+        # row k: weight of each peer's predictions in the targets of the k-th one
+        self.teacher_weights = [
+            [float(j != k) / (len(names) - 1) for j in range(len(names))] for k in range(len(names))
+        ]
+        # the loss on the labels of each peer in this epoch's batches
         self.own: list[Tensor] = []
-        # rows that are set aside, where there are any, and how much each peer counts by them
+        # validation rows, where there are any, and the weight that each peer gets by them
         self.held: TransferSet | None = None
         self.mixture: list[float] = []
-        # whether the epoch is one in which a method that begins late teaches
-        self.taught = False
+        # whether peers learn from each other in this epoch, for methods with a burn-in
+        self.distilling = False
 
     @property
     def task(self) -> str:
@@ -115,7 +117,7 @@ class CohortObjective(Objective):
 
     @property
     def progress(self) -> float:
-        """Share of the epochs that have passed."""
+        """Fraction of the epochs that have passed."""
         return self.epoch / max(self.n_epochs, 1)
 
     def begin_epoch(self, net: Any, rows: Any) -> None:
@@ -124,30 +126,30 @@ class CohortObjective(Objective):
         self.method.begin_epoch(self, net, rows)
 
     def labels(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
-        """The labels' loss of each peer."""
+        """The loss on the labels of each peer."""
         return [hard_loss(output, y, weight) for output in outputs[: len(self.peers)]]
 
     def parts(self, module: Any) -> list[list[nn.Module]]:
         owned = [id(parameter) for peer in module.peers for parameter in peer.parameters()]
-        # branches of one trunk are what they are together
+        # branches of one trunk can only stop together
         return super().parts(module) if len(set(owned)) < len(owned) else [[peer] for peer in module.peers]
 
     def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
         return self.labels(outputs, y, weight)
 
     def terms(self, outputs: Sequence[Tensor], y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The labels' losses of each peer, and the lessons."""
+        """The loss on the labels of each peer, and the distillation losses."""
         own = self.labels(outputs, y, self.weight)
-        return own, self.method.lessons(outputs, y, self) if self.training else []
+        return own, self.method.distillation_losses(outputs, y, self) if self.training else []
 
     def forward(self, outputs: Any, y: Tensor) -> Tensor:
-        own, lessons = self.terms(outputs, y)
+        own, distillation_losses = self.terms(outputs, y)
         stacked = torch.stack(own)
         if not self.training:
-            # rows set aside only tell what the peers are worth
+            # validation rows are not trained on
             return stacked.sum()
         self.own.append(stacked.detach())
-        return torch.stack([*own, *lessons]).sum()
+        return torch.stack([*own, *distillation_losses]).sum()
 
     def diverged(self) -> str:
         for losses in self.own:
@@ -161,25 +163,25 @@ class CohortObjective(Objective):
 
 
 def softened(output: Tensor, temperature: float, classification: bool) -> Any:
-    """A peer's answer as others learn it: probabilities and their negative entropies, or values; nothing flows back."""
+    """A peer's prediction as a target of others, detached: probabilities and negative entropies, or values."""
     output = output.detach()
     return with_negative_entropy((output / temperature).softmax(1)) if classification else output
 
 
-def teach(
-    output: Tensor, answers: Sequence[Any], shares: Sequence[float], temperature: float, objective: CohortObjective
+def mean_divergence(
+    output: Tensor, targets: Sequence[Any], weights: Sequence[float], temperature: float, objective: CohortObjective
 ) -> Tensor:
-    """The weighted mean over softened answers of the divergence, or of the squared difference, of an output.
+    """The weighted mean over softened targets of the divergence, or of the squared difference, of an output.
 
-    A divergence is linear in the answer and its negative entropy, so that their means give the mean of divergences.
+    A divergence is linear in the target and its negative entropy, so that their means give the mean of divergences.
     """
-    taken = [(answer, share) for answer, share in zip(answers, shares, strict=True) if share > 0]
+    taken = [(target, weight) for target, weight in zip(targets, weights, strict=True) if weight > 0]
     if not taken:
         return output.new_zeros(())
     if not objective.classification:
-        parts = [share * _SQUARED.compare(output, told, None, objective.weight) for told, share in taken]
+        parts = [weight * _SQUARED.compare(output, target, None, objective.weight) for target, weight in taken]
         return torch.stack(parts).sum()
-    proba, entropy = (sum(share * answer[part] for answer, share in taken) for part in (0, 1))
+    proba, entropy = (sum(weight * target[part] for target, weight in taken) for part in (0, 1))
     return _divergence(temperature).compare(output, (proba, entropy), None, objective.weight)
 
 
@@ -193,7 +195,7 @@ def _divergence(temperature: float) -> SoftTargetLoss:
 
 
 def build_between(objective: CohortObjective, cohort: Any, sample: Tensor, _features: Any) -> None:
-    """Make what the method learns, and tell whose gradients are whose."""
+    """Make the method's own modules, and group all parameters by the peers whose gradients they get."""
     objective.method.build(objective, cohort, sample)
     named = list(cohort.named_parameters(remove_duplicate=False))
     owners: dict[int, set[str]] = {}

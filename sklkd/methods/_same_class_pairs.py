@@ -1,4 +1,4 @@
-"""Class-wise self-distillation: rows of the same class teach each other."""
+"""Class-wise self-distillation: predictions of rows of the same class are drawn together."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from sklkd.methods._self import SelfMethod, SelfObjective, Training
 
 
 class SameClassPairs(SelfMethod):
-    r"""What the network says of one row is a soft target for another row of the same class (CS-KD) [1]_.
+    r"""The prediction of one row is a soft target for another row of the same class (CS-KD) [1]_.
 
     .. math:: \mathrm{CE}(y) + \lambda\, \frac{T^2}{n} \sum_{i=1}^{n} \mathrm{KL}(p'_i \| p_i)
 
-    where :math:`p'_i` is the softened answer to a partner, another row of the class of row :math:`i`, drawn anew for
-    every batch from all training rows. Nothing flows back through the partner.
+    where :math:`p'_i` is the softened prediction of a partner, another row of the class of row :math:`i`, drawn anew
+    for every batch from all training rows. The partner is detached.
 
     Parameters
     ----------
     temperature : float, default=4.0
         ``T``, above 0.
     weight : float, default=1.0
-        :math:`\lambda`, at least 0; the paper has 1, and 3 for fine-grained classes. 0 trains on the labels alone.
+        :math:`\lambda`, at least 0; the paper has 1, and 3 for fine-grained classes. 0 trains on labels only.
 
     Raises
     ------
     ValueError
-        At fit, if a parameter is out of its range, or for regression, where rows have no class to share.
+        At fit, if a parameter is out of its range, or for regression, where rows have no class.
 
     Notes
     -----
-    A batch's partners cost a second forward pass, without gradients, as in the authors' code. They are drawn as often
-    as they weigh; a row that is alone in its class is its own partner, and teaches itself nothing.
+    A batch's partners cost a second forward pass, without gradients, as in the authors' code. They are drawn in
+    proportion to their weights; the only row of a class is its own partner, which has no effect.
 
     References
     ----------
@@ -65,15 +65,15 @@ class SameClassPairs(SelfMethod):
         check_number("temperature", self.temperature, 0, strict=True)
         check_number("weight", self.weight, 0)
 
-    def objective(self, training: Training) -> Paired:
-        return Paired(self)
+    def objective(self, training: Training) -> SameClassObjective:
+        return SameClassObjective(self)
 
     def targets(self, training: Training) -> tuple[Tensor]:
         return (torch.arange(len(training.rows)),)
 
 
 class Partners:
-    """Draws for rows other rows of their class, as often as these weigh.
+    """Draws for rows other rows of their class, in proportion to their weights.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ class Partners:
         return self.order[torch.minimum(torch.maximum(drawn, self.first[place]), self.last[place])]
 
 
-class Paired(SelfObjective):
-    """The labels' loss and the divergence from the answers to other rows of the same class."""
+class SameClassObjective(SelfObjective):
+    """The loss on labels and the divergence from the predictions of other rows of the same class."""
 
     def __init__(self, method: SameClassPairs):
         super().__init__(method, True)
@@ -130,11 +130,11 @@ class Paired(SelfObjective):
         with torch.no_grad():
             return logits_of(net.module_(inputs.to(net.device)))
 
-    def pairs(self, y_pred: Tensor, told: Tensor) -> Tensor:
-        """The divergence of answers from those to their partners."""
-        return self.soft.compare(y_pred, self.soft.prepare(told.detach()), None, self.weight)
+    def pairs(self, y_pred: Tensor, partners: Tensor) -> Tensor:
+        """The divergence of outputs from those of their partners."""
+        return self.soft.compare(y_pred, self.soft.prepare(partners.detach()), None, self.weight)
 
-    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+    def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
         hard = hard_loss(y_pred, y, self.weight)
         if self.method.weight == 0:
             return hard

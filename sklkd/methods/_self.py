@@ -1,4 +1,4 @@
-"""What the methods of the self mode share: one network that is its own teacher."""
+"""The base of the self-distillation methods: one network that is its own teacher."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from sklkd.losses._objective import Objective, hard_loss, logits_of
 from sklkd.methods._base import Method
+from sklkd.students._activations import build_losses
 from sklkd.students._exits import Exit
-from sklkd.students._taps import build_losses
 from sklkd.students._train import initialize, train, unfitted_copy
 from sklkd.transfer import TransferSet
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a method trains with: a network that is not there yet, and the rows.
+    """What a method needs to train: an unfitted network, and the rows.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Training:
         Classes, or targets.
     seed, verbose : int
     held : TransferSet, default=None
-        Labelled rows that decide which epoch of a training is kept. None: the last.
+        Validation rows, which decide which epoch of a training is kept. None: the last.
     """
 
     net: NeuralNet
@@ -51,7 +51,7 @@ class Training:
         seed: int | None = None,
         build: Callable[[Any, Any, Tensor, Sequence[Any]], None] = build_losses,
     ) -> NeuralNet:
-        """A net trained from scratch on what the objective minimises; ``targets`` come with each batch's rows."""
+        """Train a net from scratch on an objective; ``targets`` come with each batch's rows."""
         seed, rows = self.seed if seed is None else seed, self.rows
         features = [None] * len(objective.losses)
         net = initialize(unfitted_copy(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
@@ -60,17 +60,17 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What a method has trained.
+class TrainingResult:
+    """The networks that a method has trained.
 
     Attributes
     ----------
     net : NeuralNet
-        The one that answers.
+        The one that predicts.
     exits : list of Exit
-        Where it may be left earlier, the shallowest first.
+        Its early exits, the shallowest first.
     generations : list of NeuralNet
-        Whose last, or all, answer; empty where there is but one.
+        All generations; empty for methods that train one network.
     """
 
     net: NeuralNet
@@ -82,29 +82,29 @@ class SelfMethod(Method):
     """Base of the methods of :class:`~sklkd.SelfDistilledClassifier` and ``SelfDistilledRegressor``.
 
     To write a method, store parameters in ``__init__`` and define ``objective``, a :class:`SelfObjective` with a
-    ``lesson``, or all of ``train``.
+    ``training_loss``, or all of ``train``.
     """
 
     def objective(self, training: Training) -> SelfObjective:
-        """What a training minimises."""
+        """The criterion of a training."""
         raise NotImplementedError
 
     def targets(self, training: Training) -> Sequence[Any]:
-        """What is stored for each row, and comes with each batch as ``objective.rows.targets``."""
+        """Arrays with one entry per row, which come with each batch as ``objective.rows.targets``."""
         return ()
 
-    def train(self, training: Training) -> Learnt:
+    def train(self, training: Training) -> TrainingResult:
         """Train the network."""
-        return Learnt(training.run(self.objective(training), self.targets(training)))
+        return TrainingResult(training.run(self.objective(training), self.targets(training)))
 
 
 class SelfObjective(Objective):
-    """The criterion of a network that teaches itself; on rows set aside it is the labels' loss alone.
+    """The criterion of a network that is its own teacher; on validation rows only the loss on the labels.
 
     Parameters
     ----------
     method : SelfMethod
-        What knows the parameters.
+        Has the parameters.
     classification : bool
         Whether outputs are logits of classes and labels are codes; or standardised targets.
     """
@@ -118,10 +118,10 @@ class SelfObjective(Objective):
         """Weights of the batch's rows."""
         return None if self.rows is None else self.rows.weight
 
-    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
-        """What is minimised, for the answers (n, n_outputs) to a training batch."""
+    def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
+        """The loss of a training batch, from its outputs (n, n_outputs) and labels."""
         raise NotImplementedError
 
     def forward(self, y_pred: Any, y: Tensor) -> Tensor:
         y_pred = logits_of(y_pred)
-        return self.lesson(y_pred, y) if self.training else hard_loss(y_pred, y, self.weight)
+        return self.training_loss(y_pred, y) if self.training else hard_loss(y_pred, y, self.weight)

@@ -8,7 +8,7 @@ from torch import Tensor
 from sklkd.losses import SoftTargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._objective import hard_loss
-from sklkd.methods._base import check_share
+from sklkd.methods._base import check_fraction
 from sklkd.methods._self import SelfMethod, SelfObjective, Training
 
 
@@ -25,7 +25,7 @@ class VirtualTeacher(SelfMethod):
     temperature : float, default=20.0
         ``T``, above 0; the paper has 20 to 40. At 1 this is label smoothing.
     alpha : float in [0, 1], default=0.1
-        Weight of the virtual teacher. 0 trains on the labels alone.
+        Weight of the virtual teacher. 0 trains on labels only.
     confidence : float, default=0.99
         Above one by the number of classes and below 1.
 
@@ -67,23 +67,23 @@ class VirtualTeacher(SelfMethod):
     def check(self, task: str) -> None:
         super().check(task)
         check_number("temperature", self.temperature, 0, strict=True)
-        check_share("alpha", self.alpha)
+        check_fraction("alpha", self.alpha)
         check_number("confidence", self.confidence, 0, strict=True)
         if not self.confidence < 1:
             raise ValueError(f"confidence must be < 1, got confidence={self.confidence}.")
 
-    def objective(self, training: Training) -> TaughtVirtually:
+    def objective(self, training: Training) -> VirtualTeacherObjective:
         n_classes = training.n_outputs
         if not self.confidence > 1 / n_classes:
             raise ValueError(
                 f"confidence must be > 1 / {n_classes} with {n_classes} classes, so that the label is the most "
                 f"probable one, got confidence={self.confidence}."
             )
-        return TaughtVirtually(self, n_classes)
+        return VirtualTeacherObjective(self, n_classes)
 
 
-class TaughtVirtually(SelfObjective):
-    """The labels' loss and the divergence from the virtual teacher.
+class VirtualTeacherObjective(SelfObjective):
+    """The loss on labels and the divergence from the virtual teacher.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ class TaughtVirtually(SelfObjective):
         super().__init__(method, True)
         self.soft = SoftTargetLoss(temperature=method.temperature)
         proba = torch.full((n_classes, n_classes), (1 - method.confidence) / (n_classes - 1), dtype=torch.float64)
-        # row y is what the teacher says of a row with the label y
-        told, entropy = self.soft.prepare(proba.fill_diagonal_(method.confidence).log())
-        self.register_buffer("proba", told.float())
+        # row y is the virtual teacher's output for a row with the label y
+        proba, entropy = self.soft.prepare(proba.fill_diagonal_(method.confidence).log())
+        self.register_buffer("proba", proba.float())
         self.register_buffer("entropy", entropy.float())
 
-    def lesson(self, y_pred: Tensor, y: Tensor) -> Tensor:
+    def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
         hard = hard_loss(y_pred, y, self.weight)
         soft = self.soft.compare(y_pred, (self.proba[y], self.entropy[y]), None, self.weight)
         return (1 - self.method.alpha) * hard + self.method.alpha * soft

@@ -1,4 +1,4 @@
-"""Several networks that train as one."""
+"""Several networks that are trained as one module."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Cohort(nn.Module):
         self.columns = columns
 
     def inputs(self, X: Tensor) -> list[Tensor]:
-        """What each network is given."""
+        """The input of each network."""
         if self.columns is None:
             return [X] * len(self.peers)
         return [X[:, own].reshape(len(X), *shape) for own, shape in self.columns]
@@ -45,7 +45,7 @@ class Cohort(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """A cohort that gives one answer.
+    """A cohort that gives one output.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ class Ensemble(nn.Module):
 
 
 def mean_answer(outputs: Sequence[Tensor], classification: bool) -> Tensor:
-    """The answer of several networks together: the logarithm of their mean probability, or their mean value."""
+    """The combined output of several networks: the logarithm of their mean probability, or their mean value."""
     stacked = torch.stack(tuple(outputs))
     return torch.logsumexp(stacked.log_softmax(2), 0) if classification else stacked.mean(0)
 
 
 def join_inputs(parts: Sequence[Tensor]) -> tuple[Tensor, list[Columns] | None]:
-    """The inputs of several networks as one matrix, each different one once, and where each is found in it.
+    """The inputs of several networks as one matrix, each distinct one once, and the columns of each.
 
     The same tensor for all is returned as it is, with None.
     """
@@ -115,7 +115,7 @@ class JoinedEncoder(TransformerMixin, BaseEstimator):
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Errors inside are those of a peer."""
+    """Name the peer in errors that are raised inside."""
     try:
         yield
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Leave a network after one of its hidden layers."""
+"""Early exits: networks that end after one of their hidden layers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sklkd.students._activations import watch
 from sklkd.students._tabular_net import TabularNet
-from sklkd.students._taps import watch
 from sklkd.teachers._hooks import Tap, Trace, first
 
 _TABULAR = re.compile(r"hidden\.(\d+)")
 
 
 class Exit(NamedTuple):
-    """Where a network may be left: a name, the layer, what makes an answer of it, and the shape of one input row."""
+    """An early exit: its name, the layer, the head that makes an output of it, and the shape of one input row."""
 
     name: str
     tap: Tap
@@ -38,7 +38,7 @@ def as_vectors(features: Tensor) -> Tensor:
 
 
 def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
-    """Where a network can be left before its output, by depth: the layers that the user names, or all there are.
+    """The layers of a network that can have an exit, by depth: those that the user names, or all there are.
 
     These are the hidden layers of a :class:`TabularNet` but the last; of any other module, what each linear or
     convolutional layer between the first and the last is given, under that layer's name.
@@ -67,42 +67,47 @@ def exit_layers(module: nn.Module, found: Trace, names: Any) -> dict[str, Tap]:
         taps = {path: Tap(path, True) for path, _ in found.weighted[1:-1]}
     if not taps:
         raise ValueError(
-            "the student has no hidden layer but the last, so that there is nowhere to leave it earlier: give it more, "
+            "the student has no hidden layer but the last, which leaves no place for an earlier exit: give it more, "
             f"such as TabularStudent(module__hidden=(64, 64)), or name layers; it has {', '.join(found.layers)}."
         )
     return taps
 
 
 def deepest(found: Trace) -> Tap:
-    """What the output layer is given."""
+    """The input of the output layer."""
     return Tap(found.weighted[-1][0], True)
 
 
 def tap_shape(found: Trace, tap: Tap) -> Any:
-    """Shape of one row of what is read at a tap."""
+    """Shape of one row of the activation at a tap."""
     return dict(found.weighted)[tap.path] if tap.given else found.shapes[tap.path]
 
 
 def cut(module: nn.Module, exit: Exit) -> nn.Module:
-    """A copy of a trained network that ends at an exit, without what lies behind it."""
+    """A copy of a trained network that ends at an exit, without the layers behind it."""
     tabular = _TABULAR.fullmatch(exit.tap.path)
-    module = copy.deepcopy(module)
     if type(module) is TabularNet and tabular is not None and not exit.tap.given:
-        shorter: Any = module
-        shorter.hidden, shorter.output = module.hidden[: int(tabular[1]) + 1], copy.deepcopy(exit.head)
+        shorter: Any = copy.deepcopy(module)
+        shorter.hidden, shorter.output = shorter.hidden[: int(tabular[1]) + 1], copy.deepcopy(exit.head)
         return shorter
-    shortened = Shortened(module, exit.tap, copy.deepcopy(exit.head)).eval()
+    # taps are paths in the network that was trained, also where it has been cut since
+    body = copy.deepcopy(module.body if isinstance(module, Shortened) else module)
+    shortened = Shortened(body, exit.tap, copy.deepcopy(exit.head)).eval()
     like = next(shortened.parameters())
     return drop_unused(shortened, torch.zeros(2, *exit.shape, dtype=like.dtype, device=like.device))
 
 
 class Shortened(nn.Module):
-    """A module that is left where a layer has been computed, and answers with a head.
+    """A module that ends where a layer has been computed, and puts a head on it.
+
+    An exception ends the pass: of a module that stands in the place of the layer where what it is given is read, else
+    of a hook. Both are there from the start, so that a pass changes nothing and threads can share the module. Torch
+    does not export it.
 
     Parameters
     ----------
     body : Module
-        Any; a pass through it is ended by an exception, which is not something that torch exports.
+        Any; it is changed, and of no other use afterwards.
     tap : Tap
         A layer that is called once in a pass.
     head : Module
@@ -111,21 +116,16 @@ class Shortened(nn.Module):
     def __init__(self, body: nn.Module, tap: Tap, head: nn.Module):
         super().__init__()
         self.body, self.tap, self.head = body, tap, head
+        if tap.given:
+            body.set_submodule(tap.path, _End())
+        else:
+            body.get_submodule(tap.path).register_forward_hook(_end_after)
 
     def forward(self, X: Tensor) -> Tensor:
-        layer = self.body.get_submodule(self.tap.path)
-
-        def leave(_module: nn.Module, given: Any, answer: Any = None) -> None:
-            raise _Reached(given[0] if self.tap.given else first(answer))
-
-        register = layer.register_forward_pre_hook if self.tap.given else layer.register_forward_hook
-        handle = register(leave)
         try:
             self.body(X)
         except _Reached as reached:
             return self.head(reached.features)
-        finally:
-            handle.remove()
         raise RuntimeError(f"layer {self.tap.path!r} is not called in every pass, so that nothing can end there.")
 
 
@@ -135,6 +135,17 @@ class _Reached(BaseException):
     def __init__(self, features: Tensor):
         super().__init__()
         self.features = features
+
+
+class _End(nn.Module):
+    """Ends a pass in the place of a layer, with what that is given."""
+
+    def forward(self, features: Tensor, *_others: Any, **_options: Any) -> Tensor:
+        raise _Reached(features)
+
+
+def _end_after(_module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
+    raise _Reached(first(output))
 
 
 def drop_unused(module: Shortened, sample: Tensor) -> Shortened:
@@ -149,8 +160,8 @@ def drop_unused(module: Shortened, sample: Tensor) -> Shortened:
     for name, part in list(module.body.named_modules()):
         held = list(part.parameters())
         needed = any(id(parameter) in used for parameter in held) or f"body.{name}" in called
-        # what contains the layer at which the pass ends has to be there, and that one too if it is run
-        needed = needed or (f"{end}.".startswith(f"{name}.") and not (name == end and module.tap.given))
+        # the layer at which the pass ends has to be there, and what contains it
+        needed = needed or f"{end}.".startswith(f"{name}.")
         if name and held and not needed and not any(name.startswith(f"{one}.") for one in dropped):
             module.body.set_submodule(name, nn.Identity())
             dropped.append(name)

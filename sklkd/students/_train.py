@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
+from sklkd.students._activations import build_losses, put_output_layer, tapped
 from sklkd.students._early_stopping import EarlyStopping
 from sklkd.students._probabilities import gives_probabilities, return_logarithms
 from sklkd.students._resolve import check_output, trainable
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._seeding import seeded
 from sklkd.students._tabular_student import TabularStudent
-from sklkd.students._taps import build_losses, put_output_layer, tapped
 from sklkd.transfer import TransferSet
 
 

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklkd.augment import MUNGE, GaussianNoise, GibbsSampler, Mixup, Sampler, ThresholdSampler
+from sklkd._columns import ColumnCodec
+from sklkd.augment import MUNGE, NRFI, GaussianNoise, GibbsSampler, Mixup, Sampler, ThresholdSampler
 
 SAMPLERS = [
     MUNGE(),
@@ -152,6 +154,72 @@ def test_seeds(sampler, mixed):
     pd.testing.assert_frame_equal(fitted.sample(50, random_state=np.random.RandomState(3)), Z)
     assert not fitted.sample(50, random_state=4).equals(Z)
     assert not fitted.sample(50).equals(fitted.sample(50))
+
+
+def forest_of(X):
+    return ExtraTreesRegressor(3, max_depth=3, random_state=0).fit(X, np.arange(len(X)))
+
+
+class Steps:
+    """What a teacher tells a sampler about rows in the user's own columns."""
+
+    def thresholds(self, X):
+        return [np.quantile(X[name].dropna(), [0.2, 0.7]) if X[name].dtype.kind in "fi" else [] for name in X]
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS, ThresholdSampler(thresholds=Steps())], ids=repr)
+@pytest.mark.parametrize("container", ["pandas", "float32", "polars"])
+def test_coded_rows_are_those_of_the_users_container(sampler, container, mixed):
+    if container == "float32":
+        mixed = mixed.astype(dict.fromkeys("abcd", np.float32)).assign(i=np.arange(200, dtype=np.int16) // 9)
+    if container == "polars":
+        if getattr(sampler, "thresholds", None) is not None:
+            pytest.skip("reads pandas")
+        mixed = pl.from_pandas(mixed)
+    weight = np.arange(200) % 4
+    codec = ColumnCodec()
+    coded = codec.fit_transform(mixed)
+    expected = clone(sampler).fit(mixed, sample_weight=weight).sample(70, random_state=3)
+    fitted = clone(sampler).fit_coded(codec, coded, weight, X=mixed)
+    made = fitted.sample_coded(70, random_state=3)
+    np.testing.assert_array_equal(made, codec.transform(expected))
+    np.testing.assert_array_equal(
+        clone(sampler).fit_coded(codec, coded, weight).sample_coded(9).shape, (9, len(made.T))
+    )
+    # the user's container has the same rows, from either
+    for X in (fitted.sample(70, random_state=3), codec.inverse_transform(made)):
+        assert type(X) is type(expected) and X.equals(expected)
+
+
+def test_coded_rows_of_a_forest(mixed):
+    X = mixed[list("abcd")]
+    codec = ColumnCodec()
+    fitted = NRFI(forest_of(X)).fit_coded(codec, codec.fit_transform(X))
+    expected = NRFI(forest_of(X)).fit(X).sample(50, random_state=0)
+    np.testing.assert_array_equal(fitted.sample_coded(50, random_state=0), codec.transform(expected))
+
+
+def test_coded_rows_may_be_some_of_those_that_the_codec_knows(mixed):
+    codec = ColumnCodec().fit(mixed)
+    low = mixed[mixed["s"] == "low"]
+    made = codec.inverse_transform(MUNGE().fit_coded(codec, codec.transform(low)).sample_coded(30, random_state=0))
+    check_legal(low, made)
+
+
+def test_coded_rows_need_a_codec_that_gives_rows_back(mixed):
+    codec = ColumnCodec(invertible=False).fit(mixed)
+    with pytest.raises(ValueError, match="codec must have been fitted with invertible=True"):
+        MUNGE().fit_coded(codec, codec.transform(mixed))
+
+
+def test_a_sampler_with_its_own_fit_or_sample_has_no_coded_form(mixed):
+    class Own(MUNGE):
+        def sample(self, n, random_state=None):
+            return super().sample(n, random_state)[::-1]
+
+    assert hasattr(MUNGE(), "fit_coded") and hasattr(MUNGE(), "sample_coded")
+    assert not hasattr(Own(), "fit_coded") and not hasattr(Own(), "sample_coded")
+    assert len(Own().fit(mixed).sample(3)) == 3
 
 
 @every_sampler

@@ -37,7 +37,7 @@ from sklkd.losses import (
 )
 from sklkd.losses._feature import FeatureLoss
 from sklkd.students import TabularStudent
-from sklkd.students._taps import tapped
+from sklkd.students._activations import tapped
 from sklkd.teachers import Precomputed, adapt
 
 from .problems import Net, classes, quick, skorch_net, targets

@@ -219,6 +219,18 @@ def test_exits_of_any_network(layers):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(light)).predict(X), est.predict(X, exit=0))
 
 
+def test_any_network_can_be_cut_again():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 1, 8, 8)).astype(np.float32), rng.integers(3, size=60)
+    net = skorch_net(module=Maps, max_epochs=2)
+    est = SelfDistilledClassifier(net, method=DeepToShallow(layers=["one", "two"]), random_state=0).fit(X, y)
+    light = est.cut("two")
+    np.testing.assert_array_equal(light.predict_proba(X), est.predict_proba(X, exit="two"))
+    np.testing.assert_array_equal(light.predict_proba(X, exit="one"), est.predict_proba(X, exit="one"))
+    kept = {name for name, _ in light.cut("one").student_.module_.named_parameters()}
+    assert kept == {"body.one.weight", "body.one.bias", "head.weight", "head.bias"}
+
+
 def test_exits_of_a_regressor_are_in_units_of_y():
     X, y = targets(150)
     est = SelfDistilledRegressor(student(max_epochs=100), method=DeepToShallow(), random_state=0).fit(X, y)
@@ -287,7 +299,7 @@ class TowardsUniform(SelfMethod):
 
 
 class KeptUncertain(SelfObjective):
-    def lesson(self, y_pred, y):
+    def training_loss(self, y_pred, y):
         entropy = -(y_pred.softmax(1) * y_pred.log_softmax(1)).sum(1).mean()
         return nn.functional.cross_entropy(y_pred, y) - self.method.weight * entropy
 

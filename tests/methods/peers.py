@@ -14,7 +14,7 @@ from sklkd.methods._online import CohortObjective
 def objective(method, n_peers=2, classification=True, *, epoch=0, n_epochs=1, weight=None, targets=()):
     """The criterion of some peers in the middle of a training."""
     made = CohortObjective(method, [f"peer{k}" for k in range(n_peers)], classification)
-    made.epoch, made.n_epochs, made.taught = epoch, n_epochs, True
+    made.epoch, made.n_epochs, made.distilling = epoch, n_epochs, True
     made.rows = SimpleNamespace(weight=weight, targets=list(targets))
     return made
 
@@ -25,9 +25,9 @@ def outputs(n_peers=3, n=6, n_outputs=4, seed=0):
     return [torch.from_numpy(rng.normal(size=(n, n_outputs))).requires_grad_() for _ in range(n_peers)]
 
 
-def divergence(told, own, temperature=1.0, weight=None):
-    """T^2 KL(softmax(told / T) || softmax(own / T)), averaged over rows, by SciPy."""
-    rows = rel_entr(softmax(told / temperature, axis=1), softmax(own / temperature, axis=1)).sum(1)
+def divergence(target, own, temperature=1.0, weight=None):
+    """T^2 KL(softmax(target / T) || softmax(own / T)), averaged over rows, by SciPy."""
+    rows = rel_entr(softmax(target / temperature, axis=1), softmax(own / temperature, axis=1)).sum(1)
     return temperature**2 * np.average(rows, weights=weight)
 
 

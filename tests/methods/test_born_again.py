@@ -25,11 +25,13 @@ def test_the_first_generation_is_the_network_alone(estimator, problem):
     est = estimator(quick(), method=BornAgain(generations=3), random_state=0).fit(X, y)
     alone = estimator(quick(), method=EpochToEpoch(alpha=0), random_state=0).fit(X, y)
     np.testing.assert_allclose(answers(est.generations_[0], X), answers(alone, X), rtol=1e-5)
-    told = [answers(one, X) for one in est.generations_]
+    target = [answers(one, X) for one in est.generations_]
     assert (
-        len(told) == 3 and not np.allclose(told[0], told[1], rtol=1e-3) and not np.allclose(told[1], told[2], rtol=1e-3)
+        len(target) == 3
+        and not np.allclose(target[0], target[1], rtol=1e-3)
+        and not np.allclose(target[1], target[2], rtol=1e-3)
     )
-    np.testing.assert_array_equal(answers(est, X), told[-1])
+    np.testing.assert_array_equal(answers(est, X), target[-1])
     assert est.generations_[0].generations_ == []
 
 
@@ -37,8 +39,8 @@ def test_the_first_generation_is_the_network_alone(estimator, problem):
 def test_the_ensemble_is_the_mean_of_the_generations(estimator, problem):
     X, y = problem(80)
     est = estimator(quick(), method=BornAgain(generations=3, ensemble=True), random_state=0).fit(X, y)
-    told = [answers(one, X) for one in est.generations_]
-    np.testing.assert_allclose(answers(est, X), np.mean(told, axis=0), rtol=1e-9)
+    target = [answers(one, X) for one in est.generations_]
+    np.testing.assert_allclose(answers(est, X), np.mean(target, axis=0), rtol=1e-9)
     # the skorch net itself answers the same
     direct = est.student_.predict_proba(est.encoder_.transform(X))
     np.testing.assert_allclose(direct.reshape(answers(est, X).shape), answers(est, X), rtol=1e-4, atol=1e-5)
@@ -46,8 +48,8 @@ def test_the_ensemble_is_the_mean_of_the_generations(estimator, problem):
 
 def test_a_generation_is_taught_what_the_last_one_says_of_the_rows(monkeypatch):
     asked = []
-    original = module.answers_of
-    monkeypatch.setattr(module, "answers_of", lambda net, training: asked.append(net) or original(net, training))
+    original = module.training_outputs
+    monkeypatch.setattr(module, "training_outputs", lambda net, training: asked.append(net) or original(net, training))
     X, y = classes(80)
     est = SelfDistilledClassifier(quick(), method=BornAgain(generations=3), random_state=0).fit(X, y)
     assert len(asked) == 2
@@ -61,10 +63,10 @@ def test_a_generation_is_taught_what_the_last_one_says_of_the_rows(monkeypatch):
 
 def test_without_labels_a_generation_learns_the_last_one_alone(monkeypatch):
     X, y = classes(120)
-    told = Outputs(proba=np.tile([0.2, 0.3, 0.5], (120, 1)))
-    monkeypatch.setattr(module, "answers_of", lambda net, training: told)
+    target = Outputs(proba=np.tile([0.2, 0.3, 0.5], (120, 1)))
+    monkeypatch.setattr(module, "training_outputs", lambda net, training: target)
     est = SelfDistilledClassifier(quick(100, lr=0.02), method=BornAgain(hard_weight=0), random_state=0).fit(X, y)
-    np.testing.assert_allclose(est.predict_proba(X), told.proba, atol=0.02)
+    np.testing.assert_allclose(est.predict_proba(X), target.proba, atol=0.02)
     half = SelfDistilledClassifier(quick(100, lr=0.02), method=BornAgain(hard_weight=0.5), random_state=0).fit(X, y)
     # where the labels count as much, the mean probability of a class of its rows is about half way between
     mean = np.mean([half.predict_proba(X[y == label])[:, k].mean() for k, label in enumerate(half.classes_)])

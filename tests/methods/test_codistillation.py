@@ -43,22 +43,22 @@ def test_what_is_stored_is_the_mean_of_the_others(classification):
 
 def test_terms_by_hand():
     peers, y = outputs(), torch.zeros(6, dtype=torch.int64)
-    told = softmax(np.random.RandomState(1).normal(size=(6, 3, 4)), axis=2)
-    made = objective(Codistillation(temperature=2.0, weight=0.3), 3, targets=[torch.from_numpy(told)])
-    _, lessons = made.terms(peers, y)
+    target = softmax(np.random.RandomState(1).normal(size=(6, 3, 4)), axis=2)
+    made = objective(Codistillation(temperature=2.0, weight=0.3), 3, targets=[torch.from_numpy(target)])
+    _, losses = made.terms(peers, y)
     for k, z in enumerate(numbers(peers)):
-        expected = 0.3 * 4 * rel_entr(told[:, k], softmax(z / 2, axis=1)).sum(1).mean()
-        np.testing.assert_allclose(lessons[k].item(), expected)
+        expected = 0.3 * 4 * rel_entr(target[:, k], softmax(z / 2, axis=1)).sum(1).mean()
+        np.testing.assert_allclose(losses[k].item(), expected)
 
 
 def test_regression_by_hand():
     peers, y = outputs(3, n_outputs=2), torch.zeros(6, 2, dtype=torch.float64)
-    told, weight = np.random.RandomState(1).normal(size=(6, 3, 2)), torch.arange(1.0, 7.0, dtype=torch.float64)
+    target, weight = np.random.RandomState(1).normal(size=(6, 3, 2)), torch.arange(1.0, 7.0, dtype=torch.float64)
     method = Codistillation(weight=0.3)
-    _, lessons = objective(method, 3, False, weight=weight, targets=[torch.from_numpy(told)]).terms(peers, y)
+    _, losses = objective(method, 3, False, weight=weight, targets=[torch.from_numpy(target)]).terms(peers, y)
     for k, z in enumerate(numbers(peers)):
-        expected = np.average(np.square(z - told[:, k]).mean(1), weights=weight)
-        np.testing.assert_allclose(lessons[k].item(), 0.3 * expected)
+        expected = np.average(np.square(z - target[:, k]).mean(1), weights=weight)
+        np.testing.assert_allclose(losses[k].item(), 0.3 * expected)
 
 
 def test_burn_in_and_how_often_answers_are_renewed():
@@ -71,7 +71,7 @@ def test_burn_in_and_how_often_answers_are_renewed():
         with torch.no_grad():
             net.module_.peers[0][1].bias += 0.1
         method.begin_epoch(made, net, rows)
-        taught.append(made.taught)
+        taught.append(made.distilling)
         renewed.append(not torch.equal(before, rows.targets[0]))
     # 2.5 epochs of burn-in, rounded up
     assert taught == [False] * 3 + [True] * 7
@@ -80,7 +80,7 @@ def test_burn_in_and_how_often_answers_are_renewed():
 
 def test_nothing_is_taught_in_the_burn_in():
     made = objective(Codistillation(), 2)
-    made.taught = False
+    made.distilling = False
     assert made.terms(outputs(2), torch.zeros(6, dtype=torch.int64))[1] == []
 
 

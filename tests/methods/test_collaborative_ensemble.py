@@ -34,40 +34,40 @@ def test_terms_by_hand(kind):
     peers = outputs()
     weight = torch.arange(1.0, 7.0, dtype=torch.float64)
     method = CollaborativeEnsemble(temperature=2.0, weight=0.7, combination=kind)
-    _, lessons = objective(method, 3, weight=weight).terms(peers, Y)
+    _, losses = objective(method, 3, weight=weight).terms(peers, Y)
     z = numbers(peers)
-    told = combined("min_logit" if kind == "auto" else kind, z, Y.numpy())
+    target = combined("min_logit" if kind == "auto" else kind, z, Y.numpy())
     for k in range(3):
-        np.testing.assert_allclose(lessons[k].item(), 0.7 * divergence(told, z[k], 2.0, weight))
+        np.testing.assert_allclose(losses[k].item(), 0.7 * divergence(target, z[k], 2.0, weight))
 
 
 @pytest.mark.parametrize("kind", ["auto", "mean", "best", "linear"])
 def test_regression(kind):
     peers, y = outputs(3, n_outputs=2), torch.randn(6, 2, dtype=torch.float64)
     method = CollaborativeEnsemble(combination=kind)
-    _, lessons = objective(method, 3, classification=False).terms(peers, y)
+    _, losses = objective(method, 3, classification=False).terms(peers, y)
     z = np.stack(numbers(peers))
-    told = z.mean(0)
+    target = z.mean(0)
     if kind == "best":
         best = ((z - y.numpy()) ** 2).mean(2).argmin(0)
-        told = z[best, np.arange(6)]
+        target = z[best, np.arange(6)]
     if kind == "linear":
-        told = np.tensordot(best_mixture(torch.from_numpy(z), y, None), z, 1)
+        target = np.tensordot(best_mixture(torch.from_numpy(z), y, None), z, 1)
         others = np.random.RandomState(0).dirichlet(np.ones(3), 200)
-        losses = np.square(np.tensordot(others, z, 1) - y.numpy()).mean((1, 2))
-        assert np.square(told - y.numpy()).mean() <= losses.min() + 1e-6
-    np.testing.assert_allclose([one.item() for one in lessons], [((one - told) ** 2).mean() for one in z])
+        of_others = np.square(np.tensordot(others, z, 1) - y.numpy()).mean((1, 2))
+        assert np.square(target - y.numpy()).mean() <= of_others.min() + 1e-6
+    np.testing.assert_allclose([one.item() for one in losses], [((one - target) ** 2).mean() for one in z])
 
 
 @pytest.mark.parametrize("kind", ["min_logit", "linear", "best"])
 def test_rows_without_a_label_get_the_mean(kind):
     peers, y = torch.stack(outputs()).detach(), Y.clone()
     y[[1, 4]] = UNLABELLED
-    told = CollaborativeEnsemble(combination=kind).together(peers, y)
-    np.testing.assert_allclose(told[[1, 4]], peers.mean(0)[[1, 4]])
+    target = CollaborativeEnsemble(combination=kind).together(peers, y)
+    np.testing.assert_allclose(target[[1, 4]], peers.mean(0)[[1, 4]])
     rest = [0, 2, 3, 5]
     known = CollaborativeEnsemble(combination=kind).together(peers[:, rest], Y[rest])
-    np.testing.assert_allclose(told[rest], known)
+    np.testing.assert_allclose(target[rest], known)
 
 
 def test_linear_weighs_peers_so_that_the_batch_loses_least():
@@ -79,8 +79,8 @@ def test_linear_weighs_peers_so_that_the_batch_loses_least():
     assert 0 < int(np.argmin(losses)) < 1000
     best = grid[int(np.argmin(losses))]
     np.testing.assert_allclose(best_mixture(peers, Y, weight), [best, 1 - best], atol=2e-3)
-    told = CollaborativeEnsemble(combination="linear").together(peers, Y, weight)
-    np.testing.assert_allclose(told, best * z[0] + (1 - best) * z[1], atol=0.01)
+    target = CollaborativeEnsemble(combination="linear").together(peers, Y, weight)
+    np.testing.assert_allclose(target, best * z[0] + (1 - best) * z[1], atol=0.01)
 
 
 def test_weights_are_none_below_0_and_go_to_the_peer_that_is_right():
@@ -111,10 +111,10 @@ def test_general_goes_by_rows_on_which_no_peer_is_trained():
         grid = np.linspace(0, 1, 1001)
         squares = [np.square(a * error[0] + (1 - a) * error[1]).mean() for a in grid]
         np.testing.assert_allclose(mixture[0], grid[int(np.argmin(squares))], atol=2e-3)
-    # and the peers are told the mixture of their logits
+    # and the peers are target the mixture of their logits
     peers = torch.stack(outputs(2)).detach()
-    told = CollaborativeEnsemble(combination="general").together(peers, Y, None, [0.3, 0.7])
-    np.testing.assert_allclose(told, 0.3 * peers[0] + 0.7 * peers[1])
+    target = CollaborativeEnsemble(combination="general").together(peers, Y, None, [0.3, 0.7])
+    np.testing.assert_allclose(target, 0.3 * peers[0] + 0.7 * peers[1])
 
 
 def test_min_logit_does_not_see_shifts_of_a_peers_logits():

@@ -37,7 +37,7 @@ def exits(y, *losses):
     """An objective whose two heads are the identity, on layers that are their logits."""
     made = DeepToShallow(alpha=ALPHA, temperature=TEMPERATURE).objective(own.training(y, 4))
     made.heads = nn.ModuleList([nn.Identity(), nn.Identity()])
-    made.compared = nn.ModuleList([nn.ModuleList(losses), nn.ModuleList(losses)])
+    made.exit_losses = nn.ModuleList([nn.ModuleList(losses), nn.ModuleList(losses)])
     made.taps = [("first", "second", "deep")]
     return own.batch(made, y)
 
@@ -83,15 +83,15 @@ def test_the_whole_is_the_sum_of_its_parts_weighted_by_hand():
 
 def test_regression_by_hand():
     rng = np.random.default_rng(0)
-    y, first, deep, told = (torch.from_numpy(rng.normal(size=(6, width))) for width in (2, 2, 2, 2))
+    y, first, deep, target = (torch.from_numpy(rng.normal(size=(6, width))) for width in (2, 2, 2, 2))
     weight = torch.arange(1, 7).double()
     made = DeepToShallow(alpha=ALPHA).objective(own.training(y, 2))
     made.heads, made.taps = nn.ModuleList([nn.Identity()]), [("first", "deep")]
-    made.compared = nn.ModuleList([nn.ModuleList([TargetLoss(weight=0.4)])])
+    made.exit_losses = nn.ModuleList([nn.ModuleList([TargetLoss(weight=0.4)])])
     own.batch(made, y, weight=weight).features = {"first": first, "deep": deep}
-    squares = [((a - b) ** 2).mean(1) for a, b in ((first, y), (told, y), (first, told))]
+    squares = [((a - b) ** 2).mean(1) for a, b in ((first, y), (target, y), (first, target))]
     rows = (1 - ALPHA) * (squares[0] + squares[1]) + (ALPHA + 0.4) * squares[2]
-    np.testing.assert_allclose(made(told, y), np.average(rows, weights=weight), rtol=1e-12)
+    np.testing.assert_allclose(made(target, y), np.average(rows, weights=weight), rtol=1e-12)
 
 
 def built(module, n_features, n_outputs, method):
@@ -116,10 +116,10 @@ def test_what_teaches_gets_no_gradient_from_what_it_teaches():
         handle.remove()
     layers = [store[0], store[1]]
     heads = [head(layer) for head, layer in zip(made.heads, layers, strict=True)]
-    compared, terms = made.compared, [made.soft(heads, deep)]
+    compared, terms = made.exit_losses, [made.soft(heads, deep)]
     for k in range(len(losses)):
-        made.compared = nn.ModuleList([nn.ModuleList([one[k]]) for one in compared])
-        terms.append(made.alike(layers, last["hidden"], heads, deep, y))
+        made.exit_losses = nn.ModuleList([nn.ModuleList([one[k]]) for one in compared])
+        terms.append(made.feature_losses(layers, last["hidden"], heads, deep, y))
     for term in terms:
         assert term.item() > 0
         named = dict(module.named_parameters())
@@ -170,10 +170,10 @@ def test_losses_of_the_library_between_exits(loss, estimator, problem):
         ({"loss": FSPLoss(teacher_layer=("hidden.0", "hidden.1"))}, "loss must not name layers"),
         ({"loss": FitNetLoss(student_layer="hidden.0")}, "loss must not name layers"),
         ({"loss": [("alpha", SPLoss())]}, "rename it"),
-        ({"loss": LeafEmbeddingLoss()}, "needs a teacher that is trained before"),
-        ({"loss": SimKDLoss()}, "needs a teacher that is trained before"),
-        ({"loss": FactorTransferLoss()}, "needs a teacher that is trained before"),
-        ({"loss": FitNetLoss(init_epochs=1)}, "needs a teacher that is trained before"),
+        ({"loss": LeafEmbeddingLoss()}, "needs a pretrained teacher"),
+        ({"loss": SimKDLoss()}, "needs a pretrained teacher"),
+        ({"loss": FactorTransferLoss()}, "needs a pretrained teacher"),
+        ({"loss": FitNetLoss(init_epochs=1)}, "needs a pretrained teacher"),
         ({"loss": "hint"}, "loss must be a Loss"),
     ],
 )

@@ -53,7 +53,7 @@ def test_answers_are_kept_where_the_rows_stand_and_are_the_next_targets():
 def test_the_first_epoch_has_the_labels_as_its_past():
     y, logits = oracle.tensor("y"), oracle.tensor("zs")
     made = own.batch(EpochToEpoch().objective(own.training(y, 4)), y, (torch.arange(6),), n_epochs=1)
-    assert made.share == 0.8
+    assert made.past_weight == 0.8
     np.testing.assert_allclose(made(logits, y), own.cross_entropy(logits.numpy(), y.numpy()).mean(), rtol=1e-12)
 
 
@@ -75,7 +75,7 @@ class Watch(Callback):
     pasts: list = []
 
     def on_epoch_begin(self, net, **kwargs):
-        self.pasts.append((net.criterion_.past.clone(), net.criterion_.share))
+        self.pasts.append((net.criterion_.past.clone(), net.criterion_.past_weight))
 
 
 def test_in_a_training_the_past_is_one_epoch_old_and_the_share_rises():

@@ -23,10 +23,10 @@ def branches():
 def test_reference():
     made = objective(GatedEnsemble(ramp_up=0), 3)
     logits = branches()
-    labels, lessons = made.terms(logits, tensor("y"))
+    labels, losses = made.terms(logits, tensor("y"))
     part, total = entry("ONE, KL part"), entry("ONE, total")
-    np.testing.assert_allclose(sum(lessons[:3]).item(), part["value"], rtol=part["rtol"])
-    value = sum(labels) + sum(lessons)
+    np.testing.assert_allclose(sum(losses[:3]).item(), part["value"], rtol=part["rtol"])
+    value = sum(labels) + sum(losses)
     np.testing.assert_allclose(value.item(), total["value"], rtol=total["rtol"])
     np.testing.assert_allclose(made(logits, tensor("y")).item(), total["value"], rtol=total["rtol"])
     value.backward()
@@ -41,7 +41,7 @@ def test_terms_by_hand(classification):
     weight = torch.arange(1.0, 7.0, dtype=torch.float64)
     method = GatedEnsemble(temperature=2.0, weight=0.5, ramp_up=0.5)
     made = objective(method, 3, classification, epoch=2, n_epochs=10, weight=weight)
-    labels, lessons = made.terms([*branches, gate], y)
+    labels, losses = made.terms([*branches, gate], y)
     *z, gate = numbers([*branches, gate])
     together = sum(softmax(gate, axis=1)[:, [b]] * z[b] for b in range(3))
 
@@ -49,10 +49,10 @@ def test_terms_by_hand(classification):
         return np.average(np.square(a - b).mean(1), weights=weight)
 
     for b in range(3):
-        told = divergence(together, z[b], 2.0, weight) if classification else squared(together, z[b])
+        target = divergence(together, z[b], 2.0, weight) if classification else squared(together, z[b])
         # after 2 of the 5 epochs of the ramp
-        np.testing.assert_allclose(lessons[b].item(), 0.5 * math.exp(-5 * 0.6**2) * told)
-    for found, own in zip([*labels, lessons[3]], [*z, together], strict=True):
+        np.testing.assert_allclose(losses[b].item(), 0.5 * math.exp(-5 * 0.6**2) * target)
+    for found, own in zip([*labels, losses[3]], [*z, together], strict=True):
         expected = cross_entropy(own, y.numpy(), weight) if classification else squared(own, y.numpy())
         np.testing.assert_allclose(found.item(), expected)
 
@@ -135,7 +135,7 @@ def test_gate_trunk_and_branches_learn():
     torch.manual_seed(0)
     cohort, X, y = joined(), torch.randn(6, 3), torch.arange(6) % 4
     made = objective(GatedEnsemble(ramp_up=0), 3)
-    _, lessons = made.terms(cohort(X), y)
+    _, losses = made.terms(cohort(X), y)
     parts = {
         "gate": cohort.gate.weight,
         "trunk": cohort.peers[0].hidden[0][0].weight,
@@ -147,8 +147,8 @@ def test_gate_trunk_and_branches_learn():
         return {name for name, grad in zip(parts, gradients, strict=True) if grad is not None and bool(grad.any())}
 
     # each branch's divergence from the ensemble moves the branch and what it stands on, nothing else
-    assert [reached(lesson) for lesson in lessons[:3]] == [{"trunk", f"branch{k}"} for k in range(3)]
-    assert reached(lessons[3]) == set(parts)
+    assert [reached(loss) for loss in losses[:3]] == [{"trunk", f"branch{k}"} for k in range(3)]
+    assert reached(losses[3]) == set(parts)
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_classes_by_hand():
     made = LastBatch(temperature=2.0, alpha=0.5).objective(own.training(y[0], 3))
     values = run(made, y, leaves)
     labels = [y[0], torch.cat(y[:2]), torch.cat(y[1:])]
-    told = [None, answers[0], answers[1][4:]]
-    for value, codes, answer, last in zip(values, labels, answers, told, strict=True):
+    target = [None, answers[0], answers[1][4:]]
+    for value, codes, answer, last in zip(values, labels, answers, target, strict=True):
         expected = own.cross_entropy(answer, codes.numpy()).mean()
         if last is not None:
             expected += 0.5 * own.divergence(last, answer[:4], 2.0).mean()

@@ -30,20 +30,20 @@ def problem(classification, n=8):
     torch.manual_seed(0)
     cohort = Cohort([nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)) for _ in range(3)])
     y = torch.arange(n) % 4 if classification else torch.randn(n, 4)
-    told = torch.rand(n, 3, 4).softmax(2)
-    return cohort, torch.randn(n, 3), y, [told]
+    target = torch.rand(n, 3, 4).softmax(2)
+    return cohort, torch.randn(n, 3), y, [target]
 
 
 @pytest.mark.parametrize("classification", [True, False])
 @pytest.mark.parametrize("method", APART, ids=str)
 def test_no_gradient_flows_from_one_peers_term_into_another_peer(method, classification):
-    cohort, X, y, told = problem(classification)
-    made = objective(method, 3, classification, targets=told)
-    labels, lessons = made.terms(cohort(X), y)
-    assert len(lessons) == 3
+    cohort, X, y, target = problem(classification)
+    made = objective(method, 3, classification, targets=target)
+    labels, losses = made.terms(cohort(X), y)
+    assert len(losses) == 3
     for k in range(3):
         # each of the two by itself has to reach its own peer, and no other
-        for term in (labels[k], lessons[k]):
+        for term in (labels[k], losses[k]):
             for j, peer in enumerate(cohort.peers):
                 grads = torch.autograd.grad(term, list(peer.parameters()), retain_graph=True, allow_unused=True)
                 moved = any(grad is not None and bool(grad.any()) for grad in grads)
@@ -53,12 +53,12 @@ def test_no_gradient_flows_from_one_peers_term_into_another_peer(method, classif
 @pytest.mark.parametrize("method", [*APART, GatedEnsemble()], ids=str)
 def test_what_is_minimised_is_the_sum_of_the_terms(method):
     peers, y = outputs(3), torch.arange(6) % 4
-    told = torch.full((6, 3, 4), 0.25, dtype=torch.float64)
-    made = objective(method, 3, targets=[told])
+    target = torch.full((6, 3, 4), 0.25, dtype=torch.float64)
+    made = objective(method, 3, targets=[target])
     given = [*peers, torch.randn(6, 3, dtype=torch.float64)] if isinstance(method, GatedEnsemble) else peers
-    labels, lessons = made.terms(given, y)
-    np.testing.assert_allclose(made(given, y).item(), sum(labels).item() + sum(lessons).item())
-    # rows set aside are told by labels alone
+    labels, losses = made.terms(given, y)
+    np.testing.assert_allclose(made(given, y).item(), sum(labels).item() + sum(losses).item())
+    # rows set aside are target by labels alone
     np.testing.assert_allclose(made.eval()(given, y).item(), sum(labels).item())
 
 

@@ -18,25 +18,25 @@ from . import own
 
 
 def test_reference_values():
-    y, told = oracle.tensor("y"), oracle.tensor("zu").requires_grad_()
+    y, target = oracle.tensor("y"), oracle.tensor("zu").requires_grad_()
     made = own.batch(SameClassPairs().objective(own.training(y, 4)), y, (torch.arange(6),))
-    made.partners = lambda index: told
-    for entry, value in [("CS-KD, pair part", lambda z: made.pairs(z, told)), ("CS-KD, total", lambda z: made(z, y))]:
+    made.partners = lambda index: target
+    for entry, value in [("CS-KD, pair part", lambda z: made.pairs(z, target)), ("CS-KD, total", lambda z: made(z, y))]:
         entry, logits = oracle.entry(entry), oracle.tensor("zs").requires_grad_()
         found = value(logits)
         np.testing.assert_allclose(found.item(), entry["value"], rtol=entry["rtol"])
         found.backward()
         np.testing.assert_allclose(logits.grad.norm(), entry["grad_norm"]["value"], rtol=entry["rtol"])
-    assert told.grad is None
+    assert target.grad is None
 
 
 def test_weighted_rows_by_hand():
-    y, logits, told = oracle.tensor("y"), oracle.tensor("zs"), oracle.tensor("zu")
+    y, logits, target = oracle.tensor("y"), oracle.tensor("zs"), oracle.tensor("zu")
     weight = torch.arange(1, 7).double()
     method = SameClassPairs(temperature=2, weight=0.5)
     made = own.batch(method.objective(own.training(y, 4)), y, (torch.arange(6),), weight)
-    made.partners = lambda index: told
-    rows = own.cross_entropy(logits.numpy(), y.numpy()) + 0.5 * own.divergence(told.numpy(), logits.numpy(), 2)
+    made.partners = lambda index: target
+    rows = own.cross_entropy(logits.numpy(), y.numpy()) + 0.5 * own.divergence(target.numpy(), logits.numpy(), 2)
     np.testing.assert_allclose(made(logits, y), np.average(rows, weights=weight), rtol=1e-12)
 
 
@@ -60,9 +60,9 @@ def test_partners_are_what_the_network_says_of_rows_among_those_that_train():
     rows = TransferSet(inputs, torch.tensor([0, 1, 0, 1, 2]), None, (torch.tensor([7, 3, 0, 9, 5]),))
     made = SameClassPairs().objective(own.training(rows.y, 3))
     made.begin_epoch(own.net_of(module), rows)
-    told = made.partners(torch.tensor([7, 9, 5]))
-    torch.testing.assert_close(told, module(inputs[[2, 1, 4]]).detach())
-    assert not told.requires_grad
+    target = made.partners(torch.tensor([7, 9, 5]))
+    torch.testing.assert_close(target, module(inputs[[2, 1, 4]]).detach())
+    assert not target.requires_grad
 
 
 def test_weight_0_is_the_network_that_learns_from_labels():

@@ -1,9 +1,11 @@
-"""Where the losses on hidden layers read a student, and what they are built from."""
+"""Activations of a student's hidden layers: which there are, how losses are built for them, how they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from sklkd.teachers._torch import evaluating
 
 
 def build_losses(objective: Objective, module: nn.Module, sample: Tensor, features: Sequence[Any]) -> None:
-    """Make what the losses of an objective learn, for a student.
+    """Make the trainable parts of the losses of an objective, for a student.
 
     Parameters
     ----------
@@ -76,6 +78,44 @@ def layers_of(loss: Loss, found: Trace, parameter: str = "student_layer") -> tup
 def row_shapes(teacher: Any) -> list[tuple[int, ...]]:
     """Shapes of one row of the teacher's layers."""
     return [tuple(layer.shape[1:]) for layer in ((teacher,) if isinstance(teacher, Tensor) else teacher)]
+
+
+# never changed in place: each recording sets a dictionary of its own
+_RECORDINGS: ContextVar[Mapping[Recorder, list[Tensor]]] = ContextVar("recordings", default=MappingProxyType({}))
+
+
+class Recorder:
+    """A forward pre-hook that hands what a layer is given to the pass that asks for it.
+
+    It is registered once, when the network is put together. A pass changes neither the network nor the hook: what is
+    recorded belongs to the thread, so that passes in other threads record their own.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> net, recorder = nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), Recorder()
+    >>> _ = net[1].register_forward_pre_hook(recorder)
+    >>> with recorder.recording() as inputs:
+    ...     _ = net(torch.tensor([[-1.0, 3.0]]))
+    >>> inputs
+    [tensor([[0., 3.]])]
+    """
+
+    def __call__(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        store = _RECORDINGS.get().get(self)
+        if store is not None:
+            store.append(inputs[0])
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Tensor]]:
+        """While it lasts, each call of the layer in this thread appends what it is given."""
+        store: list[Tensor] = []
+        token = _RECORDINGS.set({**_RECORDINGS.get(), self: store})
+        try:
+            yield store
+        finally:
+            _RECORDINGS.reset(token)
 
 
 @contextmanager
