@@ -1,19 +1,32 @@
 """What a teacher knows: adapters from fitted models to outputs, features, split thresholds and out-of-bag rows."""
 
-from sklkd.teachers._adapt import adapt, is_fitted, layers, takes_codes
+from sklkd.teachers._adapt import adapt, layers
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._fit import Rows, TeacherFitter, fit_teacher, seeded, weight_name
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._precomputed import Precomputed
 from sklkd.teachers._probe import accepts_missing
+from sklkd.teachers._recognise import any_fitted, can_clone, has_frozen_part, is_fitted, takes_codes
+from sklkd.teachers._reduced import reduced_teacher, unfrozen
 
 __all__ = [
     "FLOOR",
     "Outputs",
     "Precomputed",
+    "Rows",
     "Teacher",
+    "TeacherFitter",
     "accepts_missing",
     "adapt",
+    "any_fitted",
+    "can_clone",
+    "fit_teacher",
+    "has_frozen_part",
     "is_fitted",
     "layers",
+    "reduced_teacher",
+    "seeded",
     "takes_codes",
+    "unfrozen",
+    "weight_name",
 ]

@@ -11,8 +11,8 @@ from scipy import sparse
 from scipy.special import expit, softmax
 from torch import nn
 
+from sklkd._torch import LAST_HIDDEN
 from sklkd.teachers import adapt, layers
-from sklkd.teachers._hooks import LAST_HIDDEN
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
