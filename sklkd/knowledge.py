@@ -96,6 +96,12 @@ def gather(
             f"cv={cv!r} would refit the teacher on parts of the rows, but a fitted teacher is kept as it is: pass an "
             "unfitted teacher (sklearn.base.clone makes one), or cv=None, 'oob' or 'auto'."
         )
+    if folds and has_frozen_part(teacher):
+        raise ValueError(
+            f"cv={cv!r} would call predictions out of sample that come from frozen parts of the teacher, which may have "
+            "seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' or "
+            "'auto'."
+        )
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows.y), bool), "none")

@@ -31,6 +31,8 @@ class PredictTeacher(InterpretedTeacher, EstimatorTeacher):
 
     def read(self, rows: Any) -> str:
         outputs = np.asarray(self.raw(rows))
+        if outputs.dtype.kind not in "biuf":
+            return LABELS
         if _is_column(outputs):
             known = set(np.asarray(self.classes if self.labels is None else self.labels).tolist())
             if outputs.dtype.kind != "f" or set(outputs.reshape(-1).tolist()) <= known:
