@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._metadata_requests import _routing_enabled
@@ -17,4 +22,57 @@ __all__ = [
     "_num_samples",
     "_routing_enabled",
     "_safe_indexing",
+    "bags_leave_rows_out",
+    "binned_rows",
+    "hist_trees",
+    "input_columns",
+    "is_hist_boosting",
+    "n_fitted_rows",
+    "numbered_leaves",
 ]
+
+
+def n_fitted_rows(ensemble: Any) -> int:
+    """How many rows a bagged ensemble, or a forest, was fitted on."""
+    return ensemble._n_samples
+
+
+def bags_leave_rows_out(bagging: Any) -> bool:
+    """Whether the members of a fitted ``Bagging*`` were fitted on parts of the rows."""
+    return bool(bagging.bootstrap or bagging._max_samples < bagging._n_samples)
+
+
+def is_hist_boosting(estimator: Any) -> bool:
+    """Whether it is a fitted ``HistGradientBoosting*``."""
+    return hasattr(estimator, "_predictors") and hasattr(estimator, "_bin_mapper")
+
+
+def hist_trees(boosting: Any) -> list[Sequence[Any]]:
+    """The trees of a ``HistGradientBoosting*``: for each round one tree per output, each with its ``nodes``."""
+    return boosting._predictors
+
+
+def binned_rows(boosting: Any, X: Any) -> NDArray[np.float64]:
+    """Rows as the trees of a ``HistGradientBoosting*`` take them: encoded categories first."""
+    return np.ascontiguousarray(boosting._preprocess_X(X, reset=False))
+
+
+def numbered_leaves(boosting: Any, rows: NDArray[np.float64]) -> NDArray[np.int32]:
+    """The number of the leaf in which each tree of a ``HistGradientBoosting*`` puts each of its ``binned_rows``.
+
+    It is what a copy of the tree predicts whose nodes hold their own number. Shape (n, n_trees).
+    """
+    known, position = boosting._bin_mapper.make_known_categories_bitsets()
+    trees = [tree for trees in hist_trees(boosting) for tree in trees]
+    leaves = np.empty((len(rows), len(trees)), dtype=np.int32, order="F")
+    for t, tree in enumerate(trees):
+        nodes = tree.nodes.copy()
+        nodes["value"] = np.arange(len(nodes))
+        numbered = type(tree)(nodes, tree.binned_left_cat_bitsets, tree.raw_left_cat_bitsets)
+        leaves[:, t] = numbered.predict(rows, known, position, n_threads=1)
+    return leaves
+
+
+def input_columns(transformer: Any) -> dict[str, Any]:
+    """For each part of a fitted ``ColumnTransformer`` the numbers of the columns that it is given."""
+    return transformer._transformer_to_input_indices

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_memory, has_fit_parameter
-from skorch import NeuralNet, NeuralNetBinaryClassifier
 
-from sklkd._sklearn import _routing_enabled, _safe_indexing
-from sklkd.exceptions import SampleWeightWarning
+from sklkd._sklearn import _safe_indexing
 from sklkd.rows import Rows
-from sklkd.teachers import Outputs, Teacher, adapt, is_fitted, takes_codes
-from sklkd.teachers._torch import as_tensor
+from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part
 
 Split = tuple[NDArray, NDArray]
 
@@ -50,162 +37,6 @@ class Knowledge:
     outputs: Outputs | None
     unseen: NDArray
     source: str
-
-
-class TeacherFitter:
-    """Fits unfitted teachers, or clones of fitted ones: seeds them, codes their labels, hands weights on.
-
-    Parameters
-    ----------
-    estimator : object
-        The distilled estimator: its ``memory`` and metadata routing.
-    classes : ndarray or None
-        Sorted classes; None for regression.
-    seed : int or None
-        Seeds the ``random_state``s of the teacher that are None. None: they stay None.
-    """
-
-    def __init__(self, estimator: Any, classes: NDArray | None, seed: int | None):
-        self.estimator, self.classes, self.seed = estimator, classes, seed
-        self.memory = check_memory(estimator.memory)
-        self._warned: set[str] = set()
-
-    def fit(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Any:
-        """The teacher, fitted: as it stands where it is already, unless ``refit``; else a fitted clone."""
-        if not isinstance(teacher, list):
-            return self._fit_one("teacher", teacher, rows, refit, self.seed)
-        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(teacher)).tolist()
-        return [
-            (name, self._fit_one(name, member, rows, refit, None if self.seed is None else seed))
-            for (name, member), seed in zip(teacher, seeds, strict=True)
-        ]
-
-    def _fit_one(self, name: str, teacher: Any, rows: Rows, refit: bool, seed: int | None) -> Any:
-        if not refit and is_fitted(teacher):
-            return teacher
-        y = rows.y
-        if self.classes is not None and takes_codes(teacher):
-            # over the classes present: boosters refuse gaps
-            y = np.unique(y, return_inverse=True)[1]
-        params = self._weight_params(name, teacher, rows.weight)
-        return self.memory.cache(fit_teacher)(seeded(clone(teacher), seed), rows.X, y, params, seed)
-
-    def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
-        """The adapter of what ``fit`` made of a teacher.
-
-        A class that a teacher fitted here has not seen gets the floor; of one that the user has fitted it is an error.
-        """
-        if isinstance(fitted, list):
-            pairs = zip(teacher, fitted, strict=True)
-            members = [(name, self.adapt(own, made, rows, refit=refit)) for (name, own), (_, made) in pairs]
-            adapter = adapt(members, self.classes)
-            adapter.estimator = fitted
-            return adapter
-        if self.classes is None or (not refit and is_fitted(teacher)):
-            return adapt(fitted, self.classes)
-        return adapt(fitted, self.classes, seen=np.unique(rows.y), missing="floor")
-
-    def _weight_params(self, name: str, teacher: Any, weight: NDArray | None) -> dict[str, NDArray]:
-        """Keyword arguments that carry ``sample_weight`` into the teacher's fit; a warning where nothing can."""
-        if weight is None:
-            return {}
-        if _routing_enabled() and hasattr(teacher, "get_metadata_routing"):
-            return dict(process_routing(self.estimator, "fit", sample_weight=weight)[name].fit)
-        keyword = weight_name(teacher)
-        if keyword is not None:
-            return {keyword: weight}
-        kind = type(teacher).__name__
-        if kind not in self._warned:
-            self._warned.add(kind)
-            warnings.warn(
-                f"{kind}.fit takes no sample_weight, so that only the student is weighted: pass a teacher that takes "
-                "it, or a fitted one.",
-                SampleWeightWarning,
-                stacklevel=2,
-            )
-        return {}
-
-
-def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], seed: int | None) -> Any:
-    """Fit an unfitted teacher; a function of its own so that joblib can cache it."""
-    with torch_seed(seed):
-        if isinstance(unfitted, NeuralNet):
-            return unfitted.fit(*net_rows(unfitted, X, y))
-        if holds_net(unfitted):
-            X, y = (part.astype(np.float32) if part.dtype == np.float64 else part for part in (np.asarray(X), y))
-        return unfitted.fit(X, y, **fit_params)
-
-
-@contextmanager
-def torch_seed(seed: int | None) -> Iterator[None]:
-    """Seed torch's global generator, which nets draw from, and leave it as it was; None: let it run on."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def net_rows(net: NeuralNet, X: Any, y: NDArray) -> tuple[Any, NDArray]:
-    """Rows in the dtype of a skorch net's module (frames as they are), and the labels or targets that it takes."""
-    with torch.random.fork_rng(devices=[]):
-        module = clone(net).set_params(verbose=0).initialize().module_
-    if isinstance(X, np.ndarray) or sparse.issparse(X):
-        X = as_tensor(X, module, device="cpu").numpy()
-    codes = y.dtype.kind in "iu" and not isinstance(net, NeuralNetBinaryClassifier)
-    dtype = next((part.dtype for part in module.parameters() if part.is_floating_point()), torch.get_default_dtype())
-    target = torch.as_tensor(y).to(torch.int64 if codes else dtype).numpy()
-    return X, target if y.dtype.kind in "iu" else target.reshape(len(y), -1)
-
-
-def holds_net(teacher: Any) -> bool:
-    """Whether a Pipeline or a search ends in a skorch net."""
-    if isinstance(teacher, Pipeline):
-        return holds_net(teacher.steps[-1][1])
-    if is_search(teacher):
-        return holds_net(teacher.estimator)
-    return isinstance(teacher, NeuralNet)
-
-
-def seeded(teacher: Any, seed: int | None) -> Any:
-    """Give every ``random_state`` of a teacher that is None a seed of its own."""
-    if seed is None:
-        return teacher
-    rng = check_random_state(seed)
-    params = teacher.get_params(deep=True)
-    names = sorted(name for name in params if name == "random_state" or name.endswith("__random_state"))
-    seeds = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in names if params[name] is None}
-    return teacher.set_params(**seeds) if seeds else teacher
-
-
-def weight_name(teacher: Any) -> str | None:
-    """The keyword under which a teacher's fit takes row weights, or None."""
-    if isinstance(teacher, Pipeline):
-        name, last = teacher.steps[-1]
-        inner = None if last is None or last == "passthrough" else weight_name(last)
-        return None if inner is None else f"{name}__{inner}"
-    if isinstance(teacher, FrozenEstimator) or has_fit_parameter(teacher, "sample_weight"):
-        return "sample_weight"
-    # these hand on what they are given as **fit_params
-    if hasattr(teacher, "estimators") and (hasattr(teacher, "voting") or hasattr(teacher, "weights")):
-        return _weight_name_of_all(teacher.estimators)
-    if hasattr(teacher, "estimators") and hasattr(teacher, "final_estimator"):
-        final = [] if teacher.final_estimator is None else [("final_estimator", teacher.final_estimator)]
-        return _weight_name_of_all([*teacher.estimators, *final])
-    if is_search(teacher):
-        return weight_name(teacher.estimator)
-    return None
-
-
-def _weight_name_of_all(members: list[tuple[str, Any]]) -> str | None:
-    names = {weight_name(member) for _, member in members if not isinstance(member, str)}
-    return "sample_weight" if names == {"sample_weight"} else None
-
-
-def is_search(teacher: Any) -> bool:
-    """Whether it is a GridSearchCV or its like, fitted or not."""
-    return hasattr(teacher, "estimator") and hasattr(teacher, "refit")
 
 
 def gather(
@@ -243,6 +74,12 @@ def gather(
             f"cv={cv!r} would refit the teacher on parts of the rows, but a fitted teacher is kept as it is: pass an "
             "unfitted teacher (sklearn.base.clone makes one), or cv=None, 'oob' or 'auto'."
         )
+    if folds and has_frozen_part(teacher):
+        raise ValueError(
+            f"cv={cv!r} would call predictions out of sample that come from frozen parts of the teacher, which may "
+            "have seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' or "
+            "'auto'."
+        )
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
@@ -259,11 +96,6 @@ def gather(
         else:
             return Knowledge(adapter, _out_of_bag_outputs(adapter, rows.X, answer, spread), unseen, "oob")
     return Knowledge(adapter, adapter.outputs(rows.X, spread=spread), np.zeros(len(rows), bool), "in-sample")
-
-
-def any_fitted(teacher: Any) -> bool:
-    """Whether a teacher, or one of a list of them, was fitted by the user."""
-    return any(is_fitted(member) for _, member in teacher) if isinstance(teacher, list) else is_fitted(teacher)
 
 
 def _out_of_bag_outputs(adapter: Teacher, X: Any, answer: NDArray, spread: bool) -> Outputs:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns import ColumnCodec
 from sklkd._sklearn import _num_samples, _safe_indexing
-
-if TYPE_CHECKING:
-    from sklkd.teachers import Outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +30,7 @@ class Rows:
         What made ``coded``. None for arrays of more than two dimensions, and before rows are coded.
     coded : ndarray of float64, shape (n, n_features)
         The rows as numbers, which every encoder of this codec starts from.
-    outputs : Outputs
+    outputs : sklkd.teachers.Outputs
         What the teacher predicts for them.
     out_of_sample : ndarray of bool, shape (n,)
         Whether that comes from a teacher that was not fitted on the row. None: unknown, as for no row.
@@ -44,7 +41,7 @@ class Rows:
     weight: Any = None
     codec: ColumnCodec | None = None
     coded: NDArray | None = None
-    outputs: Outputs | None = None
+    outputs: Any = None
     out_of_sample: Any = None
 
     def __len__(self) -> int:

@@ -165,7 +165,7 @@ def transfer_set(
 ) -> TransferSet:
     """Labelled rows and then unlabelled ones, encoded, with what each loss compares with."""
     inputs = torch.cat([as_input(part.encoded(encoder)) for part in parts])
-    outputs: Any = Outputs.concatenate([part.outputs for part in parts]) if losses else None  # type: ignore[misc]
+    outputs: Any = Outputs.concatenate([part.outputs for part in parts]) if losses else None
     targets = [
         loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, device)
         for (_, loss), layer in zip(losses, joined(known), strict=True)
@@ -209,7 +209,7 @@ def _reuse_output_layers(
     """Put the teacher's output layer into a trained net, where a loss says so."""
     if not any(loss.always_alone for _, loss in losses):
         return
-    outputs = Outputs.concatenate([part.outputs for part in parts])  # type: ignore[misc]
+    outputs = Outputs.concatenate([part.outputs for part in parts])
     reuse_output_layers(net, transfer.inputs[:2], joined(known), _linear_in_features(outputs))
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sklkd._torch import evaluating
 from sklkd.losses._base import check_integer, check_number
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence
 from sklkd.students._forward import forward_all
-from sklkd.teachers._torch import evaluating
 
 
 class Codistillation(OnlineMethod):

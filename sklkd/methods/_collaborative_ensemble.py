@@ -13,9 +13,9 @@ from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
+from sklkd._torch import evaluating
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
 from sklkd.students._forward import forward_all
-from sklkd.teachers._torch import evaluating
 
 PRECISION = 1e-10  # of the loss: that of similar peers differs by little
 COMBINATIONS = ("auto", "min_logit", "linear", "general", "mean", "best")

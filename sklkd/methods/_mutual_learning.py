@@ -9,6 +9,7 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from sklkd._named import NamedObjects
+from sklkd._torch import Tap
 from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
@@ -16,7 +17,6 @@ from sklkd.losses._objective import distillation_loss
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
 from sklkd.students._activations import layers_of, watch
 from sklkd.students._cohort import Cohort, naming
-from sklkd.teachers._hooks import Tap
 
 
 class MutualLearning(NamedObjects, OnlineMethod):

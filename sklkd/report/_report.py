@@ -146,7 +146,6 @@ def _report(
         n_rows=_num_samples(X),
         n_batch=_num_samples(batch),
         chosen=_chosen(est),
-        account=getattr(est, "account_", None),
         notes=notes,
     )
 

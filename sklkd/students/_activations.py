@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklkd._torch import Tap, Trace, evaluating, first, trace
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
-from sklkd.teachers._hooks import Tap, Trace, first, trace
-from sklkd.teachers._torch import evaluating
 
 
 def build_losses(objective: Objective, module: nn.Module, sample: Tensor, features: Sequence[Any]) -> None:

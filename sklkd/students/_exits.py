@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sklkd._torch import Tap, Trace, first
 from sklkd.students._activations import watch
 from sklkd.students._tabular_net import TabularNet
-from sklkd.teachers._hooks import Tap, Trace, first
 
 _TABULAR = re.compile(r"hidden\.(\d+)")
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklkd._torch import evaluating
 from sklkd.losses._objective import logits_of
-from sklkd.teachers._torch import evaluating
 
 
 def gives_probabilities(module: nn.Module, sample: Tensor) -> bool:

@@ -1,13 +1,16 @@
 """What a teacher knows: adapters from fitted models to outputs, features, split thresholds and out-of-bag rows."""
 
-from sklkd.teachers._adapt import adapt, is_fitted, layers, takes_codes
+from sklkd.teachers._adapt import adapt, layers
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._confirm import confirm_estimand
 from sklkd.teachers._decision import decision_threshold
 from sklkd.teachers._estimand import Estimand
+from sklkd.teachers._fit import TeacherFitter, fit_teacher, seeded, weight_name
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._precomputed import Precomputed
 from sklkd.teachers._probe import accepts_missing
+from sklkd.teachers._recognise import any_fitted, can_clone, has_frozen_part, is_fitted, takes_codes
+from sklkd.teachers._reduced import reduced_teacher, unfrozen
 
 __all__ = [
     "FLOOR",
@@ -15,23 +18,20 @@ __all__ = [
     "Outputs",
     "Precomputed",
     "Teacher",
+    "TeacherFitter",
     "accepts_missing",
     "adapt",
+    "any_fitted",
+    "can_clone",
     "confirm_estimand",
     "decision_threshold",
+    "fit_teacher",
+    "has_frozen_part",
     "is_fitted",
     "layers",
+    "reduced_teacher",
+    "seeded",
     "takes_codes",
+    "unfrozen",
+    "weight_name",
 ]
-
-
-def __getattr__(name):
-    if name == "TeacherFitter":
-        from sklkd.knowledge import TeacherFitter as x
-    elif name in ("can_clone", "reduced_teacher", "unfrozen"):
-        from sklkd.estimators import _sketch
-
-        x = getattr(_sketch, {"reduced_teacher": "sketch", "unfrozen": "thawed"}.get(name, name))
-    else:
-        raise AttributeError(name)
-    return x

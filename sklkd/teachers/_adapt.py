@@ -7,26 +7,25 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from sklkd.teachers._bagging import BaggedTreesTeacher, BaggingTeacher
 from sklkd.teachers._base import Shape, Teacher
 from sklkd.teachers._boosters import AdaBoostTeacher, GradientBoostingTeacher, HistGradientBoostingTeacher
-from sklkd.teachers._catboost import CatBoostTeacher
+from sklkd.teachers._catboost import CatBoostTeacher, PlainCatBoostTeacher
 from sklkd.teachers._distilled import DistilledTeacher
 from sklkd.teachers._estimator import EstimatorTeacher
-from sklkd.teachers._lightgbm import LightGBMTeacher
+from sklkd.teachers._fallback import failure
+from sklkd.teachers._function import FunctionTeacher, PredictTeacher
+from sklkd.teachers._lightgbm import LightGBMBoosterTeacher, LightGBMTeacher
 from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher
 from sklkd.teachers._meta import MetaTeacher
 from sklkd.teachers._mlp import MLPTeacher
 from sklkd.teachers._precomputed import PrecomputedTeacher
+from sklkd.teachers._scorer import ScorerTeacher
 from sklkd.teachers._torch import ModuleTeacher, NetTeacher
 from sklkd.teachers._trees import ForestTeacher
 from sklkd.teachers._wrapped import PipelineTeacher, WrappedTeacher
-from sklkd.teachers._xgboost import XGBoostTeacher
+from sklkd.teachers._xgboost import XGBoostBoosterTeacher, XGBoostTeacher
 
 ADAPTERS: tuple[type[Teacher], ...] = (
     ListTeacher,
@@ -38,17 +37,23 @@ ADAPTERS: tuple[type[Teacher], ...] = (
     WrappedTeacher,
     VotingTeacher,
     StackingTeacher,
+    ScorerTeacher,
     BaggedTreesTeacher,
     BaggingTeacher,
     ForestTeacher,
     HistGradientBoostingTeacher,
     GradientBoostingTeacher,
+    XGBoostBoosterTeacher,
     XGBoostTeacher,
+    LightGBMBoosterTeacher,
     LightGBMTeacher,
+    PlainCatBoostTeacher,
     CatBoostTeacher,
     MLPTeacher,
     AdaBoostTeacher,
     MetaTeacher,
+    FunctionTeacher,
+    PredictTeacher,
     EstimatorTeacher,
 )
 """From special to general: the first that accepts a teacher adapts it."""
@@ -89,47 +94,28 @@ def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str =
             teacher = copy(teacher)
             teacher.classes = np.asarray(classes)
         return teacher
+    if classes is not None:
+        check_one_column(teacher)
     adapter = next(adapter for adapter in ADAPTERS if adapter.accepts(teacher))
-    return adapter(teacher, classes, seen=seen, missing=missing)
-
-
-def is_fitted(teacher: Any) -> bool:
-    """Whether a teacher can be asked as it is.
-
-    A torch module, or an object without ``get_params``, comes through ``clone`` as it is and counts as fitted, and so
-    does what cannot be fitted. A list of ``(name, teacher)`` is fitted if all its members are.
-    """
-    if isinstance(teacher, (list, tuple)):
-        return all(is_fitted(member) for _, member in teacher)
-    if isinstance(teacher, (Teacher, nn.Module)) or not hasattr(teacher, "get_params") or not hasattr(teacher, "fit"):
-        return True
-    if hasattr(teacher, "initialize") and hasattr(teacher, "module"):
-        return bool(getattr(teacher, "initialized_", False))
-    if isinstance(teacher, FrozenEstimator):
-        return is_fitted(teacher.estimator)
-    if isinstance(teacher, Pipeline):
-        last = teacher.steps[-1][1]
-        # A frozen last step says nothing of those before it.
-        return is_fitted(last) and (
-            not isinstance(last, FrozenEstimator) or all(is_fitted(s) for _, s in teacher.steps)
-        )
-    if callable(getattr(teacher, "is_fitted", None)):
-        return bool(teacher.is_fitted())
+    options: dict[str, Any] = {"seen": seen, "missing": missing, "adapt": adapt}
     try:
-        check_is_fitted(teacher)
-    except NotFittedError:
-        return False
-    return True
+        return adapter(teacher, classes, **options)
+    except (TypeError, ValueError, NotFittedError):
+        # says what is wrong with the teacher
+        raise
+    except Exception as error:  # noqa: BLE001 - private parts of a foreign model fail in any way
+        plain = EstimatorTeacher(teacher, classes, **options)
+        plain.note(failure(adapter.__name__, error))
+        return plain
 
 
-def takes_codes(teacher: Any) -> bool:
-    """Whether a teacher, fitted or not, must be given codes 0..K-1 for classes: XGBoost and skorch."""
-    if isinstance(teacher, Pipeline):
-        return takes_codes(teacher.steps[-1][1])
-    if hasattr(teacher, "estimator") and hasattr(teacher, "cv"):
-        return takes_codes(teacher.estimator)
-    library = {parent.__module__.partition(".")[0] for parent in type(teacher).__mro__}
-    return bool(library & {"xgboost", "skorch"})
+def check_one_column(teacher: Any) -> None:
+    """An error for a classifier of several columns of labels, whose ``classes_`` are a list of arrays."""
+    labels = getattr(teacher, "classes_", None)
+    if isinstance(labels, (list, tuple)) and len(labels) and all(np.ndim(each) == 1 for each in labels):
+        raise ValueError(
+            f"teacher {type(teacher).__name__} is a multi-output classifier; a teacher must have one column of labels."
+        )
 
 
 def layers(teacher: Any) -> dict[str, Shape]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.utils import check_array
-from sklearn.utils.validation import has_fit_parameter
 
-from sklkd._sklearn import _num_samples
-from sklkd.teachers._base import Shape
+from sklkd._sklearn import _num_samples, bags_leave_rows_out
+from sklkd.teachers._base import Shape, Teacher
 from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._fallback import falls_back, or_value_error
 from sklkd.teachers._leaves import LeafTeacher
 from sklkd.teachers._meta import inner_splits
-from sklkd.teachers._oob import average_unseen, check_count, encoded, not_its_rows, row_weights, spaced, tree_has_seen
+from sklkd.teachers._oob import (
+    check_count,
+    completed,
+    encoded,
+    mean_unseen,
+    not_its_rows,
+    row_weights,
+    same_scores,
+    spaced,
+    tree_has_seen,
+)
 from sklkd.teachers._thresholds import Splits
 
 
@@ -73,54 +81,55 @@ class BaggingTeacher(EstimatorTeacher):
     def feature(self, X: Any, layer: str) -> np.ndarray:
         return self.members(X)
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
-        X = _as_bagging_sees(X)
-        pairs = zip(self.estimator.estimators_, self.estimator.estimators_features_, strict=True)
-        return Splits.union(inner_splits(member, X[:, columns]).renamed(columns) for member, columns in pairs)
+        return bagged_splits(self, X)
 
     @property
+    @falls_back("out-of-bag", bool)
     def has_out_of_bag(self) -> bool:
-        return bool(self.estimator.bootstrap or self.estimator._max_samples < self.estimator._n_samples)
+        return bags_leave_rows_out(self.estimator) and (self._has_trees or hasattr(self.estimator, "oob_score_"))
 
+    @property
+    def _has_trees(self) -> bool:
+        return all(hasattr(member, "tree_") for member in self.estimator.estimators_)
+
+    @or_value_error
     def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        if not self.has_out_of_bag:
+        """As of a forest, with members of any kind.
+
+        That the rows are those of the fit is verified in the leaves of trees. Members that show no rows, such as linear
+        models, are verified by the ensemble's own out-of-bag predictions and score: it must have been fitted with
+        ``oob_score=True``.
+        """
+        if not bags_leave_rows_out(self.estimator):
             return super().out_of_bag(X, y, sample_weight)
+        if not self.has_out_of_bag:
+            member = type(self.estimator.estimators_[0]).__name__
+            raise ValueError(
+                f"cv='oob' needs a {self.name} whose rows can be verified, and its members ({member}) do not show "
+                "which rows they were fitted on: fit it with oob_score=True, or use cv='auto' or, unfitted, cv=5."
+            )
         check_count(self, _num_samples(X))
         rows, target = _as_bagging_sees(X), encoded(self, y)
         bags = self.estimator.estimators_samples_
+        if self._has_trees:
+            self._verify_trees(rows, target, sample_weight)
+        mean, unseen = mean_unseen(self, len(target), bags, lambda i, at: self._member(i, rows[at]))
+        if not self._has_trees and not same_scores(self.estimator, mean, unseen, target):
+            raise not_its_rows(self, "its own out-of-bag predictions or their score differ")
+        return completed(self, X, mean, unseen), unseen
+
+    def _verify_trees(self, rows: Any, target: NDArray[np.float64], sample_weight: Any) -> None:
+        """An error unless a few of the trees were fitted on these rows."""
+        bags = self.estimator.estimators_samples_
         for i in spaced(len(bags)):
-            weights = row_weights(self.estimator.estimators_[i], bags[i], target, sample_weight)
-            if not any(self._has_seen(i, rows, target, bags[i], each) for each in weights):
-                raise not_its_rows(self, f"member {i} has learnt from other rows")
-            if not hasattr(self.estimator.estimators_[i], "tree_"):
-                break
-        return average_unseen(self, X, bags, lambda i, at: self._member(i, rows[at]))
-
-    def _has_seen(
-        self, i: int, X: Any, target: NDArray[np.float64], bag: NDArray[np.integer], weights: NDArray[np.float64]
-    ) -> bool:
-        member, X = self.estimator.estimators_[i], X[:, self.estimator.estimators_features_[i]]
-        if not hasattr(member, "tree_"):
-            return self._same_when_refitted(member, X, target, bag, weights)
-        columns = member.classes_ if self.classes is not None else slice(None)
-        return tree_has_seen(member, member.apply(X), target[:, columns], weights)
-
-    def _same_when_refitted(
-        self, member: Any, X: Any, target: NDArray[np.float64], bag: NDArray[np.integer], weights: NDArray[np.float64]
-    ) -> bool:
-        """Whether a member that shows no rows, such as a linear model, comes out the same when it is fitted again."""
-        y = target.argmax(axis=1) if self.classes is not None else np.squeeze(target, axis=1)
-        again = clone(member)
-        with warnings.catch_warnings():
-            # Its first fit has warned.
-            warnings.simplefilter("ignore")
-            if has_fit_parameter(member, "sample_weight"):
-                again.fit(X, y, sample_weight=weights)
-            else:
-                again.fit(X[bag], y[bag])
-        method = next(m for m in ("predict_proba", "decision_function", "predict") if hasattr(member, m))
-        old, new = getattr(member, method)(X), getattr(again, method)(X)
-        return bool(np.shape(old) == np.shape(new) and np.allclose(old, new, rtol=1e-4, atol=1e-6))
+            tree, columns = self.estimator.estimators_[i], self.estimator.estimators_features_[i]
+            weights = row_weights(tree, bags[i], target, sample_weight)
+            classes = tree.classes_ if self.classes is not None else slice(None)
+            leaves = tree.apply(rows[:, columns])
+            if not any(tree_has_seen(tree, leaves, target[:, classes], each) for each in weights):
+                raise not_its_rows(self, f"member {i} was fitted on other rows")
 
 
 class BaggedTreesTeacher(LeafTeacher, BaggingTeacher):
@@ -145,6 +154,13 @@ class BaggedTreesTeacher(LeafTeacher, BaggingTeacher):
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
         return self.members(X) if layer == "members" else super().feature(X, layer)
+
+
+def bagged_splits(teacher: Teacher, X: Any) -> Splits:
+    """Splits of the members of a Bagging, in the columns of ``X``."""
+    X, ensemble = _as_bagging_sees(X), teacher.estimator
+    pairs = zip(ensemble.estimators_, ensemble.estimators_features_, strict=True)
+    return Splits.union(inner_splits(teacher, member, X[:, columns]).renamed(columns) for member, columns in pairs)
 
 
 def _as_bagging_sees(X: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from copy import copy
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.special import softmax
@@ -11,11 +13,14 @@ from sklkd._sklearn import _num_samples
 from sklkd.teachers._classes import class_columns
 from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._estimand_reader import read_estimand
+from sklkd.teachers._fallback import failure
 from sklkd.teachers._outputs import FLOOR, Outputs
-from sklkd.teachers._rows import chunks, sample
+from sklkd.teachers._reading import PROBABILITIES, two_sided
+from sklkd.teachers._rows import Reference, chunks, sample
 from sklkd.teachers._thresholds import Splits, by_column, traceable
 
 Shape = tuple[int | None, ...]
+T = TypeVar("T")
 
 CHECKED = 256
 """On how many of the rows at hand the margins are compared with the probabilities."""
@@ -39,6 +44,9 @@ class Teacher:
     ``splits``          the splits of its trees, in the columns that it is given
     ``estimand``        what it estimates, such as a mean, a quantile or reweighted probabilities
     ``out_of_bag``      answers for the training rows from members that have not seen them, and ``has_out_of_bag``
+    ``out_of_bag``      predictions for the training rows from members that have not seen them, and ``has_out_of_bag``
+    ``reads_as``        what the numbers that the model returns are taken for
+    ``fallbacks``       what could not be read of a foreign model, and why: the adapter does without it
     ==================  ==============================================================================================
 
     Parameters
@@ -53,6 +61,9 @@ class Teacher:
     missing : {"error", "floor", "zero"}, default="error"
         What a class that the teacher has never seen is: an error, or a column of 1e-4 (as in a fold of a cross-fit)
         or of zeros, after which rows are renormalised.
+    adapt : callable, optional
+        Makes the adapters of the teachers inside this one. :func:`sklkd.teachers.adapt` passes itself, so that no
+        adapter has to import it.
     """
 
     takes_codes: bool = False
@@ -63,12 +74,31 @@ class Teacher:
     default_layer: str | None = None
     """The layer that None means."""
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
+    needs_rows: bool = False
+    """Whether it has to learn something from rows before it can be asked; see ``prepared``."""
+    _reference: Reference | None = None
+    _learnt: dict[str, Any]
+
+    def __init__(
+        self,
+        estimator: Any,
+        classes: Any = None,
+        *,
+        seen: Any = None,
+        missing: str = "error",
+        adapt: Callable[..., Teacher] | None = None,
+    ):
         self.estimator = estimator
         self.classes = None if classes is None else np.asarray(classes)
         self.seen = seen
         self.missing = missing
         self.name = type(estimator).__name__
+        self._failures: list[str] = []
+        self._adapt = adapt
+        self.setup()
+
+    def setup(self) -> None:
+        """What an adapter checks and reads when it is made."""
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
@@ -145,7 +175,70 @@ class Teacher:
         """What this teacher estimates: read from its parameters, or assumed where these do not say it."""
         return read_estimand(self.estimator, self.classes is not None)
 
+    @property
+    def reads_as(self) -> str | None:
+        """What the numbers that the model returns are taken for: probabilities, logits, labels, values, scores.
+
+        None where that depends on the outputs, and no rows have been seen: ask ``prepared(X).reads_as``.
+        """
+        return "values" if self.classes is None else PROBABILITIES
+
     # What others call.
+
+    def prepared(self, X: Any) -> Teacher:
+        """This adapter, or a copy of it that has learnt from rows what it needs to know of them.
+
+        Such are what the outputs of a torch module mean, the shapes of its layers, and the embedding of leaves. A
+        prepared adapter treats all rows alike; one that is not learns it anew from the rows of each call. It refers
+        to ``X`` without keeping it alive, and pickles without it.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix of n rows
+            Rows as the user gives them: training rows.
+        """
+        return self.with_reference(Reference(X))
+
+    def with_reference(self, rows: Reference) -> Teacher:
+        """The same, from rows that may have to be transformed first."""
+        if not self.needs_rows:
+            return self
+        prepared = copy(self)
+        prepared._reference, prepared._learnt = rows, {}
+        return prepared
+
+    def _known(self, X: Any) -> Teacher:
+        return self.prepared(X) if self.needs_rows and self._reference is None else self
+
+    def learnt(self, what: str, learn: Callable[[Any], T], X: Any, *, many: bool = False) -> T:
+        """What is learnt once from the reference rows, or from ``X`` where these are gone."""
+        assert self._reference is not None
+        if what not in self._learnt:
+            rows = self._reference.many() if many else self._reference.few()
+            self._learnt[what] = learn(X if rows is None else rows)
+        return self._learnt[what]
+
+    def adapted(self, teacher: Any, classes: Any = None, **options: Any) -> Teacher:
+        """The adapter of a teacher inside this one."""
+        if self._adapt is None:
+            raise TypeError(f"{type(self).__name__} has teachers inside: let sklkd.teachers.adapt make it.")
+        inner = self._adapt(teacher, classes, **options)
+        if inner is not teacher:
+            # what fails inside is noted here
+            for failed in inner._failures:
+                self.note(failed)
+            inner._failures = self._failures
+        return inner
+
+    def note(self, failed: str) -> None:
+        """Add to ``fallbacks``."""
+        if failed not in self._failures:
+            self._failures.append(failed)
+
+    @property
+    def fallbacks(self) -> list[str]:
+        """What could not be read of the model, and why."""
+        return list(self._failures)
 
     def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
         """The teacher's answer for the rows of ``X``, checked.
@@ -169,16 +262,18 @@ class Teacher:
             NaN, negative or not normalised probabilities, a wrong number of rows or columns, values that are not
             finite, or a class of the student that the teacher has never seen.
         """
+        known = self._known(X)
         if self.classes is None:
-            return Outputs.concatenate([self._regression(part, spread) for part in chunks(X)])
-        raw = self._has_margins(sample(X, CHECKED))
-        return Outputs.concatenate([self._classification(part, raw) for part in chunks(X)])
+            return Outputs.concatenate([known._regression(part, spread) for part in chunks(X)])
+        raw = known._has_margins(sample(X, CHECKED))
+        return Outputs.concatenate([known._classification(part, raw) for part in chunks(X)])
 
     def answer(self, X: Any) -> np.ndarray:
         """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""
+        known = self._known(X)
         if self.classes is None:
-            return np.concatenate([self._regression(part, False).values for part in chunks(X)])
-        return np.concatenate([self._classification(part, False).proba for part in chunks(X)])
+            return np.concatenate([known._regression(part, False).values for part in chunks(X)])
+        return np.concatenate([known._classification(part, False).proba for part in chunks(X)])
 
     def features(self, X: Any, layer: str | None = None) -> np.ndarray:
         """One layer of what the teacher knows of the rows of ``X``, (n, ...).
@@ -194,8 +289,9 @@ class Teacher:
         ValueError
             If there is no such layer; the message lists those that exist.
         """
-        name = self.layer_name(layer)
-        return np.concatenate([self.feature(part, name) for part in chunks(X)])
+        known = self._known(X)
+        name = known.layer_name(layer)
+        return np.concatenate([known.feature(part, name) for part in chunks(X)])
 
     def layer_name(self, layer: str | None) -> str:
         """The layer that is meant, checked."""
@@ -241,10 +337,17 @@ class Teacher:
 
     def _regression(self, X: Any, spread: bool) -> Outputs:
         values = self._target_columns(self.predict(X), X, "predict")
-        deviation = self.spread(X) if spread else None
+        deviation = self._spread(X) if spread else None
         if deviation is not None:
             deviation = self._target_columns(deviation, X, "spread")
         return Outputs(values=values, spread=deviation)
+
+    def _spread(self, X: Any) -> np.ndarray | None:
+        try:
+            return self.spread(X)
+        except Exception as error:  # noqa: BLE001 - private parts of a foreign model fail in any way
+            self.note(failure("spread", error))
+            return None
 
     # Checks.
 
@@ -286,7 +389,13 @@ class Teacher:
 
     def _has_margins(self, X: Any) -> bool:
         """Whether softmax(margins) is predict_proba on these rows, also far from 1/2, where a wrong scale hides."""
-        margins = self._two_sided(X)
+        try:
+            margins = self._two_sided(X)
+        except Exception as error:  # noqa: BLE001 - margins are optional, and a foreign model fails in any way
+            # raises where the rows are at fault
+            self.probabilities(X)
+            self.note(failure("margins", error))
+            return False
         if margins is None:
             return False
         proba, expected = self.probabilities(X), softmax(margins, axis=1)
@@ -303,9 +412,7 @@ class Teacher:
         margins = self._numbers(margins, X, "the margin")
         if not np.isfinite(margins).all():
             return None
-        if margins.ndim == 2 and margins.shape[1] == 1:
-            margins = margins[:, 0]
-        return np.stack([-margins / 2, margins / 2], axis=1) if margins.ndim == 1 else margins
+        return two_sided(margins)
 
     def _target_columns(self, values: Any, X: Any, method: str) -> np.ndarray:
         values = self._numbers(values, X, method)

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from sklkd._sklearn import binned_rows, hist_trees, is_hist_boosting, numbered_leaves
 from sklkd.teachers._base import Shape
+from sklkd.teachers._fallback import falls_back
 from sklkd.teachers._leaves import LeafTeacher
 from sklkd.teachers._meta import MetaTeacher
+from sklkd.teachers._reading import two_sided
 from sklkd.teachers._thresholds import Splits
 from sklkd.teachers._trees import tree_splits
 
@@ -34,10 +38,27 @@ class BoosterTeacher(LeafTeacher):
         raise NotImplementedError
 
     @property
+    def gives_raw_scores(self) -> bool:
+        """Whether it was trained with an objective of the user's own, for which its library gives margins alone."""
+        return False
+
+    @property
+    def reads_as(self) -> str | None:
+        return "margins" if self.classes is not None and self.gives_raw_scores else super().reads_as
+
+    def predict_proba(self, X: Any) -> Any:
+        if self.gives_raw_scores:
+            return softmax(self._two_sided(X), axis=1)
+        proba = np.asarray(super().predict_proba(X))
+        # one-vs-rest objectives do not normalise
+        return proba / proba.sum(axis=1, keepdims=True) if proba.ndim == 2 else proba
+
+    @property
     def stages(self) -> list[int]:
         return np.unique(np.linspace(1, self.n_rounds, STAGES).round().astype(int)).tolist()
 
     @property
+    @falls_back("layers", dict)
     def layers(self) -> dict[str, Shape]:
         n_outputs = None if self.classes is None else len(self.classes)
         return {**super().layers, "margins": (len(self.stages), n_outputs)}
@@ -53,7 +74,7 @@ class BoosterTeacher(LeafTeacher):
         if self.classes is None:
             return margins
         if margins.shape[1] == 1:
-            margins = np.hstack([-margins / 2, margins / 2])
+            margins = two_sided(margins)
         return margins[:, self.columns(margins.shape[1])]
 
 
@@ -86,6 +107,7 @@ class GradientBoostingTeacher(StagedTeacher):
         leaves = self.estimator.apply(X)
         return leaves.reshape(len(leaves), -1).astype(np.intp)
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         return tree_splits(self.estimator.estimators_.ravel())
 
@@ -115,31 +137,23 @@ class HistGradientBoostingTeacher(StagedTeacher):
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
-        return hasattr(estimator, "_predictors") and hasattr(estimator, "_bin_mapper")
+        return is_hist_boosting(estimator)
 
     @property
     def n_rounds(self) -> int:
-        return len(self.estimator._predictors)
+        return len(hist_trees(self.estimator))
 
     @property
     def n_trees(self) -> int:
         return len(self._trees())
 
     def _trees(self) -> list[Any]:
-        return [tree for trees in self.estimator._predictors for tree in trees]
+        return [tree for trees in hist_trees(self.estimator) for tree in trees]
 
     def leaves(self, X: Any) -> NDArray[np.integer]:
-        """The leaf of every tree: it is what a copy of the tree predicts whose nodes hold their own number."""
-        X = np.ascontiguousarray(self.estimator._preprocess_X(X, reset=False))
-        known, position = self.estimator._bin_mapper.make_known_categories_bitsets()
-        leaves = np.empty((len(X), self.n_trees), dtype=np.int32, order="F")
-        for t, tree in enumerate(self._trees()):
-            nodes = tree.nodes.copy()
-            nodes["value"] = np.arange(len(nodes))
-            numbered = type(tree)(nodes, tree.binned_left_cat_bitsets, tree.raw_left_cat_bitsets)
-            leaves[:, t] = numbered.predict(X, known, position, n_threads=1)
-        return leaves
+        return numbered_leaves(self.estimator, binned_rows(self.estimator, X))
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         nodes = np.concatenate([tree.nodes for tree in self._trees()])
         nodes = nodes[(nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)]

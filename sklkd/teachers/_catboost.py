@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd.teachers._boosters import BoosterTeacher
+from sklkd.teachers._fallback import falls_back
+from sklkd.teachers._interpreted import InterpretedTeacher
 from sklkd.teachers._thresholds import Splits
+
+EXPONENTIAL = ("Poisson", "Tweedie")
+"""Losses of which CatBoost models the logarithm of the prediction."""
 
 
 class CatBoostTeacher(BoosterTeacher):
@@ -21,6 +26,11 @@ class CatBoostTeacher(BoosterTeacher):
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return hasattr(estimator, "calc_leaf_indexes") and hasattr(estimator, "tree_count_")
+
+    @property
+    def gives_raw_scores(self) -> bool:
+        # it applies the logistic function or softmax itself
+        return False
 
     def margins(self, X: Any) -> Any:
         return self.estimator.predict(X, prediction_type="RawFormulaVal")
@@ -39,6 +49,7 @@ class CatBoostTeacher(BoosterTeacher):
     def leaves(self, X: Any) -> NDArray[np.integer]:
         return np.asarray(self.estimator.calc_leaf_indexes(X)).astype(np.int32)
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         """Its splits; CatBoost stores no gains, which are taken from the leaf values and weights on the two sides."""
         with TemporaryDirectory() as folder:
@@ -55,6 +66,33 @@ class CatBoostTeacher(BoosterTeacher):
         feature, border, gain = map(np.array, zip(*found, strict=True))
         columns = [each["flat_feature_index"] for each in model["features_info"]["float_features"]]
         return Splits.of(np.array(columns)[feature.astype(int)], border, gain)
+
+
+class PlainCatBoostTeacher(InterpretedTeacher, CatBoostTeacher):
+    """CatBoost's plain ``CatBoost`` class, whose ``predict`` gives raw values for any loss.
+
+    A classifier is asked for probabilities, and a model of rates for rates.
+    """
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        parents = {each.__name__ for each in type(estimator).__mro__}
+        return super().accepts(estimator) and not parents & {
+            "CatBoostClassifier",
+            "CatBoostRegressor",
+            "CatBoostRanker",
+        }
+
+    @property
+    def labels(self) -> Any:
+        # empty for a loss of values
+        return self.estimator.classes_ if len(self.estimator.classes_) else None
+
+    def raw(self, X: Any) -> Any:
+        if self.labels is not None:
+            return self.estimator.predict(X, prediction_type="Probability")
+        loss = str(self.estimator.get_all_params().get("loss_function")).partition(":")[0]
+        return self.estimator.predict(X, prediction_type="Exponent" if loss in EXPONENTIAL else "RawFormulaVal")
 
 
 def _symmetric_splits(tree: dict[str, Any]) -> list[tuple[int, float, float]]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sklkd.teachers._base import Shape, Teacher
+from sklkd.teachers._base import Shape
 from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._fallback import falls_back
 from sklkd.teachers._thresholds import Splits
 
 
@@ -17,9 +18,9 @@ class DistilledTeacher(EstimatorTeacher):
     Its layers are those of its student; its thresholds those of its own teacher, where it has kept one.
     """
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        self.student = self._inner(estimator.student_)
+    def setup(self) -> None:
+        super().setup()
+        self.student = self.adapted(self.estimator.student_, self.labels)
         self.default_layer = self.student.default_layer
 
     @classmethod
@@ -37,11 +38,7 @@ class DistilledTeacher(EstimatorTeacher):
     def features(self, X: Any, layer: str | None = None) -> np.ndarray:
         return self.student.features(self.estimator.encoder_.transform(X), layer)
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         teacher = getattr(self.estimator, "teacher_", None)
-        return Splits.none() if teacher is None else self._inner(teacher).splits(X)
-
-    def _inner(self, teacher: Any) -> Teacher:
-        from sklkd.teachers._adapt import adapt
-
-        return adapt(teacher, self.labels)
+        return Splits.none() if teacher is None else self.adapted(teacher, self.labels).splits(X)

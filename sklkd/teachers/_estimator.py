@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._reading import LABELS, PROBABILITIES
 
 
 class EstimatorTeacher(Teacher):
@@ -18,25 +19,38 @@ class EstimatorTeacher(Teacher):
     and 1.
     """
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        methods = ("predict_proba", "decision_function", "predict") if self.classes is not None else ("predict",)
+    asked_by: tuple[str, ...] = ("predict_proba", "decision_function", "predict")
+    """Methods of which a classifier must have one."""
+    asked_for_values: tuple[str, ...] = ("predict",)
+    """Methods of which a regressor must have one."""
+
+    def setup(self) -> None:
+        estimator = self.estimator
+        methods = self.asked_by if self.classes is not None else self.asked_for_values
         if not any(hasattr(estimator, method) for method in methods):
             raise TypeError(f"teacher must have {' or '.join(methods)}, got {estimator!r}, which has not.")
-        kind = _kind(estimator)
+        kind = kind_of(estimator)
         wanted = "regressor" if self.classes is None else "classifier"
-        if kind not in (None, wanted):
+        if kind in ("classifier", "regressor") and kind != wanted:
             raise TypeError(f"teacher must be a {wanted} here, got {self.name}, which is a {kind}.")
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return True
 
+    @property
+    def reads_as(self) -> str | None:
+        if self.classes is None:
+            return "values"
+        if hasattr(self.estimator, "predict_proba"):
+            return PROBABILITIES
+        return "margins" if hasattr(self.estimator, "decision_function") else LABELS
+
     def predict_proba(self, X: Any) -> Any:
         if hasattr(self.estimator, "predict_proba"):
             return self.estimator.predict_proba(X)
         margins = self._two_sided(X)
-        return self._one_hot(X) if margins is None else softmax(margins, axis=1)
+        return self.one_hot(self.estimator.predict(X), X) if margins is None else softmax(margins, axis=1)
 
     def margins(self, X: Any) -> np.ndarray | None:
         if not hasattr(self.estimator, "decision_function"):
@@ -48,11 +62,11 @@ class EstimatorTeacher(Teacher):
             return None
         return margins
 
-    def _one_hot(self, X: Any) -> np.ndarray:
-        """The labels of predict, in the order of the teacher's classes, or of the student's where it has none."""
+    def one_hot(self, predicted: Any, X: Any) -> np.ndarray:
+        """Labels as 0/1 columns in the order of the teacher's classes, or of the student's where it has none."""
         own = self.labels is not None
         labels = np.asarray(self.labels if own else self.classes)
-        predicted = self._rows_of_labels(X)
+        predicted = self._rows_of_labels(predicted, X)
         position = {label: column for column, label in enumerate(labels.tolist())}
         columns = np.array([position.get(label, -1) for label in predicted.tolist()])
         if (columns < 0).any():
@@ -61,8 +75,8 @@ class EstimatorTeacher(Teacher):
             raise ValueError(f"predict of {self.name} returned {label!r}, which is none of {known}.")
         return np.eye(len(labels))[columns]
 
-    def _rows_of_labels(self, X: Any) -> np.ndarray:
-        predicted = np.asarray(self.estimator.predict(X))
+    def _rows_of_labels(self, predicted: Any, X: Any) -> np.ndarray:
+        predicted = np.asarray(predicted)
         if predicted.ndim == 2 and predicted.shape[1] == 1:
             predicted = predicted[:, 0]
         self._numbers(np.zeros(predicted.shape), X, "predict")
@@ -71,9 +85,8 @@ class EstimatorTeacher(Teacher):
         return predicted
 
 
-def _kind(estimator: Any) -> str | None:
+def kind_of(estimator: Any) -> str | None:
     """What the estimator says that it is; None where it says nothing."""
     if not hasattr(estimator, "__sklearn_tags__"):
         return None
-    kind = estimator.__sklearn_tags__().estimator_type
-    return kind if kind in ("classifier", "regressor") else None
+    return estimator.__sklearn_tags__().estimator_type

@@ -21,9 +21,9 @@ class LeafEmbedding:
     """A dense, low-rank embedding of the leaves in which an ensemble puts a row.
 
     Each row is the 0/1 vector of its leaves divided by the root of the number of trees, so that the inner product of
-    two rows is the share of trees in which they meet (the proximity of a random forest). The embedding is the best
-    approximation of that in 32 dimensions (truncated SVD, learnt once on the rows that were asked first). A leaf that
-    none of these rows reached counts as no leaf.
+    two rows is the fraction of trees in which they share a leaf (the proximity of a random forest). The embedding is
+    the best approximation of that in 32 dimensions (truncated SVD, learnt once on the rows that the adapter was
+    prepared with). A leaf that none of these rows reached counts as no leaf.
     """
 
     def fit(self, leaves: NDArray[np.integer]) -> LeafEmbedding:
@@ -53,9 +53,7 @@ class LeafTeacher(EstimatorTeacher):
 
     default_layer = "leaf_embedding"
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        self.embedding: LeafEmbedding | None = None
+    needs_rows = True
 
     @property
     def n_trees(self) -> int:
@@ -69,14 +67,12 @@ class LeafTeacher(EstimatorTeacher):
     def layers(self) -> dict[str, Shape]:
         return {"leaves": (self.n_trees,), "leaf_embedding": (WIDTH,)}
 
-    def features(self, X: Any, layer: str | None = None) -> np.ndarray:
-        if self.layer_name(layer) == "leaf_embedding" and self.embedding is None:
-            self.embedding = LeafEmbedding().fit(self.leaves(sample(X, CHUNK)))
-        return super().features(X, layer)
-
     def feature(self, X: Any, layer: str) -> np.ndarray:
         leaves = self.leaves(X)
         if layer == "leaves":
             return leaves
-        assert self.embedding is not None
-        return self.embedding.transform(leaves)
+        embedding = self.learnt("leaf_embedding", self._fitted_embedding, X, many=True)
+        return embedding.transform(leaves)
+
+    def _fitted_embedding(self, rows: Any) -> LeafEmbedding:
+        return LeafEmbedding().fit(self.leaves(sample(rows, CHUNK)))

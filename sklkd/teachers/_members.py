@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import copy
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 from sklkd.teachers._base import Shape, Teacher
 from sklkd.teachers._estimator import EstimatorTeacher
 from sklkd.teachers._outputs import Outputs
+from sklkd.teachers._rows import Reference
 from sklkd.teachers._thresholds import Splits
+
+T = TypeVar("T", bound=Teacher)
 
 
 class MembersTeacher(Teacher):
@@ -27,6 +31,18 @@ class MembersTeacher(Teacher):
     @property
     def labels(self) -> Any:
         return self.classes
+
+    @property
+    def needs_rows(self) -> bool:  # type: ignore[override]
+        return any(member.needs_rows for member in self.members.values())
+
+    def with_reference(self, rows: Reference) -> Teacher:
+        return with_members(self, rows)
+
+    @property
+    def fallbacks(self) -> list[str]:
+        members = [failed for member in self.members.values() for failed in member.fallbacks]
+        return list(dict.fromkeys([*self._failures, *members]))
 
     def answers(self, X: Any) -> NDArray[np.float64]:
         """The answer of every member, (n, n_members, n_outputs), in the order of ``labels``."""
@@ -81,17 +97,17 @@ class MembersTeacher(Teacher):
 class ListTeacher(MembersTeacher):
     """A list of ``(name, teacher)``, each with the same say."""
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        from sklkd.teachers._adapt import adapt
-
+    def setup(self) -> None:
+        estimator = self.estimator
         if not all(isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], str) for each in estimator):
             raise TypeError(f"a list of teachers must hold (name, teacher) pairs, got {estimator!r}.")
         names = [name for name, _ in estimator]
         if len(set(names)) < len(names):
             raise ValueError(f"names in a list of teachers must differ, got {names}.")
         self.name = "the list of teachers"
-        self.members = {name: adapt(each, classes, seen=seen, missing=missing) for name, each in estimator}
+        self.members = {
+            name: self.adapted(each, self.classes, seen=self.seen, missing=self.missing) for name, each in estimator
+        }
         self.weights = np.ones(len(names))
 
     @classmethod
@@ -105,9 +121,9 @@ class VotingTeacher(MembersTeacher):
     With hard voting too the answer is the mean of the members' probabilities: votes alone say little.
     """
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        self.members = fitted_members(estimator)
+    def setup(self) -> None:
+        self.members = fitted_members(self)
+        estimator = self.estimator
         given = (
             np.ones(len(estimator.estimators)) if estimator.weights is None else np.asarray(estimator.weights, float)
         )
@@ -143,9 +159,16 @@ class StackingTeacher(EstimatorTeacher):
 
     default_layer = "members"
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        self.members = fitted_members(estimator)
+    def setup(self) -> None:
+        super().setup()
+        self.members = fitted_members(self)
+
+    @property
+    def needs_rows(self) -> bool:  # type: ignore[override]
+        return any(member.needs_rows for member in self.members.values())
+
+    def with_reference(self, rows: Reference) -> StackingTeacher:
+        return with_members(self, rows)
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
@@ -167,23 +190,30 @@ class StackingTeacher(EstimatorTeacher):
         return Splits.union(member.splits(X) for member in self.members.values())
 
 
-def fitted_members(estimator: Any) -> dict[str, Teacher]:
+def with_members(teacher: T, rows: Reference) -> T:
+    """A copy of a teacher with members whose members have learnt from rows."""
+    prepared: Any = copy(teacher)
+    prepared._reference = rows
+    prepared.members = {name: member.with_reference(rows) for name, member in prepared.members.items()}
+    return prepared
+
+
+def fitted_members(teacher: Teacher) -> dict[str, Teacher]:
     """Adapters of the members of voting or stacking, in the order of the ensemble's classes.
 
     Members are fitted on codes; one that was kept fitted (frozen, or prefit) may know the classes themselves.
     """
-    from sklkd.teachers._adapt import adapt
-
+    estimator = teacher.estimator
     names = [name for name, member in estimator.estimators if not (isinstance(member, str) and member == "drop")]
     labels = getattr(estimator, "classes_", None)
     if labels is None:
-        return {name: adapt(each) for name, each in zip(names, estimator.estimators_, strict=True)}
+        return {name: teacher.adapted(each) for name, each in zip(names, estimator.estimators_, strict=True)}
     codes = np.arange(len(labels))
     members = {}
     for name, each in zip(names, estimator.estimators_, strict=True):
         own = getattr(each, "classes_", None)
         coded = own is None or set(np.asarray(own).tolist()) <= set(codes.tolist())
-        members[name] = adapt(each, codes if coded else np.asarray(labels))
+        members[name] = teacher.adapted(each, codes if coded else np.asarray(labels))
     return members
 
 

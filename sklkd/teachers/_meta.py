@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from sklkd.teachers._base import Teacher
 from sklkd.teachers._estimator import EstimatorTeacher
+from sklkd.teachers._fallback import falls_back
+from sklkd.teachers._recognise import takes_codes
 from sklkd.teachers._rows import width
 from sklkd.teachers._thresholds import Splits
 
@@ -15,22 +18,21 @@ from sklkd.teachers._thresholds import Splits
 class MetaTeacher(EstimatorTeacher):
     """``CalibratedClassifierCV``, AdaBoost, ``OneVsRestClassifier``, ``TransformedTargetRegressor`` and their like."""
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        from sklkd.teachers._adapt import takes_codes
-
-        self.takes_codes = takes_codes(estimator)
+    def setup(self) -> None:
+        super().setup()
+        self.takes_codes = takes_codes(self.estimator)
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return next(fitted_inside(estimator), None) is not None
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         if hasattr(self.estimator, "get_support"):
             # Feature elimination: what is inside sees the columns that were kept.
             kept = self.estimator.get_support(indices=True)
-            return inner_splits(self.estimator.estimator_, self.estimator.transform(X)).renamed(kept)
-        splits = Splits.union(inner_splits(each, X) for each in fitted_inside(self.estimator))
+            return inner_splits(self, self.estimator.estimator_, self.estimator.transform(X)).renamed(kept)
+        splits = Splits.union(inner_splits(self, each, X) for each in fitted_inside(self.estimator))
         # The later members of a chain also split what the earlier ones answered, in columns behind those of X.
         return splits.within(width(X))
 
@@ -46,8 +48,6 @@ def fitted_inside(estimator: Any) -> Iterator[Any]:
     return (each for each in found if hasattr(each, "predict"))
 
 
-def inner_splits(estimator: Any, X: Any) -> Splits:
-    """Splits of a fitted estimator, whatever its classes mean."""
-    from sklkd.teachers._adapt import adapt
-
-    return adapt(estimator, getattr(estimator, "classes_", None)).splits(X)
+def inner_splits(teacher: Teacher, estimator: Any, X: Any) -> Splits:
+    """Splits of a fitted estimator inside a teacher, whatever its classes mean."""
+    return teacher.adapted(estimator, getattr(estimator, "classes_", None)).splits(X)

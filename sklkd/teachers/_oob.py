@@ -1,7 +1,8 @@
 """Out-of-bag answers of ensembles that were bagged, from what they stored, without a refit.
 
 An ensemble stores how its bags were drawn, but not the rows. That the rows at hand are those that it was fitted on, in
-that order, is verified: by their number, and in a few members by what these learnt from the rows of their bag.
+that order, is verified: by their number, and in a few trees by what their leaves learnt from the rows of their bag, or,
+with other members, by the out-of-bag predictions and score that the ensemble found itself.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklkd._sklearn import _num_samples
+from sklkd._sklearn import _num_samples, n_fitted_rows
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._rows import take
 
@@ -25,9 +27,9 @@ def average_unseen(
     teacher: Teacher,
     X: Any,
     bags: Sequence[NDArray[np.integer]],
-    answer_of: Callable[[int, NDArray[np.intp]], NDArray[np.float64]],
+    predict: Callable[[int, NDArray[np.intp]], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The mean answer of the members that have not seen a row, and whether there is one; else the ordinary answer.
+    """Out-of-bag predictions with the student's classes, and which of them are; the others are the ordinary ones.
 
     Parameters
     ----------
@@ -36,10 +38,20 @@ def average_unseen(
     X : array-like, frame or sparse matrix of n rows
     bags : sequence of integer arrays
         The rows that each member was fitted on.
-    answer_of : callable
-        ``answer_of(i, rows)`` is what member i answers for these row numbers, in the ensemble's own order of classes.
+    predict : callable
+        ``predict(i, rows)`` is what member i predicts for these row numbers, in the ensemble's own order of classes.
     """
-    n = _num_samples(X)
+    mean, unseen = mean_unseen(teacher, _num_samples(X), bags, predict)
+    return completed(teacher, X, mean, unseen), unseen
+
+
+def mean_unseen(
+    teacher: Teacher,
+    n: int,
+    bags: Sequence[NDArray[np.integer]],
+    predict: Callable[[int, NDArray[np.intp]], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The mean prediction of the members that have not seen a row, in the ensemble's order, and where there is one."""
     votes = np.zeros(n)
     total: NDArray[np.float64] | None = None
     for i, bag in enumerate(bags):
@@ -48,26 +60,55 @@ def average_unseen(
         rows = np.flatnonzero(outside)
         if len(rows) == 0:
             continue
-        answer = answer_of(i, rows)
+        predicted = predict(i, rows)
         if total is None:
-            total = np.zeros((n, answer.shape[1]))
-        total[rows] += answer
+            total = np.zeros((n, predicted.shape[1]))
+        total[rows] += predicted
         votes[rows] += 1
     if total is None:
         raise ValueError(f"every member of {teacher.name} has seen every row; use cv=5 or cv='auto'.")
-    unseen = votes > 0
-    answer = total / np.maximum(votes, 1.0)[:, None]
+    return total / np.maximum(votes, 1.0)[:, None], votes > 0
+
+
+def completed(teacher: Teacher, X: Any, mean: NDArray[np.float64], unseen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Out-of-bag means with the student's classes; rows that every member has seen get the ordinary prediction."""
+    predicted = mean.copy()
     if teacher.classes is not None:
-        answer[~unseen] = 1 / answer.shape[1]
-        answer = teacher.aligned(answer)
+        predicted[~unseen] = 1 / predicted.shape[1]
+        predicted = teacher.aligned(predicted)
     if not unseen.all():
-        answer[~unseen] = teacher.answer(take(X, np.flatnonzero(~unseen)))
-    return answer, unseen
+        predicted[~unseen] = teacher.answer(take(X, np.flatnonzero(~unseen)))
+    return predicted
+
+
+def same_scores(
+    ensemble: Any, mean: NDArray[np.float64], unseen: NDArray[np.bool_], target: NDArray[np.float64]
+) -> bool:
+    """Whether out-of-bag predictions, and their score on the targets, are those that an ensemble found at fit.
+
+    Parameters
+    ----------
+    ensemble : estimator
+        Fitted with ``oob_score=True``.
+    mean : ndarray of shape (n, n_outputs)
+        In the ensemble's own order.
+    unseen : ndarray of bool, shape (n,)
+    target : ndarray of shape (n, n_outputs)
+        0/1 columns of the ensemble's classes, or targets.
+    """
+    if hasattr(ensemble, "oob_decision_function_"):
+        stored = ensemble.oob_decision_function_
+        score = np.mean(np.where(unseen[:, None], mean, 0.0).argmax(axis=1) == target.argmax(axis=1))
+    else:
+        stored = np.reshape(ensemble.oob_prediction_, (len(mean), -1))
+        score = r2_score(target, np.where(unseen[:, None], mean, 0.0))
+    same = np.allclose(stored[unseen], mean[unseen], rtol=1e-6, atol=1e-9 * (1 + np.abs(mean).max()))
+    return bool(same and np.isclose(score, ensemble.oob_score_, rtol=1e-6, atol=1e-9))
 
 
 def check_count(teacher: Teacher, n: int) -> None:
     """An error unless the ensemble was fitted on ``n`` rows."""
-    fitted = teacher.estimator._n_samples
+    fitted = n_fitted_rows(teacher.estimator)
     if n != fitted:
         raise not_its_rows(teacher, f"it was fitted on {fitted} rows, X has {n}")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sklkd._sklearn import _num_samples
 from sklkd.teachers._base import Shape
+from sklkd.teachers._fallback import falls_back, or_value_error
 from sklkd.teachers._leaves import LeafTeacher
 from sklkd.teachers._oob import average_unseen, check_count, encoded, not_its_rows, row_weights, spaced, tree_has_seen
 from sklkd.teachers._rows import CHUNK, chunks
@@ -26,16 +27,18 @@ class ForestTeacher(LeafTeacher):
     Besides the leaves it has the layer ``"members"`` (n, n_trees, n_outputs), the answer of every tree.
     """
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        self.trees = [estimator] if hasattr(estimator, "tree_") else list(estimator.estimators_)
+    @property
+    def trees(self) -> list[Any]:
+        return [self.estimator] if hasattr(self.estimator, "tree_") else list(self.estimator.estimators_)
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         if not hasattr(estimator, "apply"):
             return False
         members = getattr(estimator, "estimators_", None)
-        return hasattr(estimator, "tree_") or (isinstance(members, list) and hasattr(members[0], "tree_"))
+        return hasattr(estimator, "tree_") or (
+            isinstance(members, list) and bool(members) and hasattr(members[0], "tree_")
+        )
 
     @property
     def n_trees(self) -> int:
@@ -57,6 +60,7 @@ class ForestTeacher(LeafTeacher):
         return None if self.n_trees == 1 else self.members(X).std(axis=1)
 
     @property
+    @falls_back("layers", dict)
     def layers(self) -> dict[str, Shape]:
         n_outputs = node_answers(self.trees[0]).shape[1] if self.classes is None else len(self.classes)
         return {**super().layers, "members": (self.n_trees, n_outputs)}
@@ -64,13 +68,17 @@ class ForestTeacher(LeafTeacher):
     def feature(self, X: Any, layer: str) -> np.ndarray:
         return self.members(X) if layer == "members" else super().feature(X, layer)
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         return tree_splits(self.trees[:: math.ceil(self.n_trees / SPLITTING_TREES)])
 
     @property
+    @falls_back("out-of-bag", bool)
     def has_out_of_bag(self) -> bool:
-        return bool(getattr(self.estimator, "bootstrap", False))
+        # some libraries resample the bags, and do not say how
+        return bool(getattr(self.estimator, "bootstrap", False)) and len(self.estimator.estimators_samples_) > 0
 
+    @or_value_error
     def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         if not self.has_out_of_bag:
             return super().out_of_bag(X, y, sample_weight)

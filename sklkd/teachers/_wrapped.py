@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,25 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklkd.teachers._base import Shape, Teacher
+from sklkd.teachers._fallback import falls_back
 from sklkd.teachers._outputs import Outputs
+from sklkd.teachers._rows import Reference
 from sklkd.teachers._thresholds import Splits, pull_back
 
 
 class WrappedTeacher(Teacher):
-    """A fitted search (its ``best_estimator_``) or a ``FrozenEstimator``: all that is asked goes to what is inside."""
+    """A fitted search (its ``best_estimator_``) or a ``FrozenEstimator``: every call goes to the estimator inside."""
 
-    def __init__(self, estimator: Any, classes: Any = None, *, seen: Any = None, missing: str = "error"):
-        super().__init__(estimator, classes, seen=seen, missing=missing)
-        from sklkd.teachers._adapt import adapt
-
-        self.inner = adapt(self.inside(estimator), classes, seen=seen, missing=missing)
+    def setup(self) -> None:
+        self.inner = self.adapted(self.inside(self.estimator), self.classes, seen=self.seen, missing=self.missing)
         self.takes_codes = self.inner.takes_codes
         self.answers_new_rows = self.inner.answers_new_rows
         self.default_layer = self.inner.default_layer
         self.name = self.inner.name
+
+    @property
+    def fallbacks(self) -> list[str]:
+        return list(dict.fromkeys([*self._failures, *self.inner.fallbacks]))
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
@@ -43,6 +47,19 @@ class WrappedTeacher(Teacher):
     @property
     def labels(self) -> Any:
         return self.inner.labels
+
+    @property
+    def reads_as(self) -> str | None:
+        return self.inner.reads_as
+
+    @property
+    def needs_rows(self) -> bool:  # type: ignore[override]
+        return self.inner.needs_rows
+
+    def with_reference(self, rows: Reference) -> WrappedTeacher:
+        prepared = copy(self)
+        prepared._reference, prepared.inner = rows, self.inner.with_reference(rows.through(self.transform))
+        return prepared
 
     def _has_margins(self, X: Any) -> bool:
         return self.inner._has_margins(self.transform(X))
@@ -88,11 +105,12 @@ class PipelineTeacher(WrappedTeacher):
 
     def transform(self, X: Any) -> Any:
         for _, step in self.estimator.steps[:-1]:
-            # Steps that only resample (imbalanced-learn) do so at fit alone.
+            # steps that only resample (imbalanced-learn) do so only at fit
             if step is not None and step != "passthrough" and hasattr(step, "transform"):
                 X = step.transform(X)
         return X
 
+    @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         Z = self.transform(X)
         return pull_back(self.inner.splits(Z), Z, X)

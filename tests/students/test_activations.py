@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklkd._torch import Tap
 from sklkd.losses import FitNetLoss, FSPLoss, SimKDLoss, SoftTargetLoss
 from sklkd.losses._objective import Objective
 from sklkd.students import TabularNet
 from sklkd.students._activations import build_losses, put_output_layer, tapped, watch
-from sklkd.teachers._hooks import Tap
 
 X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
 SEVEN, FIVE = torch.randn(9, 7), torch.randn(9, 5)  # a teacher's layers

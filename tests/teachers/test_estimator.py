@@ -7,9 +7,16 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.datasets import load_iris
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from sklkd.teachers import adapt
 
@@ -101,3 +108,26 @@ def test_the_wrong_kind():
         adapt("forest", [0, 1])
     with pytest.raises(TypeError, match="teacher must have predict, got"):
         adapt(object())
+
+
+TWO_LABELS = np.column_stack([np.arange(60) % 2, np.arange(60) % 3])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(3),
+        DecisionTreeClassifier(),
+        KNeighborsClassifier(),
+        MultiOutputClassifier(LogisticRegression()),
+        make_pipeline(StandardScaler(), RandomForestClassifier(3)),
+        GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [3]}, cv=2),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("wrap", [lambda model: model, FrozenEstimator, lambda model: [("a", model)]])
+def test_several_columns_of_labels(model, wrap):
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    model.fit(rows, TWO_LABELS)
+    with pytest.raises(ValueError, match="is a multi-output classifier; a teacher must have one column of labels"):
+        adapt(wrap(model), [0, 1]).outputs(rows)

@@ -22,9 +22,13 @@ def test_the_embedding_approximates_the_share_of_trees_in_which_rows_meet():
     assert np.linalg.norm(embedded @ embedded.T - share) <= 1.05 * best + 1e-3
 
 
-def test_it_is_learnt_once():
-    teacher = adapt(ExtraTreesClassifier(10, max_depth=3, random_state=0).fit(X, Y), [0, 1])
+def test_it_is_learnt_once_from_the_rows_that_the_adapter_is_prepared_with():
+    plain = adapt(ExtraTreesClassifier(10, max_depth=3, random_state=0).fit(X, Y), [0, 1])
+    teacher = plain.prepared(X[:150])
     first = teacher.features(X[:150], "leaf_embedding")
+    plain.features(X[100:], "leaf_embedding")
+    # an adapter that is not prepared forgets: what it is asked first changes nothing
+    assert np.array_equal(plain.features(X[:150], "leaf_embedding"), first)
     assert np.allclose(teacher.features(X[40:80], "leaf_embedding"), first[40:80], atol=1e-6)
     # leaves that the first rows did not reach are no leaves
     assert np.isfinite(teacher.features(X[150:], "leaf_embedding")).all()

@@ -11,8 +11,8 @@ from scipy import sparse
 from scipy.special import expit, softmax
 from torch import nn
 
+from sklkd._torch import LAST_HIDDEN
 from sklkd.teachers import adapt, layers
-from sklkd.teachers._hooks import LAST_HIDDEN
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
@@ -121,10 +121,16 @@ def test_images_go_through():
     images = rng.normal(size=(5, 1, 6, 6))
     teacher = adapt(net, NAMES)
     assert teacher.outputs(images).margins.shape == (5, 3)
-    assert teacher.layers == {"0": (2, 4, 4), "1": (2, 4, 4), "2": (32,), "3": (3,), LAST_HIDDEN: (32,)}
+    assert teacher.prepared(images).layers == {
+        "0": (2, 4, 4),
+        "1": (2, 4, 4),
+        "2": (32,),
+        "3": (3,),
+        LAST_HIDDEN: (32,),
+    }
     assert teacher.features(images, "1").shape == (5, 2, 4, 4)
-    # nothing says how large an image is before one has been seen
-    assert adapt(net, NAMES).layers["0"] == (None,)
+    # nothing says how large an image is before one has been seen, and an adapter keeps nothing of what it was asked
+    assert teacher.layers["0"] == (None,)
 
 
 def test_logits_that_are_not_finite():
@@ -232,3 +238,113 @@ def test_skorch_gets_frames_as_they_are():
     net = classifier(Columns).fit(frame, CODES)
     expected = net.module_.linear(torch.as_tensor(X[:, :2]).float()).detach().numpy()
     assert np.allclose(adapt(net, NAMES).outputs(frame).margins, expected, atol=1e-6)
+
+
+class OutputNet(nn.Module):
+    """Logits, and what is made of them."""
+
+    def __init__(self, n_outputs=3, last=None):
+        super().__init__()
+        self.linear, self.last = nn.Linear(4, n_outputs), nn.Identity() if last is None else last
+
+    def forward(self, X):
+        return self.last(self.linear(X))
+
+
+class Narrow(nn.Module):
+    """Logits that all happen to lie in [0, 1]."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.linear = nn.Linear(4, n_outputs)
+        nn.init.constant_(self.linear.weight, 0.01)
+        nn.init.constant_(self.linear.bias, 0.5)
+
+    def forward(self, X):
+        return self.linear(X)
+
+
+# number of outputs, the last module, what it is read as, and the probabilities from the logits
+ENDS = {
+    "sigmoid": (1, nn.Sigmoid(), "probabilities", lambda z: np.hstack([expit(-z), expit(z)])),
+    "sigmoid, flat": (
+        1,
+        nn.Sequential(nn.Sigmoid(), nn.Flatten(0)),
+        "probabilities",
+        lambda z: np.hstack([expit(-z), expit(z)]),
+    ),
+    "softmax of two": (2, nn.Softmax(dim=1), "probabilities", lambda z: softmax(z, axis=1)),
+    "softmax": (3, nn.Softmax(dim=1), "probabilities", lambda z: softmax(z, axis=1)),
+    "log-softmax": (3, nn.LogSoftmax(dim=1), "log-probabilities", lambda z: softmax(z, axis=1)),
+    "sigmoids": (3, nn.Sigmoid(), "one-vs-rest probabilities", lambda z: expit(z) / expit(z).sum(1, keepdims=True)),
+    "logit": (1, None, "logits", lambda z: np.hstack([expit(-z), expit(z)])),
+    "logits": (3, None, "logits", lambda z: softmax(z, axis=1)),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+@pytest.mark.parametrize("end", ENDS)
+def test_what_a_module_returns_is_seen_from_its_outputs(end, dtype):
+    n_outputs, last, reading, probabilities = ENDS[end]
+    torch.manual_seed(0)
+    net = OutputNet(n_outputs, last).to(dtype)
+    with torch.no_grad():
+        logits = net.linear(torch.as_tensor(X).to(dtype)).double().numpy()
+    teacher = adapt(net, NAMES[: max(n_outputs, 2)]).prepared(X)
+    assert teacher.reads_as == reading
+    outputs = teacher.outputs(X)
+    assert np.allclose(outputs.proba, probabilities(logits), atol=2e-3 if dtype == torch.float16 else 1e-6)
+    assert (outputs.margins is None) == ("log" not in end)
+    # rows that come alone, and an adapter that has seen none, read them alike
+    assert np.allclose(teacher.outputs(X[:1]).proba, outputs.proba[:1])
+    assert np.allclose(adapt(net, NAMES[: max(n_outputs, 2)]).outputs(X).proba, outputs.proba)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_logits_that_happen_to_lie_between_0_and_1(n_outputs):
+    teacher = adapt(Narrow(n_outputs), NAMES[: max(n_outputs, 2)]).prepared(X)
+    assert teacher.reads_as == "logits" and teacher.outputs(X).margins is not None
+
+
+class Focal(nn.Module):
+    """A criterion on logits of which skorch does not know that it is one."""
+
+    def forward(self, logits, y):
+        return nn.functional.cross_entropy(logits, y)
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "criterion", "end"),
+    [
+        (skorch.NeuralNetClassifier, OutputNet(3, nn.Softmax(dim=1)), nn.NLLLoss, "softmax"),
+        (skorch.NeuralNetClassifier, OutputNet(3, nn.Softmax(dim=1)), nn.CrossEntropyLoss, "softmax"),
+        (skorch.NeuralNetClassifier, OutputNet(3), nn.CrossEntropyLoss, "logits"),
+        (skorch.NeuralNetClassifier, OutputNet(3), Focal, "logits"),
+        (skorch.NeuralNetBinaryClassifier, OutputNet(1, nn.Sigmoid()), nn.BCELoss, "sigmoid"),
+        (skorch.NeuralNetBinaryClassifier, OutputNet(1), nn.BCEWithLogitsLoss, "logit"),
+    ],
+)
+def test_what_the_module_of_a_net_returns(kind, module, criterion, end):
+    binary = kind is skorch.NeuralNetBinaryClassifier
+    net = kind(module, criterion=criterion, max_epochs=1, verbose=0, train_split=None)
+    net.fit(X.astype(np.float32), (CODES > 0).astype(np.float32) if binary else CODES)
+    with torch.no_grad():
+        logits = net.module_.linear(torch.as_tensor(X).float()).double().numpy()
+    teacher = adapt(net, NAMES[:2] if binary else NAMES).prepared(X)
+    assert teacher.reads_as == ENDS[end][2]
+    assert np.allclose(teacher.outputs(X).proba, ENDS[end][3](logits), atol=1e-6)
+
+
+def test_a_regressor_in_0_to_1_gives_values():
+    net = OutputNet(1, nn.Sigmoid())
+    teacher = adapt(net).prepared(X)
+    assert teacher.reads_as == "values" and np.allclose(teacher.outputs(X).values, by_hand(net, X), atol=1e-6)
+
+
+def test_an_adapter_keeps_nothing_of_what_it_was_asked():
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 4 * 4, 1), nn.Sigmoid())
+    teacher = adapt(net, NAMES[:2])
+    before = dict(vars(teacher))
+    teacher.outputs(rng.normal(size=(5, 1, 6, 6)))
+    teacher.features(rng.normal(size=(5, 1, 6, 6)), "0")
+    assert vars(teacher) == before and teacher.reads_as is None

@@ -114,7 +114,7 @@ class TeacherClones:
         whole = unfrozen(self.teacher)
         reduced = reduced_teacher(whole)
         some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / COMPARED)))
-        usual = validation_loss(of_outputs(some.outputs), some, self.task)  # type: ignore[arg-type]
+        usual = validation_loss(of_outputs(some.outputs), some, self.task)
         for draft in [reduced] if reduced is whole else [reduced, whole]:
             predicted, again = self._of_clone(draft, seen, [held, some])
             excess = validation_loss(again, some, self.task) - usual
@@ -246,7 +246,7 @@ class BlendingDecision:
         splits = splits[: len(splits) // 2]
         out_of_sample = all(bool(rows.out_of_sample[held].all()) for _, held in splits)
         if out_of_sample:
-            taught = [of_outputs(rows.outputs.take(held)) for _, held in splits]  # type: ignore[union-attr]
+            taught = [of_outputs(rows.outputs.take(held)) for _, held in splits]
         else:
             taught = self._clone_predictions(splits)
         predicted = [self._student(k).predictions(rows.take(held)) for k, (_, held) in enumerate(splits)]

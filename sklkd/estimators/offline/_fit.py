@@ -125,9 +125,7 @@ class OfflineFit:
         deduplication = Deduplication(self.rows)
         knowledge = self._ask_teacher(deduplication)
         teacher = knowledge.teacher
-        y = self.rows.y if teacher.estimand.kind != "score" else knowledge.outputs.values
-        task = self.task if y is self.rows.y else score_task(y, self.rows.weight)
-        task = task_of_teacher(task, knowledge)
+        task, y = self._task_and_targets(knowledge)
         rows = deduplication.distinct_rows(task.encode(y), standardized(knowledge, task))
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
@@ -163,6 +161,13 @@ class OfflineFit:
             blending=blending.with_notes(notes_on(teacher, threshold, task)),
         )
         return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
+
+    def _task_and_targets(self, knowledge: Knowledge) -> tuple[Task, Any]:
+        """What the student has to predict, and the labels or targets; the scores of a teacher that scores rows."""
+        if knowledge.teacher.estimand.kind == "score" and knowledge.outputs is not None:
+            scores: Any = knowledge.outputs.values
+            return Task(scaling=TargetScaling(*check_scale(scores, self.rows.weight))), scores
+        return task_of_teacher(self.task, knowledge), self.rows.y
 
     def _ask_teacher(self, deduplication: Deduplication) -> Knowledge:
         """The fitted teacher, and its outputs for the training rows where a student learns from them."""
@@ -268,11 +273,6 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     return fitted.with_student(fitted.encoder, net)
 
 
-def score_task(scores: NDArray, weight: NDArray | None) -> Task:
-    """The task of a student that imitates scores, which have units of their own and no labels."""
-    return Task(scaling=TargetScaling(*check_scale(scores, weight)))
-
-
 def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
     """The task with what the teacher says of targets: which values they can have, and how many there are.
 
@@ -336,7 +336,7 @@ def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:
 
 
 def is_scorer(teacher: Any) -> bool:
-    """Whether a teacher scores rows and has no targets: an outlier detector, a density, or what scores samples alone."""
+    """Whether a teacher scores rows and has no targets: an outlier detector, a density, or what only scores samples."""
     if tags_of(teacher).estimator_type in ("outlier_detector", "density_estimator"):
         return True
     return hasattr(teacher, "score_samples") and not hasattr(teacher, "predict")

@@ -1,4 +1,7 @@
-"""What the layers of a torch module compute, read through forward hooks that are removed afterwards."""
+"""Helpers for torch modules: rows as tensors, evaluation mode, seeds, and layers read through forward hooks.
+
+Hooks are removed after each use, and a module is left in the mode in which it was.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from scipy import sparse
 from torch import Tensor, nn
 
-from sklkd.teachers._base import Shape
+RowShape = tuple[int | None, ...]
+"""Shape of one row of a layer; None where it is not known before the module has run."""
 
 LAST_HIDDEN, PREVIOUS_HIDDEN = "last_hidden", "previous_hidden"
 """Names of what the last linear or convolutional layer is given, and the one before it; with activations written as
@@ -28,11 +34,11 @@ class Tap(NamedTuple):
 class Trace:
     """The layers of a module: per-row shapes by name in the order of calling, and what its weighted ones are given."""
 
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    weighted: list[tuple[str, Shape]] = field(default_factory=list)
+    shapes: dict[str, RowShape] = field(default_factory=dict)
+    weighted: list[tuple[str, RowShape]] = field(default_factory=list)
 
     @property
-    def given(self) -> dict[str, tuple[str, Shape]]:
+    def given(self) -> dict[str, tuple[str, RowShape]]:
         """The hidden layers that are an input: path of the module that takes it, and its shape."""
         found = {}
         if len(self.weighted) > 2:
@@ -42,7 +48,7 @@ class Trace:
         return {name: place for name, place in found.items() if name not in self.shapes}
 
     @property
-    def layers(self) -> dict[str, Shape]:
+    def layers(self) -> dict[str, RowShape]:
         return self.shapes | {name: shape for name, (_, shape) in self.given.items()}
 
     @property
@@ -81,7 +87,7 @@ def is_weighted(part: nn.Module) -> bool:
 def declared(module: nn.Module) -> Trace:
     """The layers of a module that cannot be watched: shapes are what its parts say, None where they do not."""
     parts = {name: part for name, part in module.named_modules() if name}
-    weighted: list[tuple[str, Shape]] = [
+    weighted: list[tuple[str, RowShape]] = [
         (name, (getattr(part, "in_features", None),)) for name, part in parts.items() if is_weighted(part)
     ]
     return Trace({name: (getattr(part, "out_features", None),) for name, part in parts.items()}, weighted)
@@ -127,3 +133,56 @@ def hooked(module: nn.Module, note: Callable[[str, nn.Module, tuple, Any], None]
 def first(answer: Any) -> Any:
     """What a module returned, or the first of several things."""
     return answer[0] if isinstance(answer, (tuple, list)) else answer
+
+
+def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:
+    """Rows as a tensor in the dtype and on the device of the module's parameters."""
+    if isinstance(X, Tensor):
+        values = X
+    else:
+        array = X.toarray() if sparse.issparse(X) else np.asarray(X)
+        if array.dtype.kind not in "biuf":
+            try:
+                array = array.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"a torch teacher takes numbers: {error}; encode other columns first.") from error
+        values = torch.as_tensor(np.require(array, requirements=["C", "W"]))
+    dtype = float_dtype(module)
+    if not values.is_floating_point() and any(isinstance(part, nn.Embedding) for part in module.modules()):
+        dtype = torch.int64
+    if device is None:
+        first_held = next((one for one in (*module.parameters(), *module.buffers())), None)
+        device = "cpu" if first_held is None else first_held.device
+    return values.to(device=device, dtype=dtype)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode; afterwards every submodule is back in the mode in which it was."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+@contextmanager
+def torch_seed(seed: int | None) -> Iterator[None]:
+    """Seed torch's global generator, which nets draw from, and restore it afterwards; None: leave it alone.
+
+    The generator belongs to the whole process: fits in several threads at once are not reproducible.
+    """
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def float_dtype(module: nn.Module) -> torch.dtype:
+    """The dtype of a module's first real parameter or buffer, torch's default where it has none."""
+    held = (*module.parameters(), *module.buffers())
+    return next((one.dtype for one in held if one.is_floating_point()), torch.get_default_dtype())

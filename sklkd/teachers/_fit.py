@@ -1,0 +1,168 @@
+"""Fitting teachers: seeds, codes of classes, row weights, and what skorch nets take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import check_memory, has_fit_parameter
+from skorch import NeuralNet
+
+from sklkd._sklearn import _routing_enabled
+from sklkd._skorch import cast_rows, cast_target, dataset_params, initialized_module, is_net
+from sklkd._torch import torch_seed
+from sklkd._warn import warn
+from sklkd.exceptions import SampleWeightWarning
+from sklkd.rows import Rows
+from sklkd.teachers._adapt import adapt
+from sklkd.teachers._base import Teacher
+from sklkd.teachers._recognise import is_fitted, is_search, takes_codes
+
+
+class TeacherFitter:
+    """Fits unfitted teachers, or clones of fitted ones: seeds them, codes their labels, hands weights on.
+
+    Parameters
+    ----------
+    estimator : object
+        The distilled estimator: its ``memory`` and metadata routing.
+    classes : ndarray or None
+        Sorted classes; None for regression.
+    seed : int or None
+        Seeds the ``random_state``s of the teacher that are None. None: they stay None.
+    """
+
+    def __init__(self, estimator: Any, classes: NDArray | None, seed: int | None):
+        self.estimator, self.classes, self.seed = estimator, classes, seed
+        self.memory = check_memory(estimator.memory)
+        self._warned: set[str] = set()
+
+    def fit(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Any:
+        """The teacher, fitted: as it stands where it is already, unless ``refit``; else a fitted clone."""
+        if not isinstance(teacher, list):
+            return self._fit_one("teacher", teacher, rows, refit, self.seed)
+        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(teacher)).tolist()
+        return [
+            (name, self._fit_one(name, member, rows, refit, None if self.seed is None else seed))
+            for (name, member), seed in zip(teacher, seeds, strict=True)
+        ]
+
+    def _fit_one(self, name: str, teacher: Any, rows: Rows, refit: bool, seed: int | None) -> Any:
+        if not refit and is_fitted(teacher):
+            return teacher
+        y = rows.y
+        if self.classes is not None and takes_codes(teacher):
+            # over the classes present: boosters refuse codes that are missing between others
+            y = np.unique(y, return_inverse=True)[1]
+        params = self._weight_params(name, teacher, rows.weight)
+        return self.memory.cache(fit_teacher)(seeded(clone(teacher), seed), rows.X, y, params, seed)
+
+    def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
+        """The adapter of what ``fit`` made of a teacher.
+
+        A class that a teacher fitted here has not seen gets the floor; of one that the user has fitted it is an error.
+        What the adapter has to learn from rows, such as whether a module returns probabilities, it learns from these.
+        """
+        return self._adapt(teacher, fitted, rows, refit).prepared(rows.X)
+
+    def _adapt(self, teacher: Any, fitted: Any, rows: Rows, refit: bool) -> Teacher:
+        if isinstance(fitted, list):
+            pairs = zip(teacher, fitted, strict=True)
+            members = [(name, self._adapt(own, made, rows, refit)) for (name, own), (_, made) in pairs]
+            adapter = adapt(members, self.classes)
+            adapter.estimator = fitted
+            return adapter
+        if self.classes is None or (not refit and is_fitted(teacher)):
+            return adapt(fitted, self.classes)
+        return adapt(fitted, self.classes, seen=np.unique(rows.y), missing="floor")
+
+    def _weight_params(self, name: str, teacher: Any, weight: NDArray | None) -> dict[str, NDArray]:
+        """Keyword arguments that carry ``sample_weight`` into the teacher's fit; a warning where nothing can."""
+        if weight is None:
+            return {}
+        if _routing_enabled() and hasattr(teacher, "get_metadata_routing"):
+            return dict(process_routing(self.estimator, "fit", sample_weight=weight)[name].fit)
+        keyword = weight_name(teacher)
+        if keyword is not None:
+            return {keyword: weight}
+        kind = type(teacher).__name__
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warn(
+                f"{kind}.fit takes no sample_weight, so that only the student is weighted: pass a teacher that takes "
+                "it, or a fitted one.",
+                SampleWeightWarning,
+            )
+        return {}
+
+
+def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], seed: int | None) -> Any:
+    """Fit an unfitted teacher; a function of its own so that joblib can cache it.
+
+    A skorch net gets rows and targets in the dtype and shape that it takes; one inside another estimator casts what
+    reaches it by itself, so that the steps before it see what the user passed.
+    """
+    with torch_seed(seed):
+        if is_net(unfitted):
+            X, y = net_rows(unfitted, X, y)
+        else:
+            _let_nets_cast(unfitted, y)
+        return unfitted.fit(X, y, **fit_params)
+
+
+def net_rows(net: NeuralNet, X: Any, y: NDArray) -> tuple[Any, NDArray]:
+    """Rows in the dtype of a net's module (frames as they are), and the labels or targets that it takes."""
+    module = initialized_module(net)
+    X = cast_rows(module, X)
+    return X, cast_target(net, module, y, X)
+
+
+def _let_nets_cast(teacher: Any, y: NDArray) -> None:
+    """Set the dataset of every net inside an unfitted teacher, in place."""
+    if not hasattr(teacher, "get_params"):
+        return
+    nets = {name: part for name, part in teacher.get_params(deep=True).items() if is_net(part) and not is_fitted(part)}
+    for name, net in nets.items():
+        params = dataset_params(net, integers=y.dtype.kind in "iub")
+        teacher.set_params(**{f"{name}__{param}": value for param, value in params.items()})
+
+
+def seeded(teacher: Any, seed: int | None) -> Any:
+    """Give every ``random_state`` of a teacher that is None a seed of its own."""
+    if seed is None:
+        return teacher
+    rng = check_random_state(seed)
+    params = teacher.get_params(deep=True)
+    names = sorted(name for name in params if name == "random_state" or name.endswith("__random_state"))
+    seeds = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in names if params[name] is None}
+    return teacher.set_params(**seeds) if seeds else teacher
+
+
+def weight_name(teacher: Any) -> str | None:
+    """The keyword under which a teacher's fit takes row weights, or None."""
+    if isinstance(teacher, Pipeline):
+        name, last = teacher.steps[-1]
+        inner = None if last is None or last == "passthrough" else weight_name(last)
+        return None if inner is None else f"{name}__{inner}"
+    if isinstance(teacher, FrozenEstimator) or has_fit_parameter(teacher, "sample_weight"):
+        return "sample_weight"
+    # these hand on what they are given as **fit_params
+    if hasattr(teacher, "estimators") and (hasattr(teacher, "voting") or hasattr(teacher, "weights")):
+        return _weight_name_of_all(teacher.estimators)
+    if hasattr(teacher, "estimators") and hasattr(teacher, "final_estimator"):
+        final = [] if teacher.final_estimator is None else [("final_estimator", teacher.final_estimator)]
+        return _weight_name_of_all([*teacher.estimators, *final])
+    if is_search(teacher):
+        return weight_name(teacher.estimator)
+    return None
+
+
+def _weight_name_of_all(members: list[tuple[str, Any]]) -> str | None:
+    names = {weight_name(member) for _, member in members if not isinstance(member, str)}
+    return "sample_weight" if names == {"sample_weight"} else None
