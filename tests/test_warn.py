@@ -17,7 +17,7 @@ from sklkd.students import TabularStudent
 def test_it_points_to_the_users_line_through_all_libraries():
     X, y = np.arange(60.0).reshape(30, 2), np.arange(30) % 2
     student = TabularStudent("tiny", max_epochs=1)
-    est = DistilledClassifier(KNeighborsClassifier(), student, augment=None, hard_weight=0.5, random_state=0)
+    est = DistilledClassifier(KNeighborsClassifier(), student, augment=None, hard_weight=0.5, blend=0, random_state=0)
     with pytest.warns(SampleWeightWarning) as said:
         line = inspect.currentframe().f_lineno + 1
         est.fit(X, y, sample_weight=np.ones(30))

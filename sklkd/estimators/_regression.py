@@ -48,4 +48,5 @@ class Regression(RegressorMixin, MultiOutputMixin, _Base):
         -------
         ndarray of float64, shape (n,) or (n, n_targets), as y was
         """
-        return self._fitted.task.values(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._fitted.task.values(outputs)

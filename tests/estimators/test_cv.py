@@ -23,7 +23,7 @@ from sklkd.teachers import FLOOR, Precomputed
 
 from .problems import LABELS, classes, quick, skorch_net, targets
 
-PARAMS = {"augment": None, "hard_weight": 0.3, "random_state": 0}
+PARAMS = {"augment": None, "hard_weight": 0.3, "blend": 0, "random_state": 0}
 
 
 def distilled(teacher, cv, X, y, **fit_params):
@@ -210,7 +210,9 @@ def test_an_int_never_separates_identical_rows():
     X, y = classes(60)
     pick = np.random.RandomState(0).randint(60, size=200)
     Recorder.log.clear()
-    DistilledClassifier(Recorder(), quick(), cv=4, augment=None, hard_weight=0.3, random_state=0).fit(X[pick], y[pick])
+    DistilledClassifier(Recorder(), quick(), cv=4, augment=None, hard_weight=0.3, blend=0, random_state=0).fit(
+        X[pick], y[pick]
+    )
     fits = [size for kind, size in Recorder.log if kind == "fit"]
     asked = [(kind, size) for kind, size in Recorder.log if kind != "fit"]
     assert len(fits) == 5 and fits[0] == 200

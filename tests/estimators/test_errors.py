@@ -266,7 +266,7 @@ def test_one_constant_target_of_several():
 )
 def test_arguments_of_fit(fit_params, message):
     with pytest.raises(ValueError, match=message):
-        DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1).fit(X, Y, **fit_params)
+        DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1, blend=0).fit(X, Y, **fit_params)
 
 
 def test_not_fitted():

@@ -140,7 +140,9 @@ def test_the_teacher_is_asked_once_for_each_layer_and_lot_of_rows():
 
     teacher = Counting(RandomForestClassifier(10, random_state=0).fit(X, Y), np.unique(Y))
     loss = [("a", FitNetLoss()), ("b", LeafEmbeddingLoss()), ("c", SPLoss()), ("kd", SoftTargetLoss())]
-    est = DistilledClassifier(teacher, short(), loss=loss, augment=GaussianNoise(), hard_weight=0.1, random_state=0)
+    est = DistilledClassifier(
+        teacher, short(), loss=loss, augment=GaussianNoise(), hard_weight=0.1, blend=0, random_state=0
+    )
     est.fit(X, Y, X_transfer=X[:30] + 0.1)
     synthetic = sorted({n for n, _ in asked} - {200, 30})
     assert len(synthetic) == 1
@@ -169,7 +171,9 @@ class Seen(FeatureLoss):
 
 def test_each_row_meets_its_own_features():
     teacher = RandomForestClassifier(10, random_state=0).fit(X, Y)
-    est = DistilledClassifier(teacher, quick(1), loss=Seen(teacher_layer="output"), hard_weight=0.1, random_state=0)
+    est = DistilledClassifier(
+        teacher, quick(1), loss=Seen(teacher_layer="output"), hard_weight=0.1, blend=0, random_state=0
+    )
     est.set_params(augment=None).fit(X, Y, X_transfer=X[:50] + 0.3)
     rows = np.concatenate([X, X[:50] + 0.3])
     # the output layer holds the teacher's logits: those of the rows at hand, in whatever order they came
@@ -201,7 +205,9 @@ def test_student_and_teacher_features_of_a_batch_are_of_the_same_rows():
             return self.out(self.same(X))
 
     loss = Seen(student_layer="same", teacher_layer="same")
-    est = DistilledClassifier(Rows(), skorch_net(module=Same, batch_size=32), loss=loss, hard_weight=0.5, **PARAMS)
+    est = DistilledClassifier(
+        Rows(), skorch_net(module=Same, batch_size=32), loss=loss, hard_weight=0.5, blend=0, **PARAMS
+    )
     est.fit(X, Y, X_transfer=X[:50] + 0.3)
     for student, teacher in est.loss_.pairs:
         # the student sees scaled columns: the same rows are in the same order
@@ -224,7 +230,7 @@ def test_without_a_loss_on_outputs_labels_have_half_the_weight():
     est = DistilledClassifier(teacher, quick(), loss=SPLoss(), **PARAMS).fit(X, Y)
     assert est.hard_weight_ == 0.5 and "no loss compares outputs" in est.hard_weight_reason_
     with pytest.raises(ValueError, match=r"hard_weight must be > 0 with losses on hidden layers alone \(SPLoss\)"):
-        est.set_params(hard_weight=0).fit(X, Y)
+        est.set_params(hard_weight=0, blend=0).fit(X, Y)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -258,7 +264,7 @@ def test_simkd_is_passed_by_itself():
     with pytest.raises(ValueError, match="SimKDLoss trains alone, without labels or other losses; got 2 losses"):
         DistilledClassifier(teacher, quick(), loss=both).fit(X, Y)
     with pytest.raises(ValueError, match=r"SimKDLoss trains alone, .* got hard_weight=0.3"):
-        DistilledClassifier(teacher, quick(), loss=SimKDLoss(), hard_weight=0.3).fit(X, Y)
+        DistilledClassifier(teacher, quick(), loss=SimKDLoss(), hard_weight=0.3, blend=0).fit(X, Y)
     with pytest.raises(ValueError, match=r"can only replace a Linear layer .* that ends the student"):
         loss = SimKDLoss(student_layer="hidden.0")
         DistilledClassifier(teacher, quick(module__hidden=(4, 3)), loss=loss, **PARAMS).fit(X, Y)
@@ -347,7 +353,9 @@ def test_convolutional_maps():
         FitNetLoss(student_layer="first", teacher_layer="first"),
         FSPLoss(student_layer=pair, teacher_layer=pair),
     ):
-        est = DistilledClassifier(Conv(), student, loss=loss, hard_weight=0.5, random_state=0).fit(images, labels)
+        est = DistilledClassifier(Conv(), student, loss=loss, hard_weight=0.5, blend=0, random_state=0).fit(
+            images, labels
+        )
         assert est.predict_proba(images).shape == (60, 2)
 
 
@@ -396,7 +404,9 @@ def test_a_training_with_a_loss_brings_its_quantity_closer_on_unseen_rows(loss, 
         losses = [("kd", SoftTargetLoss())] * (not loss.always_alone)
         losses = [*losses, ("hidden", one(weight=WEIGHTS.get(loss.__name__, 1.0)))]
         student = TabularStudent("tiny", max_epochs=6, batch_size=64)
-        est = DistilledClassifier(teacher, student, loss=losses, hard_weight=0.0, random_state=0).fit(x[:600], y[:600])
+        est = DistilledClassifier(teacher, student, loss=losses, hard_weight=0.0, blend=0, random_state=0).fit(
+            x[:600], y[:600]
+        )
         values.append(unseen_value(est, x[600:]))
     assert values[0] < values[1]
 

@@ -270,7 +270,7 @@ def test_infinity_is_an_error(where, kind):
         return forms.get(kind, sparse.csr_array(rows))
 
     teacher = Constant() if kind == "objects" else ExtraTreesClassifier(5)
-    est = DistilledClassifier(teacher, quick(), hard_weight=0.5, **PARAMS)
+    est = DistilledClassifier(teacher, quick(), hard_weight=0.5, blend=0, **PARAMS)
     with pytest.raises(ValueError, match="infinity"):
         if where == "fit":
             est.fit(container(bad), y)
@@ -314,12 +314,12 @@ class Nearest:
 def test_arrays_of_three_dimensions(student):
     X, y = signals()
     teacher = Nearest(X, y)
-    est = DistilledClassifier(teacher, student, hard_weight=0.2, **PARAMS).fit(X, y)
+    est = DistilledClassifier(teacher, student, hard_weight=0.2, blend=0, **PARAMS).fit(X, y)
     assert est.augment_ is None
     assert est.score(X, y) > 0.9
     np.testing.assert_allclose(est.student_.predict_proba(est.encoder_.transform(X)), est.predict_proba(X), atol=1e-5)
     twice = np.concatenate([X, X])
-    again = DistilledClassifier(teacher, student, hard_weight=0.2, **PARAMS).fit(twice, np.concatenate([y, y]))
+    again = DistilledClassifier(teacher, student, hard_weight=0.2, blend=0, **PARAMS).fit(twice, np.concatenate([y, y]))
     np.testing.assert_allclose(again.predict_proba(X), est.predict_proba(X), atol=1e-5)
     with pytest.raises(ValueError, match="X has"):
         est.predict(X[:, :1])
@@ -339,7 +339,7 @@ def test_arrays_of_three_dimensions_with_folds():
         def decision_function(self, X):
             return self.inner_.decision_function(X)
 
-    est = DistilledClassifier(Learner(), Convolution, cv=3, hard_weight=0.2, **PARAMS).fit(X, y)
+    est = DistilledClassifier(Learner(), Convolution, cv=3, hard_weight=0.2, blend=0, **PARAMS).fit(X, y)
     assert est.cv_ == "cross-fit" and est.score(X, y) > 0.9
 
 
@@ -412,15 +412,15 @@ def test_labels_of_frames(kind):
         "nullable": pd.Series(np.searchsorted(np.unique(y), y), dtype="Int64"),
         "polars": pl.Series(y.tolist()),
     }[kind]
-    est = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, **PARAMS).fit(X, series)
+    est = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, **PARAMS).fit(X, series)
     assert len(est.classes_) == 3
-    plain = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, **PARAMS).fit(X, y)
+    plain = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, **PARAMS).fit(X, y)
     np.testing.assert_array_equal(est.predict_proba(X), plain.predict_proba(X))
 
 
 def test_targets_of_every_kind():
     X, y = targets()
-    est = DistilledRegressor(Ridge(), quick(), hard_weight=0, **PARAMS)
+    est = DistilledRegressor(Ridge(), quick(), hard_weight=0, blend=0, **PARAMS)
     plain = est.fit(X, y).predict(X)
     for other in (y.tolist(), pd.Series(y), pl.Series(y)):
         np.testing.assert_array_equal(est.fit(X, other).predict(X), plain)

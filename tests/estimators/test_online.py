@@ -419,7 +419,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was():
 def test_a_fitted_one_is_a_teacher():
     X, y = classes()
     teacher = fitted((X, y), peers(2, 40))
-    student = DistilledClassifier(teacher, quick(40), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    student = DistilledClassifier(teacher, quick(40), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert student.teacher_ is teacher
     assert np.mean(student.predict(X) == teacher.predict(X)) > 0.85
 

@@ -141,7 +141,7 @@ class Counted(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize(("cv", "per_fold"), [(None, 1), (2, 3)])
 def test_memory_fits_each_folds_teacher_once(tmp_path, cv, per_fold):
     X, y = classes()
-    est = DistilledClassifier(Counted(), quick(), loss=SoftTargetLoss(), cv=cv, augment=None, random_state=0)
+    est = DistilledClassifier(Counted(), quick(), loss=SoftTargetLoss(), blend=0, cv=cv, augment=None, random_state=0)
     grid = {"loss__temperature": [1.0, 2.0], "hard_weight": [0.1, 0.5], "student__lr": [0.01, 0.02]}
     fits, scores = {}, {}
     for name, memory in (
@@ -159,7 +159,7 @@ def test_memory_fits_each_folds_teacher_once(tmp_path, cv, per_fold):
 
 def test_memory_tells_teachers_rows_weights_and_seeds_apart(tmp_path):
     X, y = classes()
-    est = DistilledClassifier(Counted(), quick(), hard_weight=0.1, memory=str(tmp_path), random_state=0)
+    est = DistilledClassifier(Counted(), quick(), hard_weight=0.1, blend=0, memory=str(tmp_path), random_state=0)
     Counted.fits.clear()
     est.fit(X, y)
     est.fit(X, y)
@@ -176,7 +176,7 @@ def test_a_kept_teacher_is_not_cached(tmp_path):
     X, y = classes()
     teacher = Counted().fit(X, y)
     Counted.fits.clear()
-    DistilledClassifier(teacher, quick(), hard_weight=0.1, memory=str(tmp_path)).fit(X, y)
+    DistilledClassifier(teacher, quick(), hard_weight=0.1, blend=0, memory=str(tmp_path)).fit(X, y)
     assert not Counted.fits and not list(tmp_path.rglob("output.pkl"))
 
 
@@ -285,7 +285,9 @@ def test_what_was_chosen():
     X, y = classes()
     est = DistilledClassifier(RandomForestClassifier(10), quick()).fit(X, y)
     assert 0 <= est.hard_weight_ <= 1 and est.cv_ == "oob" and (est.augment_ is None or isinstance(est.augment_, MUNGE))
-    given = DistilledClassifier(RandomForestClassifier(10), quick(), hard_weight=0.3, cv=None, augment=None).fit(X, y)
+    given = DistilledClassifier(
+        RandomForestClassifier(10), quick(), hard_weight=0.3, blend=0, cv=None, augment=None
+    ).fit(X, y)
     assert (given.hard_weight_, given.cv_, given.augment_) == (0.3, "in-sample", None)
     assert given.n_iter_ == len(given.history_) == 3
     labels = DistilledClassifier(LogisticRegression(), quick(), hard_weight=1).fit(X, y)
@@ -310,7 +312,9 @@ def test_user_sampler():
 
     X, y = classes()
     sampler = Noise()
-    est = DistilledClassifier(LogisticRegression(), skorch_net(), hard_weight=0, augment=sampler, random_state=0)
+    est = DistilledClassifier(
+        LogisticRegression(), skorch_net(), hard_weight=0, blend=0, augment=sampler, random_state=0
+    )
     with_rows = est.fit(X, y).predict_proba(X)
     assert sampler.fits == 0 and isinstance(est.augment_, Noise) and not hasattr(est.augment_, "rows")
     assert not np.allclose(with_rows, est.set_params(augment=None).fit(X, y).predict_proba(X), atol=1e-3)

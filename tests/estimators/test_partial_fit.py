@@ -25,7 +25,9 @@ def test_the_first_call_fits():
 
 def test_later_calls_only_train():
     X, y = classes(300)
-    est = DistilledClassifier(LogisticRegression(), quick(2), hard_weight=0.1, random_state=0).fit(X[:150], y[:150])
+    est = DistilledClassifier(LogisticRegression(), quick(2), hard_weight=0.1, blend=0, random_state=0).fit(
+        X[:150], y[:150]
+    )
     teacher, encoder, epochs = est.teacher_, est.encoder_, est.n_iter_
     coefficients = teacher.coef_.copy()
     told = teacher.predict_proba(X)
@@ -41,7 +43,7 @@ def test_later_calls_only_train():
 
 def test_regression_goes_on_in_the_same_units():
     X, y = targets(300)
-    est = DistilledRegressor(Ridge(), quick(2), hard_weight=0.1, random_state=0).fit(X[:150], y[:150])
+    est = DistilledRegressor(Ridge(), quick(2), hard_weight=0.1, blend=0, random_state=0).fit(X[:150], y[:150])
     before = r2_score(y, est.predict(X))
     for _ in range(15):
         est.partial_fit(X[150:], y[150:])
@@ -53,7 +55,7 @@ def test_regression_goes_on_in_the_same_units():
 def test_classes_that_come_later(teacher):
     X, y = classes()
     two = y != "bee"  # the middle one: the codes of the teacher are not those of the student
-    est = DistilledClassifier(teacher, quick(20), hard_weight=0.9, random_state=0)
+    est = DistilledClassifier(teacher, quick(20), hard_weight=0.9, blend=0, random_state=0)
     est.partial_fit(X[two], y[two], classes=LABELS[::-1])
     np.testing.assert_array_equal(est.classes_, LABELS)
     proba = est.predict_proba(X)
@@ -75,8 +77,8 @@ def test_one_class_at_a_time():
 
 def test_weights_and_unlabelled_rows():
     X, y = classes()
-    est = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.3, random_state=0).fit(X, y)
-    weighted = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.3, random_state=0).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.3, blend=0, random_state=0).fit(X, y)
+    weighted = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.3, blend=0, random_state=0).fit(X, y)
     est.partial_fit(X, y)
     weighted.partial_fit(X, y, sample_weight=np.arange(len(y)) + 1.0)
     assert not np.allclose(est.predict_proba(X), weighted.predict_proba(X))
@@ -109,7 +111,7 @@ def test_labels_alone():
 
 def test_errors():
     X, y = classes()
-    est = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1, blend=0).fit(X, y)
     with pytest.raises(ValueError, match=r"classes=\['ant', 'bee'\] differs from the first call's"):
         est.partial_fit(X, y, classes=["ant", "bee"])
     with pytest.raises(
@@ -118,10 +120,12 @@ def test_errors():
         est.partial_fit(X, np.where(y == "ant", "dog", y))
     with pytest.raises(ValueError, match="X has 4 features, but DistilledClassifier is expecting 5"):
         est.partial_fit(X[:, :4], y)
-    dropped = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1, keep_teacher=False).fit(X, y)
+    dropped = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1, blend=0, keep_teacher=False).fit(X, y)
     with pytest.raises(ValueError, match="partial_fit needs the teacher, which keep_teacher=False has dropped: set"):
         dropped.partial_fit(X, y)
-    outputs = DistilledClassifier(None, quick(), hard_weight=0.1).fit(X, y, teacher_outputs=est.predict_proba(X))
+    outputs = DistilledClassifier(None, quick(), hard_weight=0.1, blend=0).fit(
+        X, y, teacher_outputs=est.predict_proba(X)
+    )
     with pytest.raises(ValueError, match="partial_fit need a teacher that can be asked about new rows"):
         outputs.partial_fit(X, y)
     Xr, yr = targets(n_targets=2)

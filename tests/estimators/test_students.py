@@ -24,7 +24,7 @@ from sklkd.students import TabularNet, TabularStudent
 
 from .problems import Net, classes, quick, skorch_net, targets
 
-PARAMS = {"hard_weight": 0.1, "random_state": 0}
+PARAMS = {"hard_weight": 0.1, "blend": 0, "random_state": 0}
 
 
 class Several(Net):

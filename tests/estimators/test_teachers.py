@@ -125,7 +125,9 @@ def test_classifiers(kind, labels):
     X, y = classes(labels=labels)
     teacher = CLASSIFIERS[kind]
     before = repr(teacher)
-    est = DistilledClassifier(teacher, quick(30), augment=None, hard_weight=0, cv=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(teacher, quick(30), augment=None, hard_weight=0, blend=0, cv=None, random_state=0).fit(
+        X, y
+    )
     np.testing.assert_array_equal(est.classes_, labels)
     assert est.predict(X).dtype == est.classes_.dtype
     assert est.teacher_refitted_ and est.teacher_ is not teacher and repr(teacher) == before
@@ -140,7 +142,9 @@ def test_classifiers(kind, labels):
 def test_regressors(kind):
     X, y = targets()
     teacher = REGRESSORS[kind]
-    est = DistilledRegressor(teacher, quick(60), augment=None, hard_weight=0, cv=None, random_state=0).fit(X, y)
+    est = DistilledRegressor(teacher, quick(60), augment=None, hard_weight=0, blend=0, cv=None, random_state=0).fit(
+        X, y
+    )
     assert est.teacher_refitted_ and est.predict(X).dtype == np.float64 and est.predict(X).shape == y.shape
     assert r2_score(y, est.predict(X)) > 0.5
 
@@ -150,7 +154,7 @@ def test_regressors(kind):
 )
 def test_several_targets(teacher):
     X, y = targets(n_targets=3)
-    est = DistilledRegressor(teacher, quick(40), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledRegressor(teacher, quick(40), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert est.predict(X).shape == y.shape
     assert (r2_score(y, est.predict(X), multioutput="raw_values") > 0.4).all()
 
@@ -159,7 +163,7 @@ def test_several_targets_of_a_skorch_net():
     X, y = targets(n_targets=2)
     scaled = (y - y.mean(0)) / y.std(0)
     net = NeuralNetRegressor(Net, module__n_features=5, module__n_outputs=2, lr=0.05, max_epochs=20, verbose=0)
-    est = DistilledRegressor(net, quick(40), augment=None, hard_weight=0, random_state=0).fit(X, scaled)
+    est = DistilledRegressor(net, quick(40), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, scaled)
     assert r2_score(scaled, est.predict(X)) > 0.4
     assert not net.__sklearn_is_fitted__() if hasattr(net, "__sklearn_is_fitted__") else not net.initialized_
 
@@ -177,7 +181,7 @@ def test_a_fitted_teacher_is_used_as_it_stands(kind):
     method = "predict_proba" if hasattr(teacher, "predict_proba") else "predict"
     before = getattr(teacher, method)(rows).copy()
     attributes = set(vars(teacher))
-    est = DistilledClassifier(teacher, quick(30), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledClassifier(teacher, quick(30), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert est.teacher_ is teacher and not est.teacher_refitted_
     assert est.get_params()["teacher"] is teacher
     np.testing.assert_array_equal(getattr(teacher, method)(rows), before)
@@ -203,7 +207,7 @@ def test_nothing_leaks_in_cross_validation():
     rng = np.random.RandomState(0)
     X, y = rng.rand(120, 5), rng.randint(2, size=120)
     teacher = DecisionTreeClassifier(random_state=0).fit(X, y)
-    params = {"augment": None, "hard_weight": 0.0, "random_state": 0}
+    params = {"augment": None, "hard_weight": 0.0, "blend": 0, "random_state": 0}
     bare = cross_val_score(DistilledClassifier(teacher, quick(60), **params), X, y, cv=3)
     frozen = cross_val_score(DistilledClassifier(FrozenEstimator(teacher), quick(60), **params), X, y, cv=3)
     assert bare.mean() < 0.62
@@ -260,7 +264,7 @@ def test_objects_of_the_user(teacher):
     X, _ = classes(300)
     weights = np.eye(5, 3) if isinstance(teacher, NoFit) else WEIGHTS
     y = LABELS[(X @ weights).argmax(1)]
-    est = DistilledClassifier(teacher, quick(40), augment=None, hard_weight=0, random_state=0)
+    est = DistilledClassifier(teacher, quick(40), augment=None, hard_weight=0, blend=0, random_state=0)
     for one in (est, clone(est)):
         one.fit(X, y)
         assert not one.teacher_refitted_
@@ -286,7 +290,7 @@ class Memoriser(ClassifierMixin, BaseEstimator):
 
 def test_an_estimator_of_the_user():
     X, y = classes()
-    est = DistilledClassifier(Memoriser(), quick(30), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledClassifier(Memoriser(), quick(30), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert est.teacher_refitted_ and accuracy_score(est.teacher_.predict(X), est.predict(X)) > 0.8
     fitted = Memoriser().fit(X, y)
     assert DistilledClassifier(fitted, quick(), augment=None).fit(X, y).teacher_ is fitted
@@ -306,7 +310,7 @@ def test_torch_module(dtype):
     module = Scaled(5, 3).to(dtype).train()
     y = LABELS[module(torch.tensor(X, dtype=dtype)).argmax(1).numpy()]
     state = copy.deepcopy(module.state_dict())
-    est = DistilledClassifier(module, quick(60), augment=None, hard_weight=0, random_state=0)
+    est = DistilledClassifier(module, quick(60), augment=None, hard_weight=0, blend=0, random_state=0)
     for one in (est, clone(est)):  # it survives clone as it is
         one.fit(X, y)
         assert not one.teacher_refitted_ and accuracy_score(y, one.predict(X)) > 0.8
@@ -318,14 +322,14 @@ def test_torch_module_for_regression():
     X, _ = targets()
     module = nn.Linear(5, 1)
     y = module(torch.tensor(X, dtype=torch.float32)).detach().numpy()[:, 0]
-    est = DistilledRegressor(module, quick(60), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledRegressor(module, quick(60), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert r2_score(y, est.predict(X)) > 0.9
 
 
 def test_binary_skorch_net():
     X, y = classes(labels=["no", "yes"])
     net = NeuralNetBinaryClassifier(Net, module__n_features=5, module__n_outputs=1, **TRAINING, max_epochs=40)
-    est = DistilledClassifier(net, quick(40), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledClassifier(net, quick(40), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert accuracy_score(y, est.predict(X)) > 0.75
 
 
@@ -366,8 +370,8 @@ def test_precomputed():
 
 def test_precomputed_values():
     X, y = targets(n_targets=2)
-    est = DistilledRegressor(None, quick(40), hard_weight=0, random_state=0).fit(X, y, teacher_outputs=y + 1)
-    same = DistilledRegressor(Precomputed(y + 1), quick(40), hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledRegressor(None, quick(40), hard_weight=0, blend=0, random_state=0).fit(X, y, teacher_outputs=y + 1)
+    same = DistilledRegressor(Precomputed(y + 1), quick(40), hard_weight=0, blend=0, random_state=0).fit(X, y)
     np.testing.assert_array_equal(est.predict(X), same.predict(X))
     assert r2_score(y, est.predict(X)) > 0.5
 
@@ -375,7 +379,7 @@ def test_precomputed_values():
 def test_teacher_outputs_are_sliced_by_cross_validation():
     X, y = classes()
     outputs = forest().fit(X, y).predict_proba(X)
-    est = DistilledClassifier(None, quick(60), hard_weight=0, random_state=0)
+    est = DistilledClassifier(None, quick(60), hard_weight=0, blend=0, random_state=0)
     assert cross_val_score(est, X, y, cv=3, params={"teacher_outputs": outputs}, error_score="raise").mean() > 0.6
     search = GridSearchCV(est, {"loss": [None]}, cv=3, error_score="raise").fit(X, y, teacher_outputs=outputs)
     assert search.best_score_ > 0.6
@@ -388,7 +392,7 @@ def test_list_of_teachers_is_their_mean_by_name_of_class():
     X, y = classes()
     first, second = forest().fit(X, y), LogisticRegression().fit(X, y)
     other = Renamed(second, LABELS[::-1])
-    params = {"student": skorch_net(), "augment": None, "hard_weight": 0, "random_state": 0}
+    params = {"student": skorch_net(), "augment": None, "hard_weight": 0, "blend": 0, "random_state": 0}
     est = DistilledClassifier([("a", first), ("b", other)], cv=None, **params).fit(X, y)
     mean = (first.predict_proba(X) + second.predict_proba(X)) / 2
     same = DistilledClassifier(Precomputed(mean), **params).fit(X, y)
@@ -443,9 +447,13 @@ def test_surplus_classes_of_a_kept_teacher_are_dropped():
     X, y = classes(200)
     teacher = LogisticRegression().fit(X, y)
     two = y != "bee"
-    est = DistilledClassifier(teacher, quick(40), augment=None, hard_weight=0, random_state=0).fit(X[two], y[two])
+    est = DistilledClassifier(teacher, quick(40), augment=None, hard_weight=0, blend=0, random_state=0).fit(
+        X[two], y[two]
+    )
     told = teacher.predict_proba(X[two])[:, [0, 2]]
-    same = DistilledClassifier(Precomputed(told / told.sum(1, keepdims=True)), quick(40), hard_weight=0, random_state=0)
+    same = DistilledClassifier(
+        Precomputed(told / told.sum(1, keepdims=True)), quick(40), hard_weight=0, blend=0, random_state=0
+    )
     np.testing.assert_array_equal(est.predict(X), same.fit(X[two], y[two]).predict(X))
     assert list(est.classes_) == ["ant", "cat"]
 
@@ -503,7 +511,7 @@ def test_teacher_gets_the_rows_as_they_are():
             assert X.dtypes.tolist() == frame.dtypes.tolist()
             return np.full((len(X), 2), 0.5)
 
-    DistilledClassifier(Picky(), quick(), hard_weight=0.5).fit(frame, y)
+    DistilledClassifier(Picky(), quick(), hard_weight=0.5, blend=0).fit(frame, y)
 
 
 def test_warning_where_a_kept_teacher_is_given_other_columns():
@@ -548,7 +556,9 @@ def test_an_adapter_of_the_users_own():
 
     X, y = classes()
     inner = LogisticRegression().fit(X, y)
-    est = DistilledClassifier(Shifted(inner, np.unique(y)), quick(40), augment=None, hard_weight=0, random_state=0)
+    est = DistilledClassifier(
+        Shifted(inner, np.unique(y)), quick(40), augment=None, hard_weight=0, blend=0, random_state=0
+    )
     est.fit(X + 1, y)
     assert est.score(X + 1, y) > 0.6
 
@@ -574,6 +584,6 @@ def test_student_net_as_a_teacher():
     X, y = classes()
     net = skorch_net(module__n_features=5, module__n_outputs=3, max_epochs=20)
     net.fit(X.astype(np.float32), np.searchsorted(LABELS, y))
-    est = DistilledClassifier(net, quick(40), augment=None, hard_weight=0, random_state=0).fit(X, y)
+    est = DistilledClassifier(net, quick(40), augment=None, hard_weight=0, blend=0, random_state=0).fit(X, y)
     assert est.teacher_ is net
     assert accuracy_score(LABELS[net.predict(X.astype(np.float32)).argmax(1)], est.predict(X)) > 0.8

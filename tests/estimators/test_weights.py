@@ -39,9 +39,9 @@ def weighted(n, seed=0):
     "est",
     [
         DistilledClassifier(TREES, quick(10)),
-        DistilledClassifier(TREES, quick(10), hard_weight=0.5, augment=None),
+        DistilledClassifier(TREES, quick(10), hard_weight=0.5, blend=0, augment=None),
         DistilledClassifier(TREES, quick(10), hard_weight=1),
-        DistilledClassifier(TREES, quick(10), cv=3, hard_weight=0.2),
+        DistilledClassifier(TREES, quick(10), cv=3, hard_weight=0.2, blend=0),
         DistilledClassifier(TREES, skorch_net(), loss=DKDLoss(), augment=None),
         DistilledClassifier([("trees", TREES), ("linear", LogisticRegression(C=0.1))], quick(10)),
         DistilledClassifier(make_pipeline("passthrough", TREES), quick(10)),
@@ -79,7 +79,7 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there():
 def test_the_scale_of_all_weights_does_not_matter():
     X, y = classes()
     weight = weighted(len(y)) + 1
-    est = DistilledClassifier(LogisticRegression().fit(X, y), quick(10), hard_weight=0.5, random_state=0)
+    est = DistilledClassifier(LogisticRegression().fit(X, y), quick(10), hard_weight=0.5, blend=0, random_state=0)
     one = est.fit(X, y, sample_weight=weight).predict_proba(X)
     np.testing.assert_allclose(est.fit(X, y, sample_weight=weight * 1000.0).predict_proba(X), one, atol=1e-5)
 
@@ -193,7 +193,7 @@ def test_routing_from_outside(routing):
 def test_unlabelled_rows_through_a_pipeline(routing):
     X, y = classes(200)
     X = X * 50 + 7
-    est = DistilledClassifier(LogisticRegression(), skorch_net(max_epochs=30), hard_weight=0, random_state=0)
+    est = DistilledClassifier(LogisticRegression(), skorch_net(max_epochs=30), hard_weight=0, blend=0, random_state=0)
     est.set_fit_request(X_transfer=True)
     pipe = make_pipeline(StandardScaler(), est).set_params(transform_input=["X_transfer"])
     pipe.fit(X[:100], y[:100], X_transfer=X[100:])

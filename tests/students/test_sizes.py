@@ -202,7 +202,7 @@ def test_a_fitted_student_keeps_its_budget(budget):
 def test_a_search_over_budgets():
     X, y = load_iris(return_X_y=True)
     student = TabularStudent(max_parameters=5_000, max_epochs=3)
-    est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, hard_weight=0.1, random_state=0)
+    est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, hard_weight=0.1, blend=0, random_state=0)
     search = GridSearchCV(est, {"student__max_parameters": [200, 1_000]}, cv=2).fit(X, y)
     chosen = search.best_params_["student__max_parameters"]
     assert chosen / 2 < taken(search.best_estimator_.student_.module_)[0] <= chosen
@@ -213,7 +213,9 @@ def test_behind_steps_of_the_users_own_sizes_count_too():
     X, y = load_iris(return_X_y=True)
     for student, limit in ((TabularStudent("tiny", max_epochs=1), 5_000), (TabularStudent(max_parameters=300), 300)):
         pipeline = make_pipeline(StandardScaler(), student.set_params(max_epochs=1))
-        est = DistilledClassifier(ExtraTreesClassifier(5), pipeline, augment=None, hard_weight=0.1, random_state=0)
+        est = DistilledClassifier(
+            ExtraTreesClassifier(5), pipeline, augment=None, hard_weight=0.1, blend=0, random_state=0
+        )
         module = est.fit(X, y).student_.module_
         assert taken(module)[0] <= limit and len(module.hidden) == 2 and module.encoding.n_outputs == 4
 
@@ -236,4 +238,4 @@ def test_behind_steps_of_the_users_own_sizes_count_too():
 def test_budgets_that_cannot_be_kept(student, error, message):
     X, y = load_iris(return_X_y=True)
     with pytest.raises(error, match=message):
-        DistilledClassifier(ExtraTreesClassifier(5), student, hard_weight=0.1, random_state=0).fit(X, y)
+        DistilledClassifier(ExtraTreesClassifier(5), student, hard_weight=0.1, blend=0, random_state=0).fit(X, y)
