@@ -45,7 +45,7 @@ class Cohort(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """A cohort that gives one answer.
+    """A cohort with one output.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Ensemble(nn.Module):
 
 
 def mean_answer(outputs: Sequence[Tensor], classification: bool) -> Tensor:
-    """The answer of several networks together: the logarithm of their mean probability, or their mean value."""
+    """The output of several networks together: the logarithm of their mean probability, or their mean value."""
     stacked = torch.stack(tuple(outputs))
     return torch.logsumexp(stacked.log_softmax(2), 0) if classification else stacked.mean(0)
 

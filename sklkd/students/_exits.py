@@ -17,7 +17,7 @@ _TABULAR = re.compile(r"hidden\.(\d+)")
 
 
 class Exit(NamedTuple):
-    """Where a network may be left: a name, the layer, what makes an answer of it, and the shape of one input row."""
+    """Where a network may be left: a name, the layer, the head behind it, and the shape of one input row."""
 
     name: str
     tap: Tap
@@ -97,7 +97,7 @@ def cut(module: nn.Module, exit: Exit) -> nn.Module:
 
 
 class Shortened(nn.Module):
-    """A module that is left where a layer has been computed, and answers with a head.
+    """A module that is left where a layer has been computed, and whose outputs are those of a head.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ class Shortened(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         layer = self.body.get_submodule(self.tap.path)
 
-        def leave(_module: nn.Module, given: Any, answer: Any = None) -> None:
-            raise _Reached(given[0] if self.tap.given else first(answer))
+        def leave(_module: nn.Module, given: Any, output: Any = None) -> None:
+            raise _Reached(given[0] if self.tap.given else first(output))
 
         register = layer.register_forward_pre_hook if self.tap.given else layer.register_forward_hook
         handle = register(leave)
