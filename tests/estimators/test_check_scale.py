@@ -12,7 +12,7 @@ from sklkd import DistilledRegressor
 from sklkd.estimators._targets import check_scale
 from sklkd.students import TabularStudent
 
-Y = np.random.RandomState(0).normal(size=(30, 2)) + [0, 5]
+Y = np.random.RandomState(0).normal(size=(30, 2)) + np.array([0, 5])
 WEIGHT = np.random.RandomState(1).rand(30)
 
 
