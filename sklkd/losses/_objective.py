@@ -1,4 +1,4 @@
-"""What a training minimises: labels and losses, weighted and summed."""
+"""What a training minimises: the labels' term and losses, weighted and summed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Objective(nn.Module):
     losses : list of (str, Loss)
         Built losses.
     hard_weight : float
-        Between 0 (teacher alone) and 1 (labels alone).
+        Between 0 (the teacher only) and 1 (labels only).
     taps : list of tuple, default=None
         For each loss, where the student's layers that it compares are read; empty for the student's output.
     link : callable, default=None
@@ -60,7 +60,7 @@ class Objective(nn.Module):
         return batches
 
     def diverged(self) -> str:
-        """Whose training it was that has left the finite numbers."""
+        """Whose training has left the finite numbers."""
         return "the student"
 
     def stage(self, epoch: int) -> list[tuple[int, Loss]]:
@@ -70,13 +70,15 @@ class Objective(nn.Module):
 
     def forward(self, y_pred: Tensor, y: Tensor) -> Tensor:
         y_pred = self.linked(y_pred)
-        if self.rows is None or self.hard_weight == 1:
+        # rows that the user has brought for validation have no outputs of the teacher
+        unknown = self.rows is None or (len(self.losses) > 0 and not self.rows.targets)
+        if unknown or self.hard_weight == 1:
             return hard_loss(y_pred, y, None if self.rows is None else self.rows.weight)
         total: Any = 0.0
-        alone = self.stage(self.epoch)
-        for k, loss in alone:
+        first_stage = self.stage(self.epoch)
+        for k, loss in first_stage:
             total = total + loss.weight * self._value(k, loss, y_pred, y)
-        if alone:
+        if first_stage:
             return total
         if self.hard_weight > 0:
             total = self.hard_weight * hard_loss(y_pred, y, self.rows.weight)
@@ -97,7 +99,7 @@ class Objective(nn.Module):
         return [[module, self]]
 
     def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
-        """What the parts stop by: the labels' losses of the module's outputs, for rows that were held out."""
+        """The labels' losses of each part, on validation rows, by which training stops."""
         return [hard_loss(self.linked(outputs[0]), y, weight)]
 
     def _value(self, k: int, loss: Loss, y_pred: Tensor, y: Tensor) -> Tensor:
@@ -120,7 +122,7 @@ def distillation_loss(loss: Loss, student: Any, teacher: Any, y: Tensor, weight:
 
 
 def logits_of(output: Any) -> Tensor:
-    """What a module answers with: of several outputs the first, as skorch has it."""
+    """A module's output: of several the first, as in skorch."""
     return output[0] if isinstance(output, tuple) else output
 
 

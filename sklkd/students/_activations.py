@@ -54,7 +54,7 @@ def watch(module: nn.Module, sample: Tensor) -> Trace:
 
 
 def layers_of(loss: Loss, found: Trace, parameter: str = "student_layer") -> tuple[str, ...]:
-    """Names of a network's layers that a loss compares; ``parameter`` tells as which side."""
+    """Names of a network's layers that a loss compares; ``parameter`` is the side's, for errors."""
     given: Any = getattr(loss, parameter)
     kind, network = type(loss).__name__, parameter.removesuffix("_layer")
     if given is None:
@@ -123,8 +123,8 @@ def tapped(module: nn.Module, taps: set[Tap], store: dict[Any, Tensor]) -> Itera
     modules = dict(module.named_modules())
 
     def keeper(tap: Tap) -> Any:
-        def keep(_module: nn.Module, given: Any, answer: Any) -> None:
-            store[tap] = given[0] if tap.given else first(answer)
+        def keep(_module: nn.Module, given: Any, output: Any) -> None:
+            store[tap] = given[0] if tap.given else first(output)
 
         return keep
 

@@ -29,7 +29,7 @@ class InFloat32(nn.Module):
 
 
 def predicts_in_float64(module: nn.Module, sample: Tensor) -> bool:
-    """Whether a trained module also runs in float64, and then says the same.
+    """Whether a trained module also runs in float64, with the same outputs.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def double_copy(module: nn.Module, sample: Tensor | None = None, *, float64: boo
     """A copy of a trained module, in evaluation mode, from float64 inputs to float64 outputs.
 
     It computes in float64, so that a row's prediction does not depend on the rows beside it, where
-    :func:`predicts_in_float64` finds for ``sample`` that it can; without rows to try, ``float64`` says what was found
+    :func:`predicts_in_float64` finds for ``sample`` that it can; without rows to try, ``float64`` is what was found
     before. Else it computes in float32. Devices that have no float64 (mps) are left for the CPU.
     """
     if sample is not None:

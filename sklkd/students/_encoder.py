@@ -103,9 +103,9 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     def _expand(self, out: NDArray) -> NDArray:
         numeric = np.array([levels is None for levels in self._levels])
         z = out[:, numeric]
-        gaps = np.isnan(z)
-        z = np.where(gaps, 0.0, z)
-        parts = [z / np.sqrt(1 + (z / 3) ** 2), gaps[:, self.missing_[numeric]].astype(float)]
+        absent = np.isnan(z)
+        z = np.where(absent, 0.0, z)
+        parts = [z / np.sqrt(1 + (z / 3) ** 2), absent[:, self.missing_[numeric]].astype(float)]
         for j in np.flatnonzero(~numeric):
             parts.append((out[:, [j]] == np.arange(self.cardinalities_[j])).astype(float))
         return np.hstack(parts)
@@ -170,7 +170,7 @@ def _counts(codes: NDArray, n_categories: int, weight: NDArray) -> NDArray:
     return np.bincount(codes[seen].astype(int), weight[seen], minlength=n_categories)
 
 
-def _levels(counts: NDArray, keep: int, gaps: bool) -> tuple[NDArray, int]:
+def _levels(counts: NDArray, keep: int, missing: bool) -> tuple[NDArray, int]:
     """Codes of the student for the codec's codes; the last two entries: missing, never seen."""
     n_categories = len(counts)
     levels = np.full(n_categories + 2, -1.0)
@@ -181,7 +181,7 @@ def _levels(counts: NDArray, keep: int, gaps: bool) -> tuple[NDArray, int]:
         levels[:n_categories][levels[:n_categories] < 0] = n_codes
         levels[-1] = n_codes
         n_codes += 1
-    if gaps:
+    if missing:
         levels[-2] = n_codes
         n_codes += 1
     return levels, n_codes

@@ -1,7 +1,7 @@
-"""The default student as plain arrays, for answers without torch.
+"""The default student as plain arrays, for predictions without torch.
 
 A column's bins and the first layer's weights for them are, together, one piecewise-linear function from the column's
-value to the layer's units. Its values at the bins' edges say all of it: an answer needs the two beside its value.
+value to the layer's units. Its values at the bins' edges say all of it: a prediction needs the two beside its value.
 Compiled code looks these up; NumPy takes less time for the matrix product, even for one row.
 """
 
@@ -98,12 +98,12 @@ class Folded:
         X = np.ascontiguousarray(Z.T) if len(self.numeric) == Z.shape[1] else Z.T[self.numeric]
         z = scaled(X, self.center[:, None], self.scale[:, None]).astype(np.float32).astype(np.float64)
         absent = np.isnan(z)
-        gaps = absent.any()
-        if gaps:
+        any_absent = absent.any()
+        if any_absent:
             z[absent] = 0.0
         out = self._of_numbers(z)
         out += self.bias
-        if gaps:
+        if any_absent:
             out += absent[self.gaps].T.astype(np.float64) @ self.gap_values
         if len(self.categorical):
             out += self._of_categories(Z)

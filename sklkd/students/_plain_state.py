@@ -1,4 +1,4 @@
-"""A default student that only answers, or is not yet fitted, as plain values and arrays.
+"""A default student that only predicts, or is not yet fitted, as plain values and arrays.
 
 skorch's own state holds the bytes of a pickle, which would run when a file is loaded that is read without pickle
 otherwise, as by skops.

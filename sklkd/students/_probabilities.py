@@ -12,7 +12,7 @@ from sklkd.losses._objective import logits_of
 
 
 def gives_probabilities(module: nn.Module, sample: Tensor) -> bool:
-    """Whether what a module answers for a few rows are probabilities of classes: rows >= 0 that sum to one."""
+    """Whether a module's outputs for a few rows are probabilities of classes: rows >= 0 that sum to one."""
     with torch.no_grad(), evaluating(module):
         output = logits_of(module(sample))
     if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[1] < 2 or not output.is_floating_point():

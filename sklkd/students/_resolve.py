@@ -109,16 +109,16 @@ def _sized(
     """A TabularNet's widths, and what it has to know of the columns; the user's own steps give plain numbers."""
     ours = isinstance(encoder, InputEncoder)
     levels = encoder.cardinalities_ if ours else [0] * encoded.shape[1]
-    gaps = [bool(gap) for gap in encoder.missing_] if ours else []
+    missing = [bool(one) for one in encoder.missing_] if ours else []
     limited = isinstance(net, TabularStudent) and bool(net.limits())
     room = room_for_bins(encoded, encoder) if ours and limited else np.zeros(encoded.shape[1], int)
-    inputs = NetInputs(levels.count(0), sum(gaps), sum(levels), n_outputs, n_units, room)
+    inputs = NetInputs(levels.count(0), sum(missing), sum(levels), n_outputs, n_units, room)
     plan = net.plan(inputs) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], inputs)
     if not ours:
         return {"hidden": plan.hidden}
     thresholds = thresholds or [(np.empty(0), np.empty(0))] * encoded.shape[1]
     edges = bin_edges(encoded, weight, encoder, thresholds, plan.n_bins, plan.max_bins)
-    return {"cardinalities": levels, "missing": gaps, "hidden": plan.hidden, "edges": edges}
+    return {"cardinalities": levels, "missing": missing, "hidden": plan.hidden, "edges": edges}
 
 
 def _arguments(module: Any) -> set[str]:

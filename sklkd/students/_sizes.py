@@ -55,7 +55,7 @@ class NetInputs:
 
     Attributes
     ----------
-    n_numeric, n_gaps, n_levels : int
+    n_numeric, n_missing, n_levels : int
         Numeric columns, those of them with an indicator of missing values, and levels of all categories.
     n_outputs : int
     n_units : int
@@ -65,7 +65,7 @@ class NetInputs:
     """
 
     n_numeric: int
-    n_gaps: int
+    n_missing: int
     n_levels: int
     n_outputs: int
     n_units: int
@@ -74,7 +74,7 @@ class NetInputs:
     @property
     def n_inputs(self) -> int:
         """Inputs that are there without bins."""
-        return self.n_numeric + self.n_gaps + self.n_levels
+        return self.n_numeric + self.n_missing + self.n_levels
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Plan:
         widths = [inputs.n_inputs + n_bins, *self.hidden, inputs.n_outputs]
         parameters = sum((a + 1) * b for a, b in itertools.pairwise(widths))
         # buffers: a column number in int64, slope and shift of a bin; column and code of a level; float64 units
-        buffers = 16 * n_bins + 8 * (inputs.n_numeric + inputs.n_gaps) + 12 * inputs.n_levels + 16 * inputs.n_units
+        buffers = 16 * n_bins + 8 * (inputs.n_numeric + inputs.n_missing) + 12 * inputs.n_levels + 16 * inputs.n_units
         return {"max_parameters": parameters, "max_bytes": 4 * parameters + buffers}
 
 
@@ -141,8 +141,8 @@ def candidates(inputs: NetInputs) -> Iterator[Plan]:
 
 def smallest(encoding: ColumnEncoding, n_outputs: int) -> int:
     """Parameters of the smallest network for the columns of an encoding."""
-    n_numeric, n_gaps, n_levels = (len(part) for part in (encoding.numeric, encoding.gaps, encoding.level_code))
-    inputs = NetInputs(n_numeric, n_gaps, n_levels, n_outputs, 0, np.zeros(0))
+    n_numeric, n_missing, n_levels = (len(part) for part in (encoding.numeric, encoding.gaps, encoding.level_code))
+    inputs = NetInputs(n_numeric, n_missing, n_levels, n_outputs, 0, np.zeros(0))
     return int(next(candidates(inputs)).costs(inputs)["max_parameters"])
 
 

@@ -34,7 +34,7 @@ class TabularNet(nn.Module):
     missing : list of bool, default=None
         Numeric columns that get an indicator of missing values. None: none.
     dropout : float, default=0.0
-        Dropped share of every hidden layer's units during training.
+        Part of every hidden layer's units that is dropped during training.
 
     Notes
     -----
@@ -104,22 +104,22 @@ class ColumnEncoding(nn.Module):
         numeric = [j for j in range(n_features) if cardinalities[j] == 0]
         column, left, slope = [], [], []
         for position, j in enumerate(numeric):
-            # as float32 has them: bins then meet without gap or overlap, and none is empty
+            # as float32 has them: bins then meet without space or overlap, and none is empty
             edge = np.unique(np.asarray(edges[j], np.float32)).astype(float)
             column += [position] * max(len(edge) - 1, 0)
             left += list(edge[:-1])
             slope += list(1 / np.diff(edge))
         levels = [(j, k) for j in range(n_features) for k in range(cardinalities[j])]
-        gaps = [position for position, j in enumerate(numeric) if missing[j]]
+        missing_positions = [position for position, j in enumerate(numeric) if missing[j]]
         self._buffer("numeric", numeric, torch.long)
         self._buffer("column", column, torch.long)
         self._buffer("left", left, torch.float32)
         self._buffer("slope", slope, torch.float32)
-        self._buffer("gaps", gaps, torch.long)
+        self._buffer("gaps", missing_positions, torch.long)
         self._buffer("level_column", [j for j, _ in levels], torch.long)
         self._buffer("level_code", [k for _, k in levels], torch.float32)
         self.all_numeric = len(numeric) == n_features
-        self.n_outputs = len(numeric) + len(column) + len(gaps) + len(levels)
+        self.n_outputs = len(numeric) + len(column) + len(missing_positions) + len(levels)
 
     def _buffer(self, name: str, values: list, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=dtype))

@@ -160,19 +160,19 @@ class TabularStudent(NeuralNet):
         ]
 
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> tuple[Any, dict[str, Any]]:
-        """As skorch's; Muon is told which weights of a TabularNet are those of columns with many levels."""
+        """As skorch's; Muon gets to know which weights of a TabularNet are those of columns with many levels."""
         (groups,), kwargs = super().get_params_for_optimizer(prefix, named_parameters)
         if self.optimizer is not Muon:
             return (groups,), kwargs
         nets = [part for part in self.module_.modules() if isinstance(part, TabularNet)]
         tables = {id(net.first_layer().weight): net.encoding.of_many_levels(MANY) for net in nets}
         tables = {weight: lookups for weight, lookups in tables.items() if len(lookups)}
-        told = []
+        split = []
         for group in groups:
             params = list(group["params"])
-            told.append(group | {"params": [one for one in params if id(one) not in tables]})
-            told += [group | {"params": [one], "lookups": tables[id(one)]} for one in params if id(one) in tables]
-        return (told,), kwargs
+            split.append(group | {"params": [one for one in params if id(one) not in tables]})
+            split += [group | {"params": [one], "lookups": tables[id(one)]} for one in params if id(one) in tables]
+        return (split,), kwargs
 
     def most_levels(self) -> int:
         """Levels that all columns together may have before a column is held to 64 of them."""
@@ -244,7 +244,7 @@ class WarmupCosine(Callback):
     Parameters
     ----------
     warmup : float, default=0.05
-        Share of the steps that warm up.
+        Part of the steps that warms up.
     """
 
     def __init__(self, warmup: float = 0.05):
@@ -274,5 +274,5 @@ class WarmupCosine(Callback):
             group["lr"] = net.lr * group["of_lr"] * factor
 
     def fall(self, done: float) -> float:
-        """Share of the peak, when a share of the steps after the warm-up is done."""
+        """The factor of the peak when a part ``done`` of the steps after the warm-up is over."""
         return 0.5 + 0.5 * math.cos(math.pi * done)

@@ -31,7 +31,7 @@ def logits_to_proba(logits: Tensor) -> Tensor:
 
 
 def use_scaling(net: NeuralNet, scaling: TargetScaling) -> None:
-    """Let a trained net answer in the targets' units: mean and scale as buffers, the scaling as its nonlinearity."""
+    """Let a trained net predict in the targets' units: mean and scale as buffers, the scaling as its nonlinearity."""
     net.module_.register_buffer("target_mean", torch.as_tensor(scaling.center))
     net.module_.register_buffer("target_scale", torch.as_tensor(scaling.scale))
     net.predict_nonlinearity = scaling
@@ -103,7 +103,7 @@ def train(
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
 
     Where labelled rows are held out, the epoch that does best on them is kept. ``labels_alone`` gives the default
-    student as many epochs as it has for labels alone, also where more is learnt.
+    student as many epochs as it has for labels only, also where more is learnt.
     """
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
@@ -146,9 +146,9 @@ def check_stages(objective: Objective) -> None:
 
 
 def reuse_output_layers(net: NeuralNet, sample: Tensor, features: Sequence[Any], logits: Tensor) -> None:
-    """Put the teacher's classifier into a trained net, where a loss says so.
+    """Put the teacher's classifier into a trained net, where a loss has it.
 
-    ``sample`` is a few input rows; ``features`` for each loss the teacher's layers, and ``logits`` its answers, on all
+    ``sample`` is a few input rows; ``features`` for each loss the teacher's layers, and ``logits`` its outputs, on all
     rows that have trained the net.
     """
     objective = net.criterion_
@@ -159,7 +159,7 @@ def reuse_output_layers(net: NeuralNet, sample: Tensor, features: Sequence[Any],
 
 
 def trained_losses(net: NeuralNet) -> list[tuple[str, Loss]]:
-    """The losses that a net was trained with, with what they have learnt; none where it learnt from labels alone."""
+    """The losses that a net was trained with, with what they have learnt; none where it learnt from labels only."""
     return list(zip(net.criterion_.names, net.criterion_.losses, strict=True))
 
 
@@ -189,7 +189,7 @@ def replace_module(net: NeuralNet, module: Any) -> None:
 
 
 def with_module(net: NeuralNet, module: nn.Module) -> NeuralNet:
-    """A copy of a trained net that answers with another trained module."""
+    """A copy of a trained net with another trained module."""
     other = shallow_copy(net)
     replace_module(other, type(module))
     vars(other)["module_"] = module.eval()
@@ -197,7 +197,7 @@ def with_module(net: NeuralNet, module: nn.Module) -> NeuralNet:
 
 
 def without_training(net: NeuralNet) -> NeuralNet:
-    """A copy of a trained net that only answers: no optimizer state, learnt parts of losses, or callbacks."""
+    """A copy of a trained net that only predicts: no optimizer state, learnt parts of losses, or callbacks."""
     light = shallow_copy(net)
     state = light.__dict__
     for name in list(state):

@@ -121,7 +121,7 @@ def network(plan, table):
         hidden=plan.hidden,
         edges=edges + [()] * (len(levels) - len(edges)),
         cardinalities=levels,
-        missing=[j < table.n_gaps for j in range(len(levels))],
+        missing=[j < table.n_missing for j in range(len(levels))],
     )
     if table.n_units:
         net.register_buffer("target_mean", torch.zeros(table.n_units, dtype=torch.float64))
