@@ -37,8 +37,11 @@ EXTREME = 0.005
 """The least part of the rows on either side of a quantile."""
 CORRELATION = 0.4
 """The least rank correlation of an informative teacher with the targets."""
-REFERENCE = 0.8
-"""The part of what a model trained on the labels explains that a teacher must explain, where there is such a model."""
+REFERENCE = 0.5
+"""The part of the entropy that a model trained on the labels explains which a teacher must explain, where there is such
+a model; REFERENCE_CORRELATION is the same of its rank correlation. Without, 20 of 259 teachers in error look like a
+purpose on 24 sets of up to 3,000 rows; with them, 6."""
+REFERENCE_CORRELATION = 0.8
 
 
 def confirm_estimand(
@@ -152,7 +155,7 @@ def _shift_of_values(
         value, target = values[seen, j], y[seen, j]
         figures = _shift_of_target(value, target, weight[seen])
         best = CORRELATION if reference is None else _correlation(reference[seen, j], target)
-        if figures is not None and _correlation(value, target) >= max(CORRELATION, REFERENCE * best):
+        if figures is not None and _correlation(value, target) >= max(CORRELATION, REFERENCE_CORRELATION * best):
             return figures
     return None
 

@@ -59,7 +59,7 @@ class Cautious(ClassifierMixin, BaseEstimator):
 
 STATED = {
     "probability": fixed(forest(), threshold=0.1),
-    "first class": fixed(forest(), threshold=0.1, pos_label="no"),
+    "first class": fixed(GaussianNB(), threshold=0.1, pos_label="no"),
     "auto": fixed(forest()),
     "margin": fixed(LogisticRegression(), threshold=-1.0, response_method="decision_function"),
     "margin, first class": fixed(
@@ -69,8 +69,10 @@ STATED = {
         GradientBoostingClassifier(n_estimators=5), threshold=-1.0, response_method="decision_function"
     ),
     "no probabilities": fixed(LinearSVC(), threshold=-0.3),
-    "tuned": TunedThresholdClassifierCV(GaussianNB(), scoring="balanced_accuracy"),
-    "tuned, first class": TunedThresholdClassifierCV(GaussianNB(), scoring=make_scorer(f1_score, pos_label="no")),
+    "tuned": TunedThresholdClassifierCV(GaussianNB(), scoring="balanced_accuracy", cv=2, thresholds=15),
+    "tuned, first class": TunedThresholdClassifierCV(
+        GaussianNB(), scoring=make_scorer(f1_score, pos_label="no"), cv=2, thresholds=15
+    ),
     "deep": make_pipeline(StandardScaler(), GridSearchCV(fixed(forest(), threshold=0.3), {}, cv=2)),
     "user": Cautious(),
     "frozen user": FrozenEstimator(Cautious().fit(X[SEEN], Y[SEEN])),

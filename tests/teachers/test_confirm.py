@@ -1,0 +1,186 @@
+"""A shift on purpose is told from plain error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from scipy.stats import gamma
+from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklkd.teachers import Estimand, Outputs, confirm_estimand
+
+PROBABILITY = Estimand("probability", "mine", known=False)
+MEAN = Estimand("mean", "mine", known=False)
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+def two(p):
+    return Outputs(proba=np.stack([1 - p, p], axis=1))
+
+
+def classes(rng, n, rate):
+    """Log-odds with a spread of 1.5 round a base rate, and labels drawn from them."""
+    log_odds = logit(rate) + 1.5 * rng.standard_normal(n)
+    return log_odds, (rng.uniform(size=n) < expit(log_odds)).astype(int)
+
+
+@given(SEEDS, st.sampled_from([0.1, 0.3, 0.5]), st.floats(0.7, 1.5), st.sampled_from([100, 1_000, 10_000]))
+@settings(max_examples=30)
+def test_natural_probabilities_stay_natural_even_if_not_quite_calibrated(seed, rate, confidence, n):
+    log_odds, y = classes(np.random.default_rng(seed), n, rate)
+    centre = logit(rate)
+    outputs = two(expit(centre + confidence * (log_odds - centre)))
+    assert confirm_estimand(PROBABILITY, outputs, y) is PROBABILITY
+
+
+@given(SEEDS, st.floats(4, 30), st.sampled_from(["up", "down"]))
+@settings(max_examples=20)
+def test_reweighted_classes_are_found(seed, weight, direction):
+    log_odds, y = classes(np.random.default_rng(seed), 2_000, 0.15 if direction == "up" else 0.85)
+    shifted = expit(log_odds + np.log(weight) * (1 if direction == "up" else -1))
+    found = confirm_estimand(PROBABILITY, two(shifted), y)
+    assert found.kind == "reweighted probability"
+    assert not found.answered_by_labels
+    # The figures are there to be checked.
+    assert f"{shifted.mean():.2f}" in found.source or f"{1 - shifted.mean():.2f}" in found.source
+    assert "2,000" in found.source
+
+
+def test_reweighting_of_several_classes():
+    rng = np.random.default_rng(0)
+    logits = np.array([2.0, 0.5, -1.0]) + 1.5 * rng.standard_normal((3_000, 3))
+    proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = (proba.cumsum(axis=1) < rng.uniform(size=(3_000, 1))).sum(axis=1)
+    assert confirm_estimand(PROBABILITY, Outputs(proba=proba), y) is PROBABILITY
+    weighted = proba * [1, 3, 12]
+    weighted /= weighted.sum(axis=1, keepdims=True)
+    assert confirm_estimand(PROBABILITY, Outputs(proba=weighted), y).kind == "reweighted probability"
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_plain_errors_of_probabilities_are_no_purpose(seed):
+    rng = np.random.default_rng(seed)
+    log_odds, y = classes(rng, 1_500, 0.1)
+    errors = {
+        "constant": np.full(1_500, 0.5),
+        "of other rows": expit(rng.permutation(log_odds) + 2),
+        "noisy": expit(log_odds + 2 + 8 * rng.standard_normal(1_500)),
+        "overconfident": expit(5 * (log_odds + 1)),
+        "votes": (log_odds > -1).astype(float),
+    }
+    for name, p in errors.items():
+        assert confirm_estimand(PROBABILITY, two(p), y) is PROBABILITY, name
+
+
+def targets(rng, n):
+    """Expected values, and positive targets with skewed noise in proportion to them."""
+    expected = np.exp(0.7 * rng.standard_normal(n))
+    return expected, expected * rng.gamma(2, 0.5, n)
+
+
+@given(SEEDS, st.sampled_from([100, 1_000, 10_000]))
+@settings(max_examples=20)
+def test_a_mean_stays_a_mean(seed, n):
+    rng = np.random.default_rng(seed)
+    expected, y = targets(rng, n)
+    for values in (expected, expected + 0.3 * rng.standard_normal(n), 0.8 * expected + 0.2 * expected.mean()):
+        assert confirm_estimand(MEAN, Outputs(values=values[:, None]), y) is MEAN
+
+
+@given(SEEDS, st.sampled_from([0.05, 0.1, 0.5, 0.75, 0.9, 0.95]))
+@settings(max_examples=20)
+def test_quantiles_are_found(seed, level):
+    expected, y = targets(np.random.default_rng(seed), 3_000)
+    values = expected * gamma(2, scale=0.5).ppf(level)
+    found = confirm_estimand(MEAN, Outputs(values=values[:, None]), y)
+    assert found.kind == "location"
+    assert f"{np.mean(y <= values):.0%}" in found.source
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_plain_errors_of_values_are_no_purpose(seed):
+    rng = np.random.default_rng(seed)
+    expected, y = targets(rng, 1_500)
+    errors = {
+        "constant": np.full(1_500, 3.0),
+        "of other rows": 2 * rng.permutation(expected),
+        "other units": 1_000 * expected,
+        "other sign": -expected,
+    }
+    for name, values in errors.items():
+        assert confirm_estimand(MEAN, Outputs(values=values[:, None]), y) is MEAN, name
+
+
+def test_one_shifted_target_of_several_is_enough():
+    expected, y = targets(np.random.default_rng(0), 2_000)
+    values = np.stack([expected, 2 * expected], axis=1)
+    both = np.stack([y, y], axis=1)
+    assert confirm_estimand(MEAN, Outputs(values=values), both).kind == "location"
+    assert confirm_estimand(MEAN, Outputs(values=values[:, :1].repeat(2, axis=1)), both) is MEAN
+
+
+def test_weights_are_those_under_which_a_teacher_is_natural():
+    log_odds, y = classes(np.random.default_rng(0), 3_000, 0.15)
+    outputs = two(expit(log_odds + np.log(6)))
+    assert confirm_estimand(PROBABILITY, outputs, y).kind == "reweighted probability"
+    assert confirm_estimand(PROBABILITY, outputs, y, np.where(y == 1, 6.0, 1.0)) is PROBABILITY
+
+
+def test_a_reference_tells_a_misfit_from_a_purpose():
+    rng = np.random.default_rng(0)
+    expected, y = targets(rng, 2_000)
+    purpose = Outputs(values=1.9 * expected[:, None])
+    misfit = Outputs(values=2.5 * (expected * np.exp(0.75 * rng.standard_normal(2_000)))[:, None])
+    reference = Outputs(values=expected[:, None])
+    assert confirm_estimand(MEAN, misfit, y).kind == "location"
+    assert confirm_estimand(MEAN, misfit, y, reference=reference) is MEAN
+    assert confirm_estimand(MEAN, purpose, y, reference=reference).kind == "location"
+
+
+@pytest.mark.parametrize("kind", ["reweighted probability", "median", "quantile", "score"])
+def test_what_labels_do_not_answer_is_left(kind):
+    estimand = Estimand(kind, "mine", (0.9,) if kind == "quantile" else ())
+    expected, y = targets(np.random.default_rng(0), 500)
+    assert confirm_estimand(estimand, Outputs(values=expected[:, None]), y) is estimand
+
+
+@pytest.mark.parametrize("n", [100, 1_000])
+def test_ordinary_models_raise_no_alarm_on_rows_that_they_have_not_seen(n):
+    X, y = make_classification(2 * n, 10, n_informative=5, weights=[0.85], flip_y=0.05, random_state=n)
+    new = slice(n, None)
+    for model in (RandomForestClassifier(10), LogisticRegression(), KNeighborsClassifier(), GaussianNB()):
+        outputs = Outputs(proba=model.fit(X[:n], y[:n]).predict_proba(X[new]))
+        assert confirm_estimand(PROBABILITY, outputs, y[new]) is PROBABILITY, model
+    X, target = make_regression(2 * n, 10, noise=20, random_state=n)
+    target = np.exp(target / target.std())
+    for model in (RandomForestRegressor(10), make_pipeline(StandardScaler(), Ridge()), KNeighborsRegressor()):
+        outputs = Outputs(values=model.fit(X[:n], target[:n]).predict(X[new])[:, None])
+        assert confirm_estimand(MEAN, outputs, target[new]) is MEAN, model
+
+
+def test_models_with_a_purpose_are_found_on_rows_that_they_have_not_seen():
+    X, y = make_classification(3_000, 10, n_informative=5, weights=[0.9], flip_y=0.02, random_state=0)
+    for model in (
+        LogisticRegression(class_weight="balanced"),
+        RandomForestClassifier(15, min_samples_leaf=10, class_weight="balanced", random_state=0),
+    ):
+        outputs = Outputs(proba=model.fit(X[:1_500], y[:1_500]).predict_proba(X[1_500:]))
+        assert confirm_estimand(PROBABILITY, outputs, y[1_500:]).kind == "reweighted probability"
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3_000, 3))
+    target = X[:, 0] + np.exp(0.5 * X[:, 1]) * rng.exponential(size=3_000)
+    for level in (0.1, 0.9):
+        model = GradientBoostingRegressor(loss="quantile", alpha=level, n_estimators=30, random_state=0)
+        outputs = Outputs(values=model.fit(X[:1_500], target[:1_500]).predict(X[1_500:])[:, None])
+        assert confirm_estimand(MEAN, outputs, target[1_500:]).kind == "location"
