@@ -147,7 +147,9 @@ CONTAINERS = [lambda X: X, lambda X: FRAME, lambda X: X.tolist(), lambda X: X.as
 
 
 # what else LightGBM takes, its own predict decides
-@pytest.mark.parametrize(("train", "rows"), [*((xgb, rows) for rows in CONTAINERS), *((lgb, rows) for rows in CONTAINERS[:2])])
+@pytest.mark.parametrize(
+    ("train", "rows"), [*((xgb, rows) for rows in CONTAINERS), *((lgb, rows) for rows in CONTAINERS[:2])]
+)
 @pytest.mark.parametrize("trained_on", [X, FRAME])
 def test_containers(train, rows, trained_on):
     model = train(BINARY, trained_on, objective="reg:logistic" if train is xgb else "cross_entropy")
