@@ -23,7 +23,7 @@ from sklkd.exceptions import SampleWeightWarning
 from sklkd.teachers import Rows, TeacherFitter, adapt, fit_teacher
 
 rng = np.random.RandomState(0)
-FRAME = pd.DataFrame({"a": rng.normal(size=80), "b": rng.choice(["x", "y", "z"], 80)})
+FRAME = pd.DataFrame({"a": rng.normal(size=40), "b": rng.choice(["x", "y", "z"], 40)})
 CODED = np.column_stack([FRAME["a"], *(FRAME["b"] == value for value in "xyz")]).astype(np.float64)
 TARGET = 3 * CODED[:, 0] + CODED[:, 1] + 5
 CODES = (CODED[:, 0] > 0).astype(int) + (CODED[:, 1] > 0)
@@ -42,7 +42,9 @@ class Line(nn.Module):
 
 
 def regressor(**params):
-    return skorch.NeuralNetRegressor(Line, max_epochs=400, lr=0.1, batch_size=-1, verbose=0, train_split=None, **params)
+    return skorch.NeuralNetRegressor(
+        Line, max_epochs=4, optimizer=torch.optim.LBFGS, lr=1.0, batch_size=-1, verbose=0, train_split=None, **params
+    )
 
 
 def classifier(kind=skorch.NeuralNetClassifier, criterion=nn.CrossEntropyLoss, n_outputs=3):
@@ -50,8 +52,9 @@ def classifier(kind=skorch.NeuralNetClassifier, criterion=nn.CrossEntropyLoss, n
         Line,
         module__n_outputs=n_outputs,
         criterion=criterion,
-        max_epochs=300,
-        lr=0.5,
+        max_epochs=2,
+        optimizer=torch.optim.LBFGS,
+        lr=1.0,
         batch_size=-1,
         verbose=0,
         train_split=None,
@@ -82,8 +85,17 @@ HOLDERS = {
 }
 
 
-@pytest.mark.parametrize("module", [{}, {"module__flat": True}, {"module__double": True}])
-@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize(
+    ("holder", "module"),
+    [
+        *((holder, {}) for holder in HOLDERS),
+        *(
+            (holder, {name: True})
+            for holder in ("alone", "columns by name")
+            for name in ("module__flat", "module__double")
+        ),
+    ],
+)
 def test_a_regression_net_learns_its_target(holder, module):
     hold, X = HOLDERS[holder]
     with warnings.catch_warnings():
@@ -156,7 +168,7 @@ def test_the_adapter_has_learnt_from_the_training_rows():
 def test_the_warning_points_to_the_line_that_fits():
     from sklearn.neighbors import KNeighborsClassifier
 
-    rows = Rows(CODED, CODES, np.ones(80))
+    rows = Rows(CODED, CODES, np.ones(40))
     with pytest.warns(SampleWeightWarning) as said:
         TeacherFitter(Distilled(), np.arange(3), 0).fit(KNeighborsClassifier(), rows)
     assert said[0].filename == __file__
