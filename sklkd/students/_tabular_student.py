@@ -162,6 +162,9 @@ class TabularStudent(NeuralNet):
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> tuple[Any, dict[str, Any]]:
         """As skorch's; Muon gets to know which weights of a TabularNet are those of columns with many levels."""
         (groups,), kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if self.optimizer is AdamW and "foreach" not in kwargs:
+            # a quarter of the time, 15 % of a step of 256 rows
+            kwargs = {"fused": True} | kwargs
         if self.optimizer is not Muon:
             return (groups,), kwargs
         nets = [part for part in self.module_.modules() if isinstance(part, TabularNet)]
