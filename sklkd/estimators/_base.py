@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
@@ -20,6 +19,7 @@ from sklkd._version import __version__
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._task import Task
 from sklkd.students import InputEncoder
+from sklkd.students._seeding import generator_kept
 
 STATE_FORMAT = 2
 """Counts up when saved estimators change so that other versions would misread them."""
@@ -174,8 +174,7 @@ def untouched_generators(random_state: Any) -> Iterator[None]:
     if random_state is None:
         yield
         return
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
+    with generator_kept():
         yield
 
 

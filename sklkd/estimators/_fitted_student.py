@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._task import Task
+from sklkd.rows import Rows
 from sklkd.students import InputEncoder
+from sklkd.students._double import double_copy, predicts_in_float64
 from sklkd.students._folded import Folded, fold
-from sklkd.students._forward import forward
+from sklkd.students._forward import as_input, forward
 
 
 @dataclass(eq=False)
@@ -35,6 +37,8 @@ class FittedStudent:
         Who does not handle them, for the error.
     threshold : float, default=None
         For two classes the probability of the second from which on it is predicted. None: the larger one wins.
+    float64 : bool, default=True
+        Whether the network runs in float64; some modules cast to float32 themselves.
     teacher : Teacher, default=None
         The adapter of a kept teacher.
     teacher_tags : dict, default=None
@@ -53,6 +57,7 @@ class FittedStudent:
     handles_missing: bool = True
     refuses_missing: str = ""
     threshold: float | None = None
+    float64: bool = True
     teacher: Any = None
     teacher_tags: dict[str, Any] | None = None
     blending: Any = None
@@ -60,7 +65,8 @@ class FittedStudent:
     network: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.network = float64_network(self.encoder, self.net.module_)
+        folded = _as_arrays(self.encoder, self.net.module_)
+        self.network = double_copy(self.net.module_, float64=self.float64) if folded is None else folded
 
     def with_student(self, encoder: Any, net: Any) -> FittedStudent:
         """The same with another trained student."""
@@ -100,11 +106,19 @@ class FittedStudent:
         self.__post_init__()
 
 
-def float64_network(encoder: Any, module: nn.Module) -> Any:
-    """A trained network in float64: as NumPy arrays where it is the default student's, else a copy of the module."""
+def runs_in_float64(trained: TrainedStudent, rows: Rows) -> bool:
+    """Whether a trained network predicts in float64, found out by trying on a few rows."""
+    module = trained.net.module_
+    if _as_arrays(trained.encoder, module) is not None:
+        return True
+    few = rows.take(np.arange(min(2, len(rows))))
+    return predicts_in_float64(module, as_input(few.encoded(trained.encoder)))
+
+
+def _as_arrays(encoder: Any, module: nn.Module) -> Folded | None:
+    """The default student's network as NumPy arrays; None for others, and for those on other devices."""
     on_cpu = all(part.device.type == "cpu" for part in module.parameters())
-    folded = fold(encoder, module) if on_cpu else None
-    return copy.deepcopy(module).double().eval() if folded is None else folded
+    return fold(encoder, module) if on_cpu else None
 
 
 def _frame_has_missing(X: Any) -> bool:

@@ -21,9 +21,7 @@ from sklkd.rows import Rows, total_weights
 from sklkd.students import InputEncoder
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module
-from sklkd.students._tabular_student import LABELS_ALONE as LABELS_ONLY
-from sklkd.students._tabular_student import TAUGHT as WITH_TEACHER
-from sklkd.students._tabular_student import Recipe, TabularStudent
+from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, Recipe, TabularStudent
 from sklkd.students._train import initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors

@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 from sklkd.estimators._base import BaseDistilled, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._deduplicate import Deduplication
-from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._fitted_student import FittedStudent, runs_in_float64
+from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._student_pipeline import handles_missing
 from sklkd.estimators._task import Task
 from sklkd.methods._base import Method
@@ -71,6 +72,7 @@ class BaseWithoutTeacher(BaseDistilled):
             self._for_predictions(net, task),
             task,
             handles_missing=rows.coded is not None and handles_missing(encoder, rows.X),
+            float64=runs_in_float64(TrainedStudent(encoder, net, task), rows),
             refuses_missing=(
                 f"the student's own encoding that {type(self).__name__} was fitted with does not take: impute it "
                 "first, or in a step of the student."

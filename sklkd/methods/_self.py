@@ -56,7 +56,7 @@ class Training:
         features = [None] * len(objective.losses)
         net = initialize(unfitted_copy(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
         rows = TransferSet(rows.inputs, rows.y, rows.weight, targets)
-        return train(net, rows, seed, n_outputs=self.n_outputs, held=self.held, labels_alone=True)
+        return train(net, rows, seed, n_outputs=self.n_outputs, held=self.held, labels_only=True)
 
 
 @dataclass(frozen=True)

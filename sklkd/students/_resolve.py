@@ -22,7 +22,7 @@ from sklkd.students._forward import as_input as as_input
 from sklkd.students._net import distilled_class
 from sklkd.students._sizes import SIZES, NetInputs, preset_plan, room_for_bins
 from sklkd.students._tabular_net import TabularNet
-from sklkd.students._tabular_student import UNAIDED, Recipe, TabularStudent
+from sklkd.students._tabular_student import WITHOUT_TEACHER, Recipe, TabularStudent
 
 
 @dataclass
@@ -75,7 +75,7 @@ def fill_module(
     thresholds: list[tuple[NDArray, NDArray]],
     classification: bool,
     *,
-    recipe: Recipe = UNAIDED,
+    recipe: Recipe = WITHOUT_TEACHER,
 ) -> None:
     """Fill in what the data decide of a student and the user has not; ``thresholds`` may be empty."""
     net = student.net

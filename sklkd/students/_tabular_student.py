@@ -38,11 +38,11 @@ class Recipe:
     steps: int = 0
 
 
-TAUGHT = Recipe(Muon, 2e-2, 1024, steps=150)
+WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=150)
 # Students that hear networks of the labels by AdamW are better than with those by Muon on 6 of 8 sets, by 11 % on
 # kin8nm, and a step takes less than half the time
-LABELS_ALONE = Recipe(AdamW, 6e-3, 256)
-UNAIDED = Recipe(Muon, 5e-3, 256)  # networks that teach each other, or themselves
+LABELS_ONLY = Recipe(AdamW, 6e-3, 256)
+WITHOUT_TEACHER = Recipe(Muon, 5e-3, 256)  # networks that teach each other, or themselves
 
 
 class TabularStudent(NeuralNet):
@@ -218,23 +218,23 @@ class TabularStudent(NeuralNet):
             self.lr = recipe.lr
         if self.batch_size == "auto":
             self.batch_size = recipe.batch_size
-            visits = taught_visits(n_labelled)
+            visits = distillation_visits(n_labelled)
             while self.batch_size > LEAST_BATCH and self.batch_size * recipe.steps > visits:
                 self.batch_size //= 2
 
-    def epochs(self, n_labelled: int, n_rows: int, labels_alone: bool = False, *, continued: bool = False) -> int:
+    def epochs(self, n_labelled: int, n_rows: int, labels_only: bool = False, *, continued: bool = False) -> int:
         """Epochs for a transfer set of ``n_rows``, of which ``n_labelled`` are real; 1 for more rows later on."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
         if continued:
             return 1
-        visits = taught_visits(n_labelled)
-        if labels_alone:
+        visits = distillation_visits(n_labelled)
+        if labels_only:
             visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
         return max(1, math.ceil(visits / n_rows))
 
 
-def taught_visits(n_labelled: int) -> int:
+def distillation_visits(n_labelled: int) -> int:
     """Rows that a student with a teacher visits in all, real and synthetic ones."""
     return min(max(VISITS, ROW_VISITS * n_labelled), PASSES * n_labelled)
 

@@ -98,11 +98,11 @@ def train(
     n_outputs: int,
     continued: bool = False,
     held: TransferSet | None = None,
-    labels_alone: bool = False,
+    labels_only: bool = False,
 ) -> NeuralNet:
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
 
-    Where labelled rows are held out, the epoch that does best on them is kept. ``labels_alone`` gives the default
+    Where labelled rows are held out, the epoch that does best on them is kept. ``labels_only`` gives the default
     student as many epochs as it has for labels only, also where more is learnt.
     """
     check_output(net, rows.inputs, n_outputs)
@@ -112,8 +112,8 @@ def train(
         net.classes_inferred_ = np.arange(n_outputs)
     n_epochs, options = net.max_epochs, {}
     if isinstance(net, TabularStudent):
-        labels_alone = labels_alone or objective.hard_weight == 1
-        n_epochs = net.epochs(int(rows.labelled().sum()), len(rows), labels_alone, continued=continued)
+        labels_only = labels_only or objective.hard_weight == 1
+        n_epochs = net.epochs(int(rows.labelled().sum()), len(rows), labels_only, continued=continued)
         net.n_epochs_ = options["epochs"] = n_epochs
     objective.n_epochs = len(net.history) + n_epochs
     check_stages(objective)

@@ -20,7 +20,7 @@ from torch.optim import SGD, AdamW
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.students import Muon, TabularStudent
-from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED
+from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, WITHOUT_TEACHER
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,17 @@ def test_epochs_by_budget(n_labelled, n_rows, expected):
 
 @pytest.mark.parametrize(("n", "expected"), [(100, 200), (1_000, 100), (10_000, 10), (1_000_000, 6)])
 def test_epochs_for_labels_alone(n, expected):
-    assert TabularStudent().epochs(n, n, labels_alone=True) == expected
+    assert TabularStudent().epochs(n, n, labels_only=True) == expected
 
 
 @pytest.mark.parametrize(
     ("n", "recipe", "optimizer", "batch", "lr"),
     [
-        (10_000, TAUGHT, Muon, 1024, 0.02),
-        (300, TAUGHT, Muon, 256, 0.02),
-        (50, TAUGHT, Muon, 128, 0.02),
-        (50, LABELS_ALONE, AdamW, 256, 0.006),
-        (50, UNAIDED, Muon, 256, 0.005),
+        (10_000, WITH_TEACHER, Muon, 1024, 0.02),
+        (300, WITH_TEACHER, Muon, 256, 0.02),
+        (50, WITH_TEACHER, Muon, 128, 0.02),
+        (50, LABELS_ONLY, AdamW, 256, 0.006),
+        (50, WITHOUT_TEACHER, Muon, 256, 0.005),
     ],
 )
 def test_optimizers_batches_and_rates(n, recipe, optimizer, batch, lr):

@@ -15,7 +15,7 @@ from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._base import tags_of
 from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
-from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._fitted_student import FittedStudent, runs_in_float64
 from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent
 from sklkd.estimators._student_pipeline import handles_missing
 from sklkd.estimators._task import Task, of_outputs
@@ -157,6 +157,7 @@ class OfflineFit:
                 "a teacher that takes it (such as a Pipeline that imputes)."
             ),
             threshold=threshold,
+            float64=runs_in_float64(trained, rows),
             teacher=teacher,
             blending=blending.with_notes(notes_on(teacher, threshold, task)),
         )

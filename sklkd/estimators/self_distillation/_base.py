@@ -19,7 +19,7 @@ from sklkd.methods._self import Training
 from sklkd.rows import Rows
 from sklkd.students._exits import cut
 from sklkd.students._resolve import resolve_student
-from sklkd.students._tabular_student import UNAIDED as WITHOUT_TEACHER
+from sklkd.students._tabular_student import WITHOUT_TEACHER
 from sklkd.students._train import with_module
 
 OUTPUT = "output"
