@@ -5,6 +5,7 @@ Hooks are removed after each use, and a module is left in the mode in which it w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -168,12 +169,44 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
+# torch's global generator, from which modules take their first weights and dropout, is one for all threads; a section
+# may lie inside another one of the same thread
+GENERATOR_LOCK = threading.RLock()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from torch's global generator as seeded, and leave it as it was.
+
+    Only one thread at a time is in such a section, so that threads draw what they would draw one after the other.
+    """
+    with GENERATOR_LOCK, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def generator_kept() -> Iterator[None]:
+    """Leave torch's global generators as they are, whatever draws from them inside.
+
+    Threads run side by side in here; the lock is taken where a state is read or put back, never in the middle of
+    another thread's seeded section.
+    """
+    with GENERATOR_LOCK:
+        cpu = torch.get_rng_state()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        with GENERATOR_LOCK:
+            torch.set_rng_state(cpu)
+            if cuda:
+                torch.cuda.set_rng_state_all(cuda)
+
+
 @contextmanager
 def torch_seed(seed: int | None) -> Iterator[None]:
-    """Seed torch's global generator, which nets draw from, and restore it afterwards; None: leave it alone.
-
-    The generator belongs to the whole process: fits in several threads at once are not reproducible.
-    """
+    """As :func:`seeded`, without the lock, for what may take long and seldom draws; None: nothing is seeded."""
     if seed is None:
         yield
         return

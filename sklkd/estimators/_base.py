@@ -15,11 +15,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd._named import NamedObjects
+from sklkd._torch import generator_kept
 from sklkd._version import __version__
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._task import Task
 from sklkd.students import InputEncoder
-from sklkd.students._seeding import generator_kept
 
 STATE_FORMAT = 2
 """Counts up when saved estimators change so that other versions would misread them."""

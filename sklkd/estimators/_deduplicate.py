@@ -17,6 +17,8 @@ from sklkd.teachers import Outputs
 class Deduplication:
     """Codes the rows of a fit once, and finds the identical ones.
 
+    Its ``invertible`` codec makes rows like the user's from a matrix; encoders get ``codec``, which is lighter.
+
     Parameters
     ----------
     rows : Rows
@@ -33,12 +35,14 @@ class Deduplication:
         self.kept = np.arange(len(rows)) if rows.weight is None else np.flatnonzero(rows.weight)
         X = rows.X if len(self.kept) == len(rows) else _safe_indexing(rows.X, self.kept)
         self.codec: ColumnCodec | None = None
+        self.invertible: ColumnCodec | None = None
         self.coded: NDArray | None = None
         if getattr(X, "ndim", 2) > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
         if getattr(X, "ndim", 2) == 2:
-            self.codec = ColumnCodec(invertible=False)
-            self.coded = self.codec.fit_transform(X)
+            self.invertible = ColumnCodec()
+            self.coded = self.invertible.fit_transform(X)
+            self.codec = self.invertible.without_template()
 
     def groups(self) -> NDArray:
         """For every row, also of weight 0, the number of its group of rows with identical X."""

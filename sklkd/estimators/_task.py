@@ -50,8 +50,8 @@ class Task:
 
     @property
     def link(self) -> Callable[[Tensor], Tensor] | None:
-        """From a network's outputs to standardized predictions; None where they are the same."""
-        return None if self.scaling is None or self.scaling.support == "real" else self.scaling.standardized
+        """From a network's outputs to standardized predictions; None for classes, whose losses take logits."""
+        return None if self.scaling is None else self.scaling.standardized
 
     def encode(self, y: NDArray) -> NDArray:
         """Class codes (n,), or standardized targets (n, n_outputs)."""
@@ -82,7 +82,8 @@ class Task:
         """Probabilities, or standardized predictions, from a network's outputs."""
         if self.classes is not None:
             return softmax(outputs, axis=1)
-        return outputs if self.link is None else self.target_scaling.standardize(self.target_scaling.values(outputs))
+        scaling = self.target_scaling
+        return outputs if scaling.support == "real" else scaling.standardize(scaling.values(outputs))
 
     def values(self, outputs: NDArray) -> NDArray[np.float64]:
         """Predictions in the targets' units, shaped as the user's y, from a network's outputs."""

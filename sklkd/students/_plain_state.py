@@ -12,9 +12,9 @@ import torch
 from skorch.utils import get_map_location
 from torch.optim import AdamW
 
+from sklkd._torch import seeded
 from sklkd.losses._objective import Objective
 from sklkd.students._muon import Muon
-from sklkd.students._seeding import seeded
 from sklkd.students._tabular_net import TabularNet
 
 # By name in a state, since they are what "auto" becomes

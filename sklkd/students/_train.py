@@ -13,6 +13,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import PrintLog, ProgressBar
 from torch import Tensor, nn
 
+from sklkd._torch import seeded
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students._activations import build_losses, put_output_layer, tapped
@@ -20,7 +21,6 @@ from sklkd.students._early_stopping import EarlyStopping
 from sklkd.students._probabilities import gives_probabilities, return_logarithms
 from sklkd.students._resolve import check_output, trainable
 from sklkd.students._scaling import TargetScaling
-from sklkd.students._seeding import seeded
 from sklkd.students._tabular_student import TabularStudent
 from sklkd.transfer import TransferSet
 

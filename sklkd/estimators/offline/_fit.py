@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from sklkd._named import check_names
 from sklkd._sklearn import _safe_indexing
+from sklkd._warn import warn
 from sklkd.estimators._base import tags_of
 from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
@@ -139,7 +139,8 @@ class OfflineFit:
             sampler = chosen_sampler(self.est.augment, rows, teacher, X_transfer is not None)
             real = rows
             if sampler is not None:
-                unlabelled.append(synthetic_rows(sampler, rows, thresholds, ask, self.sample_seed))
+                codec = deduplication.invertible
+                unlabelled.append(synthetic_rows(sampler, rows, codec, thresholds, ask, self.sample_seed))
                 real = beside_synthetic(rows, blending)
             training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose)
             layers = TeacherLayers(self.losses, teacher, task)
@@ -227,11 +228,10 @@ class OfflineFit:
             )
             if not teacher.answers_new_rows:
                 cause = "they are in another order than the rows of X, or their columns in another than the classes"
-            warnings.warn(
+            warn(
                 f"the {'fitted teacher does' if teacher.answers_new_rows else 'given outputs do'} worse on the "
                 f"given rows than the {baseline} alone. Usually {cause}.",
                 TeacherWarning,
-                stacklevel=5,
             )
 
 

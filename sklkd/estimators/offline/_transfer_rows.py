@@ -80,17 +80,28 @@ def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: b
     return MUNGE()
 
 
-def synthetic_rows(sampler: Any, rows: Rows, thresholds: Thresholds, outputs: TeacherOutputs, seed: int) -> Rows:
-    """Rows like the real ones, with the teacher's outputs."""
+def synthetic_rows(
+    sampler: Any, rows: Rows, codec: Any, thresholds: Thresholds, outputs: TeacherOutputs, seed: int
+) -> Rows:
+    """Rows like the real ones, with the teacher's outputs.
+
+    ``codec`` is the invertible form of the rows' own, or None; samplers that can work on its matrix do, so that the
+    user's container is made once, for the teacher.
+    """
     n = min(COPIES * len(rows), max(SYNTHETIC_ROWS, len(rows)))
     # a fitted sampler holds the rows; the estimator keeps its parameters alone
     sampler = clone(sampler, safe=False)
     # rows are drawn as often as they weigh, which shares a row's weight among its copies
     weighted = not np.allclose(rows.weight, 1) and has_fit_parameter(sampler, "sample_weight")
-    sampler.fit(rows.X, **({"sample_weight": rows.weight} if weighted else {}))
-    X = sampler.sample(n, random_state=seed)
-    made = Rows(X, codec=rows.codec, coded=None if rows.codec is None else rows.codec.transform(X))
-    made = made.take(similar_next_to_each_other(made.coded, thresholds))
+    weight = {"sample_weight": rows.weight} if weighted else {}
+    if codec is not None and hasattr(sampler, "fit_coded"):
+        coded = sampler.fit_coded(codec, rows.coded, X=rows.X, **weight).sample_coded(n, random_state=seed)
+        coded = coded[similar_next_to_each_other(coded, thresholds)]
+        made = Rows(codec.inverse_transform(coded), codec=rows.codec, coded=coded)
+    else:
+        X = sampler.fit(rows.X, **weight).sample(n, random_state=seed)
+        made = Rows(X, codec=rows.codec, coded=None if rows.codec is None else rows.codec.transform(X))
+        made = made.take(similar_next_to_each_other(made.coded, thresholds))
     return replace(made, outputs=outputs.of(made.X))
 
 

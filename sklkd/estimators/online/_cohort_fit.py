@@ -14,6 +14,7 @@ from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._named import check_names
+from sklkd._torch import seeded
 from sklkd.estimators._student_fit import TrainedStudent, encoded_rows, fit_encoder, labelled_set
 from sklkd.estimators._task import Task
 from sklkd.estimators._validation import FEWEST, validation_loss, validation_splits
@@ -151,8 +152,7 @@ class CohortTraining:
     def run(self, peers: Sequence[Peer], rows: Rows, validation: Rows | None) -> NeuralNet:
         """Train all, each module in place, and return the net that has run the loop, whose module is the cohort."""
         inputs, columns = join_inputs([peer.inputs for peer in peers])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with seeded(self.seed):
             cohort = Cohort([peer.net.module_ for peer in peers], columns)
             cohort = self.method.join(cohort, inputs[:2].to(peers[0].net.device))
         objective = CohortObjective(self.method, [peer.name for peer in peers], self.task.classification)

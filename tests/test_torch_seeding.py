@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from sklkd.students._seeding import generator_kept, seeded
+from sklkd._torch import generator_kept, seeded
 
 
 def draws(seed):
