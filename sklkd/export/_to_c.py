@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklkd.estimators._base import BaseDistilled
 from sklkd.export._c_source import source
 from sklkd.export._c_weights import Weights
-from sklkd.export._compare import agreement, answers_of, largest_difference
+from sklkd.export._compare import agreement, largest_difference, outputs_of
 from sklkd.export._rows import training_like_rows
 from sklkd.students._folded import fold
 
@@ -122,7 +122,7 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
     stored = copy.copy(est)
     stored._fitted = copy.copy(est._fitted)
     stored._fitted.network = weights.stored()
-    expected, got = answers_of(est, rows), answers_of(stored, rows)
+    expected, got = outputs_of(est, rows), outputs_of(stored, rows)
     Path(path).write_text(text, encoding="ascii")
     return CReport(
         path=str(path),

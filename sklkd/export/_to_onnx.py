@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklkd.export._compare import agreement, answers_of, largest_difference
+from sklkd.export._compare import agreement, largest_difference, outputs_of
 from sklkd.export._predictor import OnnxPredictor
 from sklkd.export._source import open_source
 
@@ -129,10 +129,10 @@ def to_onnx(
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
     last, rows = source.est, source.rows
-    expected = answers_of(est, rows)
+    expected = outputs_of(est, rows)
     for double in (False, True):
         content = write(source, Options(opset, double, None))
-        difference = largest_difference(last, expected, answers_of(OnnxPredictor(content), rows))
+        difference = largest_difference(last, expected, outputs_of(OnnxPredictor(content), rows))
         if difference <= MARGIN:
             break
     if not difference <= TOLERANCE:
@@ -142,7 +142,7 @@ def to_onnx(
         )
     if quantize is not None:
         content = write(source, Options(opset, double, quantize))
-    got = answers_of(OnnxPredictor(content), rows)
+    got = outputs_of(OnnxPredictor(content), rows)
     Path(path).write_bytes(content)
     return ExportReport(
         path=str(path),

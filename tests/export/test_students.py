@@ -12,7 +12,6 @@ from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
-from skorch import NeuralNet
 from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor, to_onnx
@@ -20,22 +19,9 @@ from sklkd.export._rows import rows_for_columns
 from sklkd.students import TabularNet, TabularStudent
 from sklkd.teachers import Precomputed
 
-from .conftest import assert_parity, quick
+from .conftest import assert_parity, net, quick
 
 FOREST = RandomForestClassifier(10, random_state=0)
-
-
-class Net(nn.Module):
-    """Somebody's own network, which also gives its features."""
-
-    def __init__(self, n_features, n_outputs):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(n_features, 16), nn.GELU(), nn.LayerNorm(16), nn.Dropout(0.5))
-        self.head = nn.Linear(16, n_outputs)
-
-    def forward(self, X):
-        features = self.body(X)
-        return self.head(features), features
 
 
 class Conv(nn.Module):
@@ -52,10 +38,6 @@ class Doubled(TabularNet):
 
     def forward(self, X):
         return 2 * super().forward(X)
-
-
-def net(module=Net):
-    return NeuralNet(module, nn.CrossEntropyLoss, optimizer=torch.optim.Adam, max_epochs=2, train_split=None, verbose=0)
 
 
 def distil(teacher, student, X, y):
