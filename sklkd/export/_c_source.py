@@ -28,7 +28,9 @@ def source(est: Any, weights: Weights) -> str:
 
 
 def _about(est: Any, weights: Weights) -> str:
-    missing = "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
+    missing = (
+        "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
+    )
     task, others = est._fitted.task, ""
     out = "the probabilities of the classes, in the order below" if task.classification else _values_in_words(task)
     if task.classification:

@@ -31,7 +31,7 @@ def largest_difference(est: Any, expected: NDArray, got: NDArray) -> float:
 
 
 def agreement(est: Any, expected: NDArray, got: NDArray) -> float:
-    """Share of rows with the same label; of regressors, the R2 of what was got for what was expected."""
+    """Part of the rows with the same label; of regressors, the R2 of what was got for what was expected."""
     if est._fitted.task.classification:
         threshold = est._fitted.threshold
         return float(np.mean(predicted_codes(expected, threshold) == predicted_codes(got, threshold)))

@@ -329,7 +329,7 @@ class _BoundRow:
         self.run = _runner(session, self.binding)
 
     def graph_tells(self) -> bool:
-        """Whether the graph itself gives NaN for infinity, and for missing values where they are refused, in every column.
+        """Whether the graph gives NaN for infinity, and for missing values where they are refused, in every column.
 
         Most graphs do, by products with 0, so that nobody has to look at the numbers first.
         """
@@ -345,7 +345,7 @@ class _BoundRow:
         return True
 
     def outputs(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        """Probabilities or values of one row; None where it needs a closer look: infinity, or refused missing values."""
+        """Probabilities or values of one row; None where it needs a closer look, as infinity does."""
         if X.dtype is self.input.dtype:
             self.input[...] = X
         else:

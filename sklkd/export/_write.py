@@ -20,7 +20,7 @@ from sklkd.export._outputs import write_classes, write_values
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
-from sklkd.export._tabular import level_rows, write_tabular
+from sklkd.export._tabular import category_rows, write_tabular
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
 
@@ -74,7 +74,7 @@ def _write_student(graph: Graph, source: Source, options: Options) -> str:
         rows = graph.input("X", kind, source.shape)
     folded = fold(est.encoder_, module)
     learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
-    tables = learnt if folded is None else level_rows(folded)
+    tables = learnt if folded is None else category_rows(folded)
     encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._fitted.handles_missing, tables)
     if folded is not None:
         return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")

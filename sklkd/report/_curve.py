@@ -297,9 +297,7 @@ def _teacher_score(est: Any, scorer: Any, X: Any, y: Any) -> float | None:
     if measured is None:
         return None
     teacher = (
-        _TeacherRegressor(measured, task.y_ndim)
-        if task.classes is None
-        else _TeacherClassifier(measured, task.classes)
+        _TeacherRegressor(measured, task.y_ndim) if task.classes is None else _TeacherClassifier(measured, task.classes)
     )
     return float(scorer(teacher, X, y))
 

@@ -141,9 +141,7 @@ def distillation_report(
     return _report(est, models, rows, n_repeats, notes)
 
 
-def _report(
-    est: Any, models: dict[str, Measured], rows: Rows, n_repeats: int, notes: list[str]
-) -> DistillationReport:
+def _report(est: Any, models: dict[str, Measured], rows: Rows, n_repeats: int, notes: list[str]) -> DistillationReport:
     measures = _measures(est, models, rows)
     one_row, batch = _safe_indexing(rows.X, slice(1)), rows.X
     if len(rows) > BATCH:

@@ -104,8 +104,8 @@ class DistillationReport:
     ``coverage``                regression, where the teacher estimates another location than the mean: part of the
                                 targets at or below the predictions; of several quantiles ``coverage 0.1`` and so on
     ``gain_retained``           (loss of the baseline - loss of the student) / (loss of the baseline - loss of the
-                                teacher), with the log loss, RMSE or pinball loss; 1: as good as the teacher. NaN where the teacher
-                                gains nothing over the baseline
+                                teacher), with the log loss, RMSE or pinball loss; 1: as good as the teacher. NaN where
+                                the teacher gains nothing over the baseline
     ``agreement``, ``kl``       classification: how often the label is the teacher's, each by its own decision rule;
                                 mean Kullback-Leibler divergence from the teacher's probabilities, in nats
     ``rmse_to_teacher``         regression: between the two predictions, mean over the targets
@@ -116,8 +116,8 @@ class DistillationReport:
     ``fit_seconds``             of training, where the model has recorded it: networks their epochs, searches their
                                 last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds; of peers
                                 and exits, that of the training of all
-    ``us_one_row``              median microseconds of a prediction for one row (``predict_proba`` or ``predict``, with all
-                                that checks and encodes)
+    ``us_one_row``              median microseconds of a prediction for one row (``predict_proba`` or ``predict``, with
+                                all that checks and encodes)
     ``us_per_row``              the same for a batch of up to 10,000 rows, divided by their number
     ==========================  ======================================================================================
 

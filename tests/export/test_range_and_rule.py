@@ -104,7 +104,17 @@ def test_values_stay_in_their_range(regressor, rows, tmp_path, support, n, y_ndi
 def test_values_stay_in_their_range_without_doubles(regressor, rows, tmp_path, support):
     est = of_range(regressor, support, 3, 2)
     to_c(est, tmp_path / "s.c")
-    command = ["cc", *STRICT, "-DSKLKD_REAL=float", "-shared", "-fPIC", "-o", tmp_path / "s.so", tmp_path / "s.c", "-lm"]
+    command = [
+        "cc",
+        *STRICT,
+        "-DSKLKD_REAL=float",
+        "-shared",
+        "-fPIC",
+        "-o",
+        tmp_path / "s.so",
+        tmp_path / "s.c",
+        "-lm",
+    ]
     subprocess.run(command, check=True)
     predict = ctypes.CDLL(str(tmp_path / "s.so")).sklkd_predict
     given, out = rows.astype(np.float32), np.empty((len(rows), 3), np.float32)

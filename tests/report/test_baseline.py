@@ -59,9 +59,7 @@ def test_cross_fitted_rows_are_predicted_by_students_that_lack_them(classifier, 
 
 def test_cross_fitting_changes_with_the_random_state_only(regressor, bodies):
     _, _, X, y = bodies
-    one, same, other = (
-        make_baseline(regressor, Rows(X, y), None, seed).predictions(X) for seed in (0, 0, 1)
-    )
+    one, same, other = (make_baseline(regressor, Rows(X, y), None, seed).predictions(X) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.allclose(one, other)
     train, test = next(KFold(3, shuffle=True, random_state=0).split(X))
