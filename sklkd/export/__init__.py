@@ -1,4 +1,4 @@
-"""Shipping: an estimator as one file, and what answers from that file."""
+"""Shipping: an estimator as one file, and what predicts from that file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CPredictor", "CReport", "ExportReport", "OnnxPredictor", "to_c", "to_onnx"]
 
-# not imported before it is asked for: who loads a file should not wait for what writes it
+# not imported before it is asked for: loading a file should not import what writes it
 _HOMES = {
     "CPredictor": "sklkd.export._c_predictor",
     "CReport": "sklkd.export._to_c",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
+from sklkd._decision_rule import predicted_codes
 from sklkd.export._format import C_FORMAT, KEY
 
 FLAGS: tuple[str, ...] = ("-O3", "-march=native", "-funroll-loops", "-fno-math-errno", "-ffp-contract=fast")
@@ -91,7 +92,7 @@ class CPredictor(ColumnReader):
     def _open(self, content: str, compiler: str, flags: tuple[str, ...]) -> None:
         self._content, self.compiler, self.flags = content, compiler, flags
         self._learn(_metadata(content))
-        library = _compiled(content, compiler, flags)
+        self._library = library = _compiled(content, compiler, flags)
         self._predict, self._predict_one = library.sklkd_predict, library.sklkd_predict_one
         self._predict.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
         self._predict.restype = self._predict_one.restype = None
@@ -102,6 +103,7 @@ class CPredictor(ColumnReader):
         categories = about["categories"]
         self.n_features_in_, self._n_outputs = len(categories), about["n_outputs"]
         self._one_target = about["one_target"]
+        self._threshold = about.get("threshold")
         if about["classes"] is not None:
             self.classes_ = np.array(about["classes"], dtype=about["dtype"])
         self._names = about["names"]
@@ -110,6 +112,11 @@ class CPredictor(ColumnReader):
         self._lookups = {j: Lookup(found) for j, found in enumerate(categories) if found is not None}
         self._empty = np.isin(np.arange(self.n_features_in_), about["empty"])
         self._row = None if self._lookups else (1, self.n_features_in_)
+
+    @property
+    def threshold_(self) -> float | None:
+        """For two classes the probability of ``classes_[1]`` from which on it is predicted; None: the larger one."""
+        return self._threshold
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, (n, n_classes), in the order of ``classes_``.
@@ -120,19 +127,21 @@ class CPredictor(ColumnReader):
         """
         if not hasattr(self, "classes_"):
             raise AttributeError("predict_proba is for classifiers, and the file holds a regressor: call predict.")
-        return self._answers(X)
+        return self._outputs(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each row, (n,), or its values in the units of y, (n,) or (n, n_targets).
+        """The class of each row by the estimator's decision rule, (n,), or values in the units of y.
+
+        Values have shape (n,), or (n, n_outputs) for several targets, or quantiles of one.
 
         Parameters
         ----------
         X : array or frame of shape (n, n_features)
         """
-        answers = self._answers(X)
+        outputs = self._outputs(X)
         if hasattr(self, "classes_"):
-            return self.classes_[answers.argmax(axis=1)]
-        return answers[:, 0] if self._one_target else answers
+            return self.classes_[predicted_codes(outputs, self._threshold)]
+        return outputs[:, 0] if self._one_target else outputs
 
     def encode(self, X: Any) -> NDArray[np.float64]:
         """What the C functions take: numbers as they are, categories as codes, (n, n_features).
@@ -143,16 +152,16 @@ class CPredictor(ColumnReader):
         """
         return self._read(X)
 
-    def _answers(self, X: Any) -> NDArray[np.float64]:
+    def _outputs(self, X: Any) -> NDArray[np.float64]:
         rows = X
         if type(X) is np.ndarray and self._row is not None and X.dtype.kind in "fiu":
             if X.shape == self._row:
-                taken, answer, run = getattr(self._local, "bound", None) or self._bind()
+                taken, given, run = getattr(self._local, "bound", None) or self._bind()
                 taken[:] = X
                 run()
-                first = answer.item(0)
+                first = given.item(0)
                 if first == first:
-                    return answer.copy()
+                    return given.copy()
         else:
             rows = self._read(X)
         if rows.shape[1:] != (self.n_features_in_,):
@@ -163,11 +172,11 @@ class CPredictor(ColumnReader):
             self._predict(rows.ctypes.data, len(rows), target)
         else:
             part = np.empty((min(CHUNK, len(rows)), self.n_features_in_))
-            given = part.ctypes.data
+            source = part.ctypes.data
             for start in range(0, len(rows), CHUNK):
                 n = min(CHUNK, len(rows) - start)
                 part[:n] = rows[start : start + n]
-                self._predict(given, n, target + start * out.strides[0])
+                self._predict(source, n, target + start * out.strides[0])
         # infinity and unwelcome missing values come out as NaN
         if np.isnan(out[:, 0]).any():
             self._check_finite(self._read(X))
@@ -179,9 +188,9 @@ class CPredictor(ColumnReader):
 
     def _bind(self) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:
         """One row's input, its output, and a call that knows both, once per thread: most of what a call costs."""
-        taken, answer = np.empty((1, self.n_features_in_)), np.empty((1, self._n_outputs))
-        pointers = (ctypes.c_void_p(one.ctypes.data) for one in (taken, answer))
-        self._local.bound = taken, answer, partial(self._predict_one, *pointers)
+        taken, given = np.empty((1, self.n_features_in_)), np.empty((1, self._n_outputs))
+        pointers = (ctypes.c_void_p(one.ctypes.data) for one in (taken, given))
+        self._local.bound = taken, given, partial(self._predict_one, *pointers)
         return self._local.bound
 
     def __getstate__(self) -> dict[str, Any]:

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from sklkd._version import __version__
 from sklkd.export._c_weights import Weights
 from sklkd.export._format import C_FORMAT, KEY
+from sklkd.students._scaling import LEAST_LOG
+
+TARGET_ARRAYS = {"real": ("center", "scale"), "positive": ("center", "gain", "bend"), "unit": ("gain", "shift")}
+"""What of the scaling of targets each range needs."""
 
 CODE = Path(__file__).with_name("student.c")
 
@@ -24,11 +28,18 @@ def source(est: Any, weights: Weights) -> str:
 
 
 def _about(est: Any, weights: Weights) -> str:
-    gaps = "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
-    out = "the probabilities of the classes" if est._fitted.task.classes is not None else "the targets, in their units"
-    lookup = ""
+    missing = (
+        "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
+    )
+    task, others = est._fitted.task, ""
+    out = "the probabilities of the classes, in the order below" if task.classification else _values_in_words(task)
+    if task.classification:
+        others += f"""\
+ *   int sklkd_label(const sklkd_real *out);
+ *       the place of the predicted class among "classes" below, from 0: {_rule_in_words(est._fitted.threshold)}
+"""
     if _names(est):
-        lookup = """\
+        others += """\
  *   int sklkd_code(int column, const char *text);
  *       the code of a category that is a string, -1 for one that fit did not see; columns count from 0
 """
@@ -38,10 +49,10 @@ def _about(est: Any, weights: Weights) -> str:
  *
  *   void sklkd_predict_one(const sklkd_real *row, sklkd_real *out);
  *   void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
- *       row: {est.n_features_in_} numbers, the columns in the order of fit; {gaps}. A category is
+ *       row: {est.n_features_in_} numbers, the columns in the order of fit; {missing}. A category is
  *       its code, from 0, or -1 if fit did not see it; "categories" below lists them in the order of their codes.
- *       out: for each row {out}, in the order below
-{lookup} *
+ *       out: for each row {out}
+{others} *
  *   cc -O3 -march=native -funroll-loops -fno-math-errno -ffp-contract=fast -c student.c
  *
  * sklkd_real is double, or float with -DSKLKD_REAL=float, for processors without doubles: inputs and their scales are
@@ -53,15 +64,27 @@ def _about(est: Any, weights: Weights) -> str:
 """
 
 
+def _values_in_words(task: Any) -> str:
+    ranges = {"real": "", "positive": ", all above 0", "unit": ", from 0 to 1"}
+    return f"{task.n_outputs} value(s) in the units of y{ranges[task.scaling.support]}"
+
+
+def _rule_in_words(threshold: float | None) -> str:
+    return "the most probable one" if threshold is None else f"1 from a probability of {threshold:.6g} on, else 0"
+
+
 def _metadata(est: Any) -> str:
     codec = est.encoder_.codec_
     categories = [None if found is None else _plain(found, "categories") for found in codec.categories_]
+    task = est._fitted.task
     about = {
         "format": C_FORMAT,
         "version": __version__,
-        "classes": None if est._fitted.task.classes is None else _plain(est.classes_, "classes"),
-        "dtype": None if est._fitted.task.classes is None else est.classes_.dtype.str,
-        "one_target": est._fitted.task.classes is None and est._fitted.task.y_ndim == 1,
+        "classes": None if task.classes is None else _plain(task.classes, "classes"),
+        "dtype": None if task.classes is None else task.classes.dtype.str,
+        "threshold": est._fitted.threshold,
+        "support": None if task.scaling is None else task.scaling.support,
+        "one_target": task.classes is None and task.y_ndim == task.n_outputs == 1,
         "names": [str(name) for name in est.feature_names_in_] if hasattr(est, "feature_names_in_") else None,
         "categories": categories,
         "empty": np.flatnonzero(codec._empty).tolist(),
@@ -84,17 +107,22 @@ def _plain(values: NDArray, what: str) -> list[Any]:
 
 def _data(est: Any, weights: Weights) -> str:
     """Sizes, constants, and the names of categories."""
-    folded, names = weights.folded, _names(est)
+    folded, names, task = weights.folded, _names(est), est._fitted.task
+    support = "" if task.scaling is None else task.scaling.support
     sizes = {
         "SKLKD_FEATURES": est.n_features_in_,
         "SKLKD_OUTPUTS": len(folded.layers[-1][1] if folded.layers else folded.bias),
-        "CLASSES": int(est._fitted.task.classes is not None),
+        "CLASSES": int(task.classification),
+        "THRESHOLD": int(est._fitted.threshold is not None),
+        "POSITIVE": int(support == "positive"),
+        "UNIT": int(support == "unit"),
+        "LEAST_LOG": f"({LEAST_LOG})",
         "ALLOW_MISSING": int(est._fitted.handles_missing),
         "EIGHT_BITS": int(weights.eight_bits),
         "NUMBERS": len(folded.numeric),
         "INPUTS": weights.inputs,
         "BINNED": len(folded.binned),
-        "GAPS": len(folded.gaps),
+        "WITH_MISSING": len(folded.gaps),
         "CATEGORICAL": len(folded.categorical),
         "NAMED": int(bool(names)),
         "HIDDEN": len(folded.layers),
@@ -106,11 +134,11 @@ def _data(est: Any, weights: Weights) -> str:
     parts = [f"#define {name} {size}\n" for name, size in sizes.items()]
     parts.append(f"typedef {'signed char' if weights.eight_bits else 'float'} weight;\n\n")
     parts += [_array(name, kind, array) for name, (kind, array) in weights.arrays.items()]
-    if est._fitted.task.classes is None:
-        parts += [
-            _array("target_center", "sklkd_real", est._fitted.task.scaling.center),
-            _array("target_scale", "sklkd_real", est._fitted.task.scaling.scale),
-        ]
+    if task.scaling is not None:
+        used = TARGET_ARRAYS[support]
+        parts += [_array(f"target_{name}", "sklkd_real", getattr(task.scaling, name)) for name in used]
+    if est._fitted.threshold is not None:
+        parts.append(f"static const sklkd_real threshold = {est._fitted.threshold!r};\n")
     parts.append(_layers(weights))
     if names:
         parts.append(_lookup(names))
@@ -119,8 +147,8 @@ def _data(est: Any, weights: Weights) -> str:
 
 def _array(name: str, kind: str, array: NDArray) -> str:
     digits = {"float": "%.9g", "sklkd_real": "%.17g", "weight": "%.9g"}.get(kind, "%d")
-    cells = [digits % cell for cell in np.ravel(array).tolist()]
-    lines = [",".join(cells[start : start + 16]) for start in range(0, len(cells), 16)]
+    numbers = [digits % number for number in np.ravel(array).tolist()]
+    lines = [",".join(numbers[start : start + 16]) for start in range(0, len(numbers), 16)]
     body = ",\n".join(lines)
     return f"static const {kind} {name}[] = {{\n{body}}};\n"
 
@@ -159,8 +187,8 @@ static const char *const *names_of(int column)
 
 
 def _quoted(text: str) -> str:
-    cells = []
+    characters = []
     for byte in text.encode():
         plain = 32 <= byte < 127 and chr(byte) not in '"\\?'
-        cells.append(chr(byte) if plain else f"\\{byte:03o}")
-    return f'"{"".join(cells)}"'
+        characters.append(chr(byte) if plain else f"\\{byte:03o}")
+    return f'"{"".join(characters)}"'

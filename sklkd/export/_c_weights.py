@@ -70,11 +70,12 @@ class Weights:
         found: dict[str, tuple[str, NDArray]] = {"bias": ("float", _pad(folded.bias[None], 1, width))}
         if len(folded.numeric):
             found["center"], found["scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
-            found |= self._table("clip", self._clip, self.inputs, width)
+            found |= self._weights("clip", self._clip, self.inputs, width)
         if len(folded.categorical):
             found["numeric"] = _index(folded.numeric)
-            found |= {name: _index(getattr(folded, name)) for name in ("categorical", "level_starts", "levels")}
-            found |= self._table("level", self._level_values, len(folded.level_values), width)
+            found["categorical"], found["category_starts"] = _index(folded.categorical), _index(folded.level_starts)
+            found["category_rows"] = _index(folded.levels)
+            found |= self._weights("category", self._level_values, len(folded.level_values), width)
         if len(folded.binned):
             found["edges"] = ("float", folded.edges)
             found |= {name: _index(getattr(folded, name)) for name in ("binned", "starts")}
@@ -82,19 +83,19 @@ class Weights:
             if not self.eight_bits:
                 # nothing at a column's first edge: one row of zeros stands for all of these
                 stored = np.insert(np.delete(stored, folded.starts[:-1], axis=0), 0, 0, axis=0)
-            found |= self._table("value", (stored, scale), len(stored), width)
+            found |= self._weights("value", (stored, scale), len(stored), width)
         if len(folded.gaps):
-            found["gaps"] = _index(folded.gaps)
-            found |= self._table("gap", self._gap_values, len(folded.gaps), width)
+            found["with_missing"] = _index(folded.gaps)
+            found |= self._weights("missing", self._gap_values, len(folded.gaps), width)
         for i, (layer, (_, bias)) in enumerate(zip(self._layers, folded.layers, strict=True), 1):
-            found |= self._table(f"layer_{i}", layer, self.widths[i - 1], self.widths[i], self.widths[i - 1])
+            found |= self._weights(f"layer_{i}", layer, self.widths[i - 1], self.widths[i], self.widths[i - 1])
             found[f"bias_{i}"] = ("float", _pad(bias[None], 1, self.widths[i]))
         return {name: (kind, array) for name, (kind, array) in found.items() if array.size}
 
-    def _table(
+    def _weights(
         self, name: str, rounded: tuple[NDArray, NDArray], rows: int, width: int, n_scales: int | None = None
     ) -> dict[str, tuple[str, NDArray]]:
-        """Weights, and in 8 bits their scales."""
+        """An array of weights, and in 8 bits its scales."""
         stored, scale = rounded
         found = {f"{name}_weights": ("weight", _pad(stored, rows, width))}
         if self.eight_bits:
@@ -109,7 +110,7 @@ class Weights:
 
 
 def _live(folded: Folded) -> Folded:
-    """The same student without what changes nothing: bins, whole columns of them, and gaps of weight 0."""
+    """The same student without what changes nothing: bins, whole columns of them, and missing values of weight 0."""
     kept, starts, binned = [], [0], []
     for column, start, end in zip(folded.binned, folded.starts, folded.starts[1:], strict=False):
         rising = (np.diff(folded.values[start:end], axis=0) != 0).any(axis=1)

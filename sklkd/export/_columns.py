@@ -1,4 +1,4 @@
-"""The front of a graph: from the user's columns to numbers and levels."""
+"""The front of a graph: from the user's columns to numbers and codes of categories."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Encoded:
         The scaled numbers themselves, rounded as the encoder rounds them; None where a digit less does.
     unfilled : str or None
         Scaled numbers, NaN where they are missing; None where they never are.
-    levels : list of (int, str)
-        Categorical columns, each with the codes of its levels, int64 of shape (n, 1).
+    categories : list of (int, str)
+        Categorical columns, each with the codes of its categories, int64 of shape (n, 1).
     """
 
     third: str | None
     exact: str | None
     unfilled: str | None
-    levels: list[tuple[int, str]]
+    categories: list[tuple[int, str]]
 
 
 def encode(
@@ -60,44 +60,43 @@ def encode(
     allow_nan : bool
         Whether missing values may come.
     tables : dict of int to ndarray
-        Of each categorical column the codes of its categories, in order, of missing and of unseen cells.
+        Of each categorical column the codes of its categories, in order, of missing values and of unseen categories.
     """
     codec = encoder.codec_
     numeric = [j for j, categories in enumerate(codec.categories_) if categories is None]
-    levels: list[tuple[int, str]] = []
+    coded: list[tuple[int, str]] = []
     if numbers is None:
         columns = []
         for j, name in enumerate(names):
             if codec.categories_[j] is None:
                 columns.append(graph.input(name, kind, (1,)))
             else:
-                levels.append((j, _levels(graph, encoder, j, graph.input(name, "string", (1,)), tables[j])))
+                column = graph.input(name, "string", (1,))
+                coded.append((j, _codes(graph, encoder, j, column, tables[j])))
         if columns:
             numbers = graph.op("Concat", *columns, axis=1) if len(columns) > 1 else columns[0]
     if numbers is None or not numeric:
-        return Encoded(None, None, None, levels)
+        return Encoded(None, None, None, coded)
     scale = _scale_exactly if kind == "double" else _scale
-    return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, levels)
+    return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, coded)
 
 
-def _scale(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any) -> Encoded:
+def _scale(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, coded: Any) -> Encoded:
     """Centred before it is scaled, which keeps the digits of large numbers."""
     scale = 1 / (3 * scale)
     third = graph.op("Scaler", numbers, domain="ai.onnx.ml", offset=center.tolist(), scale=scale.tolist())
     if not allow_nan:
-        return Encoded(third, None, None, levels)
-    return Encoded(_filled(graph, third), None, third, levels)
+        return Encoded(third, None, None, coded)
+    return Encoded(_filled(graph, third), None, third, coded)
 
 
-def _scale_exactly(
-    graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, levels: Any
-) -> Encoded:
+def _scale_exactly(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, coded: Any) -> Encoded:
     """In double precision, and rounded to single where the encoder rounds."""
     centred = graph.op("Sub", numbers, graph.constant(center, np.float64))
     scaled = graph.op("Cast", graph.op("Div", centred, graph.constant(scale, np.float64)), to=TensorProto.FLOAT)
     filled = _filled(graph, scaled) if allow_nan else scaled
     third = graph.op("Mul", filled, graph.constant(1 / 3))
-    return Encoded(third, filled, scaled if allow_nan else None, levels)
+    return Encoded(third, filled, scaled if allow_nan else None, coded)
 
 
 def _filled(graph: Graph, numbers: str) -> str:
@@ -105,7 +104,7 @@ def _filled(graph: Graph, numbers: str) -> str:
     return graph.op("Imputer", numbers, domain="ai.onnx.ml", imputed_value_floats=[0.0], replaced_value_float=np.nan)
 
 
-def _levels(graph: Graph, encoder: InputEncoder, j: int, column: str, codes: NDArray) -> str:
+def _codes(graph: Graph, encoder: InputEncoder, j: int, column: str, codes: NDArray) -> str:
     categories: Any = encoder.codec_.categories_[j]
     *known, unseen = codes.astype(int).tolist()
     return graph.op(

@@ -1,4 +1,4 @@
-"""What a file says about itself, and how cells are spelt in its string inputs."""
+"""What a file says about itself, and how values are spelt in its string inputs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 KEY = "sklkd"
 """Name of the file's metadata entry, a JSON object."""
 
-FORMAT = 1
-"""Counts up when files change so that older versions would misread them."""
+FORMAT = 2
+"""Counts up when files change so that older versions would misread them; older files are read. 2: thresholds, and
+several outputs of one target."""
 
-C_FORMAT = 1
+C_FORMAT = 2
 """The same of C files."""
 
 MISSING = "\ue000"
-"""What a missing cell is in a string input; a private-use character, which no real category should hold."""
+"""What a missing value is in a string input; a private-use character, which no real category should hold."""
 
 UNSEEN = "\ue001"
 """What a category becomes that fit did not see, before it reaches the graph; any other unknown string does as well."""
@@ -30,7 +31,7 @@ def spellings(categories: list[Any], column: str) -> list[str]:
     Raises
     ------
     ValueError
-        For categories that are neither strings nor numbers, and for strings that begin as missing cells do.
+        For categories that are neither strings nor numbers, and for strings that begin as missing values do.
     """
     mixed = any(isinstance(category, str) for category in categories)
     spelt = []
@@ -38,8 +39,8 @@ def spellings(categories: list[Any], column: str) -> list[str]:
         if isinstance(category, str):
             if category.startswith((MISSING, UNSEEN)):
                 raise ValueError(
-                    f"Column {column}: categories that begin with the private-use characters U+E000 or U+E001 cannot "
-                    f"be exported, which stand for missing and unseen cells there, got {category!r}: rename it."
+                    f"Column {column}: categories that begin with the private-use characters U+E000 or U+E001, which "
+                    "stand for missing and unseen values, cannot be exported: rename them."
                 )
             spelt.append(category)
         elif isinstance(category, numbers.Number) or type(category).__name__ == "bool":

@@ -55,7 +55,7 @@ class Graph:
     def constant(self, value: Any, dtype: DTypeLike = np.float32) -> str:
         """Keep an array in the file."""
         name = self._name()
-        self.constants[name] = np.ascontiguousarray(value, dtype)
+        self.constants[name] = np.asarray(value, dtype, order="C")
         return name
 
     def op(self, kind: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:

@@ -31,7 +31,8 @@ class _Logits(nn.Module):
         self.module = module
 
     def forward(self, X: Tensor) -> Tensor:
-        return logits_of(self.module(X))
+        # a module may compute in a type of its own
+        return logits_of(self.module(X)).float()
 
 
 def write_module(graph: Graph, module: Any, inputs: str, shape: tuple[int, ...]) -> str:
@@ -74,39 +75,39 @@ def write_encoded(graph: Graph, encoder: InputEncoder, encoded: Encoded) -> tupl
 def _one_hot(graph: Graph, encoder: InputEncoder, encoded: Encoded) -> tuple[str, int]:
     """Smoothly clipped numbers, indicators of missing ones, 0/1 columns of categories."""
     parts, width = [], 0
-    numeric = np.array([levels == 0 for levels in encoder.cardinalities_])
-    gaps = np.flatnonzero(encoder.missing_[numeric])
+    numeric = np.array([n_codes == 0 for n_codes in encoder.cardinalities_])
+    missing = np.flatnonzero(encoder.missing_[numeric])
     if encoded.third is not None:
         parts.append(graph.op("Mul", smoothly_clipped(graph, encoded.third), graph.constant(3.0)))
         width += int(numeric.sum())
-    if len(gaps) and encoded.unfilled is not None:
-        picked = graph.op("Gather", graph.op("IsNaN", encoded.unfilled), graph.constant(gaps, np.int64), axis=1)
+    if len(missing) and encoded.unfilled is not None:
+        picked = graph.op("Gather", graph.op("IsNaN", encoded.unfilled), graph.constant(missing, np.int64), axis=1)
         parts.append(graph.op("Cast", picked, to=TensorProto.FLOAT))
-        width += len(gaps)
-    for j, codes in encoded.levels:
-        n_levels = encoder.cardinalities_[j]
-        same = graph.op("Equal", codes, graph.constant(np.arange(n_levels), np.int64))
+        width += len(missing)
+    for j, codes in encoded.categories:
+        n_codes = encoder.cardinalities_[j]
+        same = graph.op("Equal", codes, graph.constant(np.arange(n_codes), np.int64))
         parts.append(graph.op("Cast", same, to=TensorProto.FLOAT))
-        width += n_levels
-    return _joined(graph, parts), width
+        width += n_codes
+    return _concatenated(graph, parts), width
 
 
 def _codes(graph: Graph, encoder: InputEncoder, encoded: Encoded) -> tuple[str, int]:
-    """One column per column: scaled numbers, NaN where they are missing, and codes of levels."""
-    parts, order = [], [j for j, levels in enumerate(encoder.cardinalities_) if levels == 0]
+    """One column per column: scaled numbers, NaN where they are missing, and codes of categories."""
+    parts, order = [], [j for j, n_codes in enumerate(encoder.cardinalities_) if n_codes == 0]
     if encoded.third is not None:
         numbers = graph.op("Mul", encoded.third, graph.constant(3.0))
         if encoded.unfilled is not None:
             numbers = graph.op("Where", graph.op("IsNaN", encoded.unfilled), graph.constant(np.nan), numbers)
         parts.append(numbers)
-    for j, codes in encoded.levels:
+    for j, codes in encoded.categories:
         parts.append(graph.op("Cast", codes, to=TensorProto.FLOAT))
         order.append(j)
-    joined = _joined(graph, parts)
+    joined = _concatenated(graph, parts)
     if order != sorted(order):
         joined = graph.op("Gather", joined, graph.constant(np.argsort(order), np.int64), axis=1)
     return joined, len(order)
 
 
-def _joined(graph: Graph, parts: list[str]) -> str:
+def _concatenated(graph: Graph, parts: list[str]) -> str:
     return graph.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]

@@ -1,4 +1,4 @@
-"""Predictions from an exported file, with ONNX Runtime and NumPy alone."""
+"""Predictions from an exported file, with no package but ONNX Runtime and NumPy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
 from sklkd._columns._tables import open_table
+from sklkd._decision_rule import predicted_codes
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
@@ -35,7 +36,7 @@ class OnnxPredictor(ColumnReader):
     """Predict from a file that :func:`to_onnx` has written, as the estimator would.
 
     Neither torch, skorch, scikit-learn nor pandas is imported. Frames of pandas or polars, arrays and lists are read
-    as the estimator reads them: the same cells are missing, the same categories unseen, and the same errors are raised
+    as the estimator reads them: the same values are missing, the same categories unseen, and the same errors are raised
     for the wrong number or names of columns, infinity, strings in numeric columns, and missing values that the teacher
     did not take.
 
@@ -124,6 +125,7 @@ class OnnxPredictor(ColumnReader):
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._output = self._session.get_outputs()[-1].name
         self._n_outputs = metadata["n_outputs"]
+        self._one_value = not self._is_classifier and metadata["y_ndim"] == self._n_outputs == 1
         self._dtype = np.dtype(metadata["number_dtype"])
         self._row_shape = tuple(metadata["row_shape"])
         # of arrays that can go to the graph as they are
@@ -139,14 +141,19 @@ class OnnxPredictor(ColumnReader):
         self._lookups |= {j: _Text() for j in self._text}
         self._empty = np.isin(np.arange(self.n_features_in_), metadata["empty"])
         self._spelt = {
-            # unseen cells have the code -1, which reads the end, and missing ones -2
+            # unseen values have the code -1, which reads the end, and missing ones -2
             j: np.array([*spellings(list(lookup), self._name(j)), MISSING, UNSEEN], dtype=object)
             for j, lookup in self._lookups.items()
             if j not in self._text
         }
 
+    @property
+    def threshold_(self) -> float | None:
+        """For two classes the probability of ``classes_[1]`` from which on it is predicted; None: the larger one."""
+        return self.metadata_.get("threshold")
+
     def predict(self, X: Any) -> NDArray[Any]:
-        """Labels of classifiers, values of regressors.
+        """Labels of classifiers, by the estimator's decision rule; values of regressors.
 
         Parameters
         ----------
@@ -154,13 +161,13 @@ class OnnxPredictor(ColumnReader):
 
         Returns
         -------
-        ndarray of shape (n,), or (n, n_targets) for several targets
+        ndarray of shape (n,), or (n, n_outputs) for several targets, or quantiles of one
             Labels in the dtype of ``classes_``; values in float64.
         """
-        answers = self._answers(X)
+        outputs = self._outputs(X)
         if self._is_classifier:
-            return self.classes_[answers.argmax(axis=1)]
-        return answers[:, 0] if self.metadata_["y_ndim"] == 1 else answers
+            return self.classes_[predicted_codes(outputs, self.threshold_)]
+        return outputs[:, 0] if self._one_value else outputs
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, in the order of ``classes_``.
@@ -180,21 +187,21 @@ class OnnxPredictor(ColumnReader):
         """
         if not self._is_classifier:
             raise AttributeError("predict_proba is for classifiers, and the file holds a regressor: call predict.")
-        return self._answers(X)
+        return self._outputs(X)
 
-    def _answers(self, X: Any) -> NDArray[np.float64]:
+    def _outputs(self, X: Any) -> NDArray[np.float64]:
         if type(X) is np.ndarray and X.dtype in _FAST:
-            answers = None
+            outputs = None
             if X.shape == self._plain_row:
                 try:
-                    answer = self._local.answer
+                    run = self._local.run
                 except AttributeError:  # the first row of this thread
-                    answer = self._bound_row().answer
-                answers = answer(X)
+                    run = self._bound_row().outputs
+                outputs = run(X)
             elif X.shape[1:] == self._plain_shape and len(X):
-                answers = self._rows(X)
-            if answers is not None:
-                return answers
+                outputs = self._rows(X)
+            if outputs is not None:
+                return outputs
         feeds = self._feeds(X)
         n = len(next(iter(feeds.values())))
         if n == 0:
@@ -203,10 +210,10 @@ class OnnxPredictor(ColumnReader):
         for start in range(0, n, CHUNK):
             part = {name: values[start : start + CHUNK] for name, values in feeds.items()}
             parts.append(self._session.run([self._output], part)[0])
-        answers = np.concatenate(parts).astype(np.float64)
-        if np.isnan(answers).any():  # behind steps that do not impute
+        outputs = np.concatenate(parts).astype(np.float64)
+        if np.isnan(outputs).any():  # behind steps that do not impute
             raise self._missing_values()
-        return answers
+        return outputs
 
     def _bound_row(self) -> _BoundRow:
         """Memory that is bound once per thread."""
@@ -214,19 +221,19 @@ class OnnxPredictor(ColumnReader):
         if self._graph_tells is None:
             self._graph_tells = row.graph_tells()
         row.look = not self._graph_tells
-        self._local.answer = row.answer
+        self._local.run = row.outputs
         return row
 
     def _rows(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        """The answers to an array of numbers that goes to the graph as it is; None where some need a closer look."""
-        answers = np.empty((len(X), self._n_outputs))
+        """The outputs for an array of numbers that goes to the graph as it is; None where some need a closer look."""
+        outputs = np.empty((len(X), self._n_outputs))
         for start in range(0, len(X), CHUNK):
             with np.errstate(over="ignore"):
                 part = np.ascontiguousarray(X[start : start + CHUNK], self._dtype)
             if np.isinf(part).any() if self._allow_nan else not np.isfinite(part).all():
                 return None
-            answers[start : start + CHUNK] = self._session.run([self._output], {"X": part})[0]
-        return None if np.isnan(answers[:, 0]).any() else answers
+            outputs[start : start + CHUNK] = self._session.run([self._output], {"X": part})[0]
+        return None if np.isnan(outputs[:, 0]).any() else outputs
 
     def _feeds(self, X: Any) -> dict[str, NDArray[Any]]:
         """The graph's inputs."""
@@ -281,21 +288,25 @@ class _Text(Lookup):
     def __init__(self) -> None:
         super().__init__([])
 
-    def __missing__(self, cell: Any) -> float:
-        return np.nan if is_missing(cell) else 0.0
+    def __missing__(self, value: Any) -> float:
+        return np.nan if is_missing(value) else 0.0
 
 
 def _strings(column: Any, name: str) -> NDArray[np.object_]:
     """A column of strings, (n, 1)."""
     if isinstance(column, Coded):
-        values = [*column.values, None]  # what the code -1 reads stands at the end
-        cells = [values[code] for code in column.codes]
+        known = [*column.values, None]  # what the code -1 reads stands at the end
+        values = [known[code] for code in column.codes]
     else:
-        cells = list(column)
-    for cell in cells:
-        if not isinstance(cell, str) and not is_missing(cell):
-            raise ValueError(f"Column {name} held strings when it was exported, got {cell}: convert it to strings.")
-    return np.array([[cell if isinstance(cell, str) else MISSING] for cell in cells], dtype=object).reshape(-1, 1)
+        values = list(column)
+    for value in values:
+        if not isinstance(value, str) and not is_missing(value):
+            raise ValueError(
+                f"Column {name} held strings when it was exported, got a value of type {type(value).__name__}: convert "
+                "it to strings."
+            )
+    spelt = [[value if isinstance(value, str) else MISSING] for value in values]
+    return np.array(spelt, dtype=object).reshape(-1, 1)
 
 
 class _BoundRow:
@@ -318,7 +329,7 @@ class _BoundRow:
         self.run = _runner(session, self.binding)
 
     def graph_tells(self) -> bool:
-        """Whether the graph itself answers NaN to infinity, and to gaps where they are refused, in every column.
+        """Whether the graph gives NaN for infinity, and for missing values where they are refused, in every column.
 
         Most graphs do, by products with 0, so that nobody has to look at the numbers first.
         """
@@ -333,8 +344,8 @@ class _BoundRow:
                     return False
         return True
 
-    def answer(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        """Probabilities or values of one row; None where it needs a closer look: for infinity, or refused gaps."""
+    def outputs(self, X: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Probabilities or values of one row; None where it needs a closer look, as infinity does."""
         if X.dtype is self.input.dtype:
             self.input[...] = X
         else:
@@ -343,9 +354,9 @@ class _BoundRow:
         if self.look and not np.isfinite(self.flat).all() and not (self.allow_nan and not np.isinf(self.flat).any()):
             return None
         self.run()
-        answer = self.output.astype(_FLOAT64)
-        first = answer.item(0)
-        return answer if first == first else None
+        outputs = self.output.astype(_FLOAT64)
+        first = outputs.item(0)
+        return outputs if first == first else None
 
 
 def _runner(session: Any, binding: Any) -> Any:

@@ -15,18 +15,19 @@ from sklkd.export._format import UNSEEN
 from sklkd.students import InputEncoder, TabularNet
 
 N_ROWS, REACH = 3_000, 3.0
-GAP, NEVER_SEEN = 0.1, 0.05
+ABSENT, NEVER_SEEN = 0.1, 0.05
+"""How many values are missing, or of a category that fit has not seen."""
 
 
-def training_like_rows(est: Any, *, gaps: bool) -> NDArray:
-    """Rows like those of training, and harder ones: every bin, both its edges, missing and unseen cells.
+def training_like_rows(est: Any, *, missing: bool) -> NDArray:
+    """Rows like those of training, and harder ones: every bin, both its edges, missing values, unseen categories.
 
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor
         Fitted; its encoder is an :class:`InputEncoder`.
-    gaps : bool
-        Whether cells may be missing.
+    missing : bool
+        Whether values may be missing.
 
     Returns
     -------
@@ -39,11 +40,11 @@ def training_like_rows(est: Any, *, gaps: bool) -> NDArray:
     columns = []
     for j, categories in enumerate(encoder.codec_.categories_):
         if categories is not None:
-            columns.append(_cells(rng, categories, gaps))
+            columns.append(_categories(rng, categories, missing))
         else:
             columns.append(_numbers(rng, edges[j]) * encoder.scale_[j] + encoder.center_[j])
-            if gaps:
-                columns[-1][rng.random(N_ROWS) < GAP] = np.nan
+            if missing:
+                columns[-1][rng.random(N_ROWS) < ABSENT] = np.nan
     return np.stack(columns, axis=1)
 
 
@@ -51,7 +52,7 @@ def rows_for_columns(transformer: Any, given: Any) -> Any:
     """Rows for a fitted ColumnTransformer: categories that its parts have learnt, and what gives certain numbers.
 
     Where these, or the parts that make them, tell nothing, normally distributed numbers on the scale that a part has
-    learnt. Cells that it imputes may be missing. A frame where it was fitted on one, for which pandas must have been
+    learnt. Values that it imputes may be missing. A frame where it was fitted on one, for which pandas must have been
     imported by whoever did so; None where it was not.
 
     Parameters
@@ -79,8 +80,8 @@ def rows_for_columns(transformer: Any, given: Any) -> Any:
                 center = getattr(step, "mean_", getattr(step, "center_", np.zeros(position + 1)))
                 columns[j] = columns[j] * step.scale_[position] + center[position]
             if isinstance(step, SimpleImputer) and is_missing(step.missing_values):
-                gaps = rng.random(N_ROWS) < GAP
-                columns[j] = np.where(gaps, step.missing_values, columns[j])
+                absent = rng.random(N_ROWS) < ABSENT
+                columns[j] = np.where(absent, step.missing_values, columns[j])
     names = getattr(transformer, "feature_names_in_", None)
     if names is None:
         return np.stack(list(columns.values()), axis=1)
@@ -89,17 +90,17 @@ def rows_for_columns(transformer: Any, given: Any) -> Any:
 
 
 def inverse(steps: list[Any], rows: Any) -> Any:
-    """What the steps would turn into these rows; None where they do not tell. Cells that they impute may be missing."""
-    gaps, rows = False, rows.copy()
+    """What the steps would turn into these rows; None if they do not tell. Values that they impute may be missing."""
+    imputed, rows = False, rows.copy()
     for _, step in reversed(steps):
         if isinstance(step, SimpleImputer) and rows.shape[1] == step.n_features_in_:
-            gaps = gaps or step.missing_values is np.nan
+            imputed = imputed or step.missing_values is np.nan
         elif hasattr(step, "inverse_transform"):
             rows = np.asarray(step.inverse_transform(rows))
         else:
             return None
-    if gaps:
-        rows[np.random.RandomState(0).random(rows.shape) < GAP] = np.nan
+    if imputed:
+        rows[np.random.RandomState(0).random(rows.shape) < ABSENT] = np.nan
     return rows
 
 
@@ -137,12 +138,12 @@ def _numbers(rng: np.random.RandomState, edges: NDArray) -> NDArray[np.float64]:
     return numbers
 
 
-def _cells(rng: np.random.RandomState, categories: NDArray, gaps: bool) -> NDArray[np.object_]:
-    cells = np.empty(N_ROWS, dtype=object)
-    values = categories.tolist()
-    for i, code in enumerate(rng.randint(len(values), size=N_ROWS)):
-        cells[i] = values[code]
-    cells[rng.random(N_ROWS) < NEVER_SEEN] = UNSEEN
-    if gaps:
-        cells[rng.random(N_ROWS) < GAP] = None
-    return cells
+def _categories(rng: np.random.RandomState, categories: NDArray, missing: bool) -> NDArray[np.object_]:
+    column = np.empty(N_ROWS, dtype=object)
+    known = categories.tolist()
+    for i, code in enumerate(rng.randint(len(known), size=N_ROWS)):
+        column[i] = known[code]
+    column[rng.random(N_ROWS) < NEVER_SEEN] = UNSEEN
+    if missing:
+        column[rng.random(N_ROWS) < ABSENT] = None
+    return column

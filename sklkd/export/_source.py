@@ -121,9 +121,9 @@ def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
     given = None
     if isinstance(est.encoder_, InputEncoder):
         if not steps:
-            return training_like_rows(est, gaps=est._fitted.handles_missing)
+            return training_like_rows(est, missing=est._fitted.handles_missing)
         of_columns = isinstance(first, ColumnTransformer)
-        given = inverse(steps[1:] if of_columns else steps, training_like_rows(est, gaps=False))
+        given = inverse(steps[1:] if of_columns else steps, training_like_rows(est, missing=False))
         if given is not None and not of_columns:
             return given
     if isinstance(first, ColumnTransformer):
@@ -152,5 +152,5 @@ def _text_columns(X: Any) -> list[int]:
 def _is_text(column: Any) -> bool:
     if isinstance(column, np.ndarray):
         return False
-    cells = column.values if isinstance(column, Coded) else column
-    return any(issubclass(kind, str) for kind in cell_types(list(cells), "")[0])
+    values = column.values if isinstance(column, Coded) else column
+    return any(issubclass(kind, str) for kind in cell_types(list(values), "")[0])

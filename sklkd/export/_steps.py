@@ -53,7 +53,7 @@ def write_steps(graph: Graph, steps: list[Any], feeds: list[tuple[str, str, int]
     if any(kind == "string" for _, kind, _ in feeds):
         steps = copy.deepcopy(steps)
         for step in _parts(steps):
-            _spell_gaps(step)
+            _spell_missing(step)
     try:
         model = convert_sklearn(
             Pipeline(steps),
@@ -103,8 +103,8 @@ def _impute_doubles(model: Any, steps: list[Any]) -> None:
         model.graph.node.append(helper.make_node("Where", [absent, f"filling_{i}", cells], [node.output[0]]))
 
 
-def _spell_gaps(step: Any) -> None:
-    """Let a transformer of strings know missing cells by what stands for them in the graph's inputs."""
+def _spell_missing(step: Any) -> None:
+    """Let a transformer of strings know missing values by what stands for them in the graph's inputs."""
     if isinstance(step, SimpleImputer) and step.statistics_.dtype == object and is_missing(step.missing_values):
         step.missing_values = MISSING
     elif isinstance(step, OneHotEncoder):

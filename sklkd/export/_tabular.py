@@ -16,8 +16,8 @@ STEPS, LEAST_STEPS = 2**15 - 1, 8
 """Edges as whole numbers are at most as large; the narrowest bin is at least as wide, or edges stay floats."""
 
 
-def level_rows(folded: Folded) -> dict[int, NDArray[np.intp]]:
-    """Of each categorical column the rows of weights that its categories, missing and unseen cells read."""
+def category_rows(folded: Folded) -> dict[int, NDArray[np.intp]]:
+    """Of each categorical column the rows of weights for its categories, missing values and unseen categories."""
     parts = np.split(folded.levels, folded.level_starts[1:-1])
     return dict(zip(folded.categorical.tolist(), parts, strict=False))
 
@@ -41,7 +41,7 @@ def write_tabular(graph: Graph, folded: Folded, encoded: Encoded, *, whole_edges
 
 
 def _first_layer(graph: Graph, folded: Folded, encoded: Encoded, whole_edges: bool) -> str:
-    total = _levels(graph, folded, encoded) if encoded.levels else graph.constant(folded.bias[None])
+    total = _of_categories(graph, folded, encoded) if encoded.categories else graph.constant(folded.bias[None])
     if encoded.third is None:
         return total
     clipped = smoothly_clipped(graph, encoded.third)
@@ -96,11 +96,11 @@ def _lines(graph: Graph, left: NDArray, slope: NDArray, whole_edges: bool) -> tu
     return graph.op("Div", graph.constant(3 / step), widths), graph.op("Div", starts, widths)
 
 
-def _levels(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+def _of_categories(graph: Graph, folded: Folded, encoded: Encoded) -> str:
     """What categories add to the first layer: one row of weights each, looked up and summed."""
     values = folded.level_values.copy()
-    values[np.unique(folded.levels[: folded.level_starts[1]])] += folded.bias  # of the first column alone
-    rows: Any = [name for _, name in encoded.levels]
+    values[np.unique(folded.levels[: folded.level_starts[1]])] += folded.bias  # in the first column only
+    rows: Any = [name for _, name in encoded.categories]
     rows = graph.op("Concat", *rows, axis=1) if len(rows) > 1 else rows[0]
     picked = graph.op("Gather", graph.constant(values), rows, axis=0)
     return graph.op("ReduceSum", picked, graph.constant([1], np.int64), keepdims=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd.estimators._access import with_network
 from sklkd.estimators._base import BaseDistilled
 from sklkd.export._c_source import source
 from sklkd.export._c_weights import Weights
-from sklkd.export._compare import agreement, answers_of, largest_difference
+from sklkd.export._compare import agreement, largest_difference, outputs_of
 from sklkd.export._rows import training_like_rows
 from sklkd.students._folded import fold
 
@@ -34,9 +34,10 @@ class CReport:
     n_rows : int
         Rows on which the weights, as they are stored, were compared with the estimator's.
     largest_difference : float
-        Of all probabilities, or of all values in units of the target's standard deviation.
+        Of all probabilities, or of all values in units of the target's standard deviation, or of their distance from
+        its mean where that is larger.
     agreement : float
-        Share of rows with the same label; of regressors, the R2 of the values for the estimator's.
+        Part of the rows with the same label; of regressors, the R2 of the values for the estimator's.
     """
 
     path: str
@@ -59,7 +60,8 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
 
     The file says how it is compiled and called. It takes the columns in the order of fit as numbers, missing ones as
     NAN, categories as codes, which its function ``sklkd_code`` finds for strings, and gives probabilities in the order
-    of ``classes_``, or values in the units of y. In Python, :class:`CPredictor` compiles and calls it.
+    of ``classes_``, of which ``sklkd_label`` makes the label by the estimator's decision rule, or values in the units
+    and the range of y. In Python, :class:`CPredictor` compiles and calls it.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
         File to write.
     X : array or frame of shape (n, n_features), default=None
         Rows on which the stored weights are compared with the estimator's. None: rows made up from what the encoder
-        has learnt, with values inside and on the edges of every bin, missing and unseen cells.
+        has learnt, with numbers inside and on the edges of every bin, missing values and unseen categories.
     quantize : {"int8"}, default=None
         Store weights in 8 bits, with one scale per column or unit that they come from: a quarter of the size, and a
         little less exact. None: 32 bits, within 1e-5 of the estimator's probabilities.
@@ -118,11 +120,8 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
         )
     weights = Weights(folded, eight_bits=quantize == "int8")
     text = source(est, weights)
-    rows = training_like_rows(est, gaps=est._fitted.handles_missing) if X is None else X
-    stored = copy.copy(est)
-    stored._fitted = copy.copy(est._fitted)
-    stored._fitted.network = weights.stored()
-    expected, got = answers_of(est, rows), answers_of(stored, rows)
+    rows = training_like_rows(est, missing=est._fitted.handles_missing) if X is None else X
+    expected, got = outputs_of(est, rows), outputs_of(with_network(est, weights.stored()), rows)
     Path(path).write_text(text, encoding="ascii")
     return CReport(
         path=str(path),

@@ -7,12 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklkd.export._compare import agreement, answers_of, largest_difference
+from sklkd.export._compare import agreement, largest_difference, outputs_of
 from sklkd.export._predictor import OnnxPredictor
 from sklkd.export._source import open_source
 
 TOLERANCE = 1e-5
-"""Largest difference of a probability, or of a value in units of the target's standard deviation."""
+"""Largest difference of a probability, or of a value in units of the target's standard deviation or, if larger, of its
+distance from the mean."""
 
 MARGIN = 5e-6
 """Largest difference with which single precision is enough; the rows made up for it are harder than real ones."""
@@ -33,14 +34,15 @@ class ExportReport:
     quantize : str or None
         As given.
     numbers : {"float32", "float64"}
-        Type of the numeric inputs. Double where single precision would change answers: for narrow bins, or numbers
+        Type of the numeric inputs. Double where single precision would change predictions: for narrow bins, or numbers
         that are large beside their spread.
     n_rows : int
         Rows on which the file was compared with the estimator.
     largest_difference : float
-        Of all probabilities, or of all values in units of the target's standard deviation.
+        Of all probabilities, or of all values in units of the target's standard deviation, or of their distance from
+        its mean where that is larger.
     agreement : float
-        Share of rows with the same label; of regressors, the R2 of the file's values for the estimator's.
+        Part of the rows with the same label; of regressors, the R2 of the file's values for the estimator's.
     """
 
     path: str
@@ -69,19 +71,20 @@ def to_onnx(
     The graph takes the columns as the user has them: one tensor ``"X"`` of shape (n, n_features) where the estimator
     was fitted on numbers in an array, otherwise one input of shape (n, 1) per column, called as the column (``"x0"``,
     ``"x1"``, ... where it has no name): numbers as float (or double, see ``ExportReport.numbers``), with NaN where
-    they are missing, and categories as strings. It gives ``"label"`` (n,) and ``"probabilities"`` (n, n_classes), or,
-    for regressors, ``"value"`` (n, n_targets) in double; where a column has such a name, with an underscore behind it.
+    they are missing, and categories as strings. It gives ``"label"`` (n,), by the estimator's decision rule, and
+    ``"probabilities"`` (n, n_classes), or, for regressors, ``"value"`` (n, n_outputs) in double, in the range of the
+    estimator's; where a column has such a name, with an underscore behind it.
 
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor, or a Pipeline that ends in one
-        Fitted. Steps before it are converted by skl2onnx; imputers and one-hot encoders of strings take gaps.
+        Fitted. Steps before it are converted by skl2onnx; imputers and one-hot encoders of strings take missing values.
     path : str or path
         File to write.
     X : array or frame, default=None
         Rows on which the file is compared with the estimator. None: rows made up from what the encoder has learnt,
-        with values inside and on the edges of every bin, missing and unseen cells; behind steps or encoders of the
-        user's own, normally distributed numbers.
+        with numbers inside and on the edges of every bin, missing values and unseen categories; behind steps or
+        encoders of the user's own, normally distributed numbers.
     quantize : {"int8", "float16"}, default=None
         Store weights in 8 bits (one scale per row or column of a matrix; edges of bins in 16) or 16. The runtime
         restores them when it loads the file, so that it is a quarter or half the size, as fast, and a little less
@@ -98,8 +101,8 @@ def to_onnx(
     TypeError
         For an estimator that is not one of sklkd's.
     ValueError
-        For parameters out of range, and where the graph's answers differ from the estimator's by more than 1e-5 without
-        ``quantize``; nothing is written then.
+        For parameters out of range, and where the graph's predictions differ from the estimator's by more than 1e-5
+        without ``quantize``; nothing is written then.
     NotImplementedError
         For steps of a Pipeline that skl2onnx cannot convert.
     ImportError
@@ -107,11 +110,13 @@ def to_onnx(
 
     Notes
     -----
-    A string input spells a missing cell as the character U+E000, since ONNX Runtime would read None and NaN as the
+    A string input spells a missing value as the character U+E000, since ONNX Runtime would read None and NaN as the
     strings "None" and "nan", which may be categories; :class:`OnnxPredictor` does so by itself. In a column that mixes
     strings and numbers, numbers begin with U+E000. Any unknown string is an unseen category.
 
-    Without ``quantize`` the file's probabilities are within 1e-5 of the estimator's on the compared rows.
+    Without ``quantize`` the file's probabilities are within 1e-5 of the estimator's on the compared rows. Labels are
+    those of the file's own probabilities: with a threshold (``est.threshold_``) the second class from it on, else the
+    largest one; where two logits tie, the first.
 
     Examples
     --------
@@ -129,20 +134,20 @@ def to_onnx(
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
     last, rows = source.est, source.rows
-    expected = answers_of(est, rows)
+    expected = outputs_of(est, rows)
     for double in (False, True):
         content = write(source, Options(opset, double, None))
-        difference = largest_difference(last, expected, answers_of(OnnxPredictor(content), rows))
+        difference = largest_difference(last, expected, outputs_of(OnnxPredictor(content), rows))
         if difference <= MARGIN:
             break
     if not difference <= TOLERANCE:
         raise ValueError(
-            f"est cannot be exported as it is: the graph's answers differ by {difference:.1e} from the estimator's on "
-            f"{len(expected):,} rows, more than {TOLERANCE:g}."
+            f"est cannot be exported as it is: the graph's predictions differ by {difference:.1e} from the estimator's "
+            f"on {len(expected):,} rows, more than {TOLERANCE:g}."
         )
     if quantize is not None:
         content = write(source, Options(opset, double, quantize))
-    got = answers_of(OnnxPredictor(content), rows)
+    got = outputs_of(OnnxPredictor(content), rows)
     Path(path).write_bytes(content)
     return ExportReport(
         path=str(path),

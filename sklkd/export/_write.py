@@ -1,4 +1,4 @@
-"""The graph of an estimator: its columns, its student, its answers."""
+"""The graph of an estimator: its columns, its student, its predictions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from sklkd._version import __version__
@@ -17,10 +16,11 @@ from sklkd.export._columns import encode
 from sklkd.export._format import FORMAT
 from sklkd.export._graph import DEFAULT_OPSET, OLDEST, Graph
 from sklkd.export._module import write_encoded, write_module
+from sklkd.export._outputs import write_classes, write_values
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
-from sklkd.export._tabular import level_rows, write_tabular
+from sklkd.export._tabular import category_rows, write_tabular
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
 
@@ -46,17 +46,18 @@ def write(source: Source, options: Options) -> bytes:
     graph = Graph(options.opset, source.inputs)
     outputs = _write_student(graph, source, options)
     est = source.est
-    if est._fitted.task.classes is not None:
-        _write_classes(graph, outputs, est.classes_, one_node=options.quantize is None)
+    task = est._fitted.task
+    if task.classes is not None:
+        write_classes(graph, outputs, task.classes, est._fitted.threshold, one_node=options.quantize is None)
     else:
-        _write_values(graph, outputs, est._fitted.task.scaling.center, est._fitted.task.scaling.scale)
+        write_values(graph, outputs, task.scaling)
     if options.quantize is not None:
         quantize(graph, options.quantize)
     return graph.model(_metadata(source, graph, options)).SerializeToString()
 
 
 def _write_student(graph: Graph, source: Source, options: Options) -> str:
-    """From the user's columns to logits or standardised targets."""
+    """From the user's columns to logits or what the scaling makes targets of."""
     est, module, kind = source.est, source.est.student_.module_, options.kind
     rows = None
     if source.steps:
@@ -73,7 +74,7 @@ def _write_student(graph: Graph, source: Source, options: Options) -> str:
         rows = graph.input("X", kind, source.shape)
     folded = fold(est.encoder_, module)
     learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
-    tables = learnt if folded is None else level_rows(folded)
+    tables = learnt if folded is None else category_rows(folded)
     encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._fitted.handles_missing, tables)
     if folded is not None:
         return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")
@@ -89,52 +90,9 @@ def _declare(graph: Graph, source: Source, kind: str) -> list[tuple[str, str, in
     return [(graph.input(name, one, (1,)), one, 1) for name, one in zip(source.inputs, kinds, strict=True)]
 
 
-def _write_classes(graph: Graph, logits: str, classes: NDArray, *, one_node: bool) -> None:
-    """The most probable label and all probabilities.
-
-    ``one_node``: by the operator of linear classifiers, in place of the last layer and up to three nodes behind it,
-    where that is possible; its weights are attributes, which cannot be quantised.
-    """
-    label, probabilities = graph.free("label"), graph.free("probabilities")
-    labels = np.array(classes.tolist())
-    kinds = {"U": object, "i": np.int64, "u": np.int64}
-    labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
-    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
-    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
-    layer = graph.take_back_layer(logits) if one_node and labels.dtype.kind in "Oi" else None
-    if layer is not None:
-        active, weight, bias = layer
-        graph.nodes.append(
-            helper.make_node(
-                "LinearClassifier",
-                [active],
-                [label, probabilities],
-                domain="ai.onnx.ml",
-                coefficients=weight.T.ravel().tolist(),
-                intercepts=bias.ravel().tolist(),
-                post_transform="SOFTMAX",
-                **{"classlabels_ints" if labels.dtype.kind == "i" else "classlabels_strings": labels.tolist()},
-            )
-        )
-        return
-    if labels.dtype.kind == "i" and np.array_equal(labels, np.arange(len(labels))):
-        graph.op("ArgMax", logits, axis=1, keepdims=0, name=label)
-    else:
-        codes = graph.op("ArgMax", logits, axis=1, keepdims=0)
-        graph.op("Gather", graph.constant(labels, labels.dtype), codes, axis=0, name=label)
-    graph.op("Softmax", logits, name=probabilities)
-
-
-def _write_values(graph: Graph, outputs: str, center: NDArray, scale: NDArray) -> None:
-    """Values in the units of y, in double, whose digits may be needed where the spread is small beside the mean."""
-    scaled = graph.op("Mul", graph.op("Cast", outputs, to=TensorProto.DOUBLE), graph.constant(scale, np.float64))
-    graph.op("Add", scaled, graph.constant(center, np.float64), name=graph.free("value"))
-    graph.output(graph.free("value"), TensorProto.DOUBLE, (len(center),))
-
-
 def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
-    est = source.est
-    classes = est._fitted.task.classes
+    est, task = source.est, source.est._fitted.task
+    classes = task.classes
     codec = est.encoder_.codec_ if source.coded else None
     learnt = codec.categories_ if codec is not None else []
     return {
@@ -142,8 +100,10 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "estimator": type(est).__name__,
         "classes": None if classes is None else classes.tolist(),
         "classes_dtype": None if classes is None else str(classes.dtype),
-        "y_ndim": 1 if classes is not None else est._fitted.task.y_ndim,
-        "n_outputs": len(est._fitted.task.scaling.center) if classes is None else len(classes),
+        "threshold": est._fitted.threshold,
+        "support": None if task.scaling is None else task.scaling.support,
+        "y_ndim": 1 if classes is not None else task.y_ndim,
+        "n_outputs": task.n_outputs,
         "row_shape": list(source.shape),
         "feature_names": source.names,
         "dtypes": {one.name: _dtype_name(one) for one in graph.inputs},
@@ -152,7 +112,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
         "text": source.text,
         "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
-        # steps may impute, or not: then the answers are missing
+        # steps may impute, or not: then the outputs are NaN
         "allow_nan": bool(est._fitted.handles_missing) or not source.coded,
         "opset": options.opset,
         "quantize": options.quantize,

@@ -18,6 +18,7 @@ typedef SKLKD_REAL sklkd_real;
 
 void sklkd_predict_one(const sklkd_real *row, sklkd_real *out);
 void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
+int sklkd_label(const sklkd_real *out);
 int sklkd_code(int column, const char *text);
 
 /* @DATA@ */
@@ -47,7 +48,7 @@ static float *aligned(float *units)
     return units + (LINE - (uintptr_t)units % LINE) % LINE / sizeof(float);
 }
 
-#if HIDDEN || CLASSES
+#if HIDDEN || CLASSES || POSITIVE || UNIT
 /* exp(x) to 2e-7 for small x, to 4e-6 for the largest, in a form that compilers vectorise; x is cut to what a float can
  * hold, NAN is the least. The polynomial is the one of its degree with the least relative error between -log(2)/2 and
  * log(2)/2. */
@@ -250,45 +251,45 @@ static void add_columns(const int *at, const float *part, int stride, int rows, 
 }
 #endif
 
-#if CATEGORICAL || GAPS
-/* y plus four rows of tables, each times its share */
-APART void add_four(const weight *const *row, const float *share, float *restrict y)
+#if CATEGORICAL || WITH_MISSING
+/* y plus four rows of weights, each times its factor */
+APART void add_four(const weight *const *row, const float *factor, float *restrict y)
 {
     const weight *w0 = row[0], *w1 = row[1], *w2 = row[2], *w3 = row[3];
-    float s0 = share[0], s1 = share[1], s2 = share[2], s3 = share[3];
+    float s0 = factor[0], s1 = factor[1], s2 = factor[2], s3 = factor[3];
     int u;
     for (u = 0; u < WIDTH; u++)
         y[u] += (s0 * w0[u] + s1 * w1[u]) + (s2 * w2[u] + s3 * w3[u]);
 }
 
 /* what categories and missing numbers add to the first layer of a row */
-static void add_levels(const sklkd_real *x, float *restrict y)
+static void add_categories(const sklkd_real *x, float *restrict y)
 {
-    const weight *row[CATEGORICAL + GAPS + 3];
-    float share[CATEGORICAL + GAPS + 3];
+    const weight *row[CATEGORICAL + WITH_MISSING + 3];
+    float factor[CATEGORICAL + WITH_MISSING + 3];
     int i, n = 0;
 #if CATEGORICAL
     for (i = 0; i < CATEGORICAL; i++) {
         sklkd_real code = x[categorical[i]];
-        int known = level_starts[i + 1] - level_starts[i] - 2;
-        int level = code != code ? known : code >= 0 && code < known ? (int)code : known + 1;
-        row[n] = level_weights + levels[level_starts[i] + level] * WIDTH;
-        share[n++] = SCALED(1.0f, level_scale[i]);
+        int known = category_starts[i + 1] - category_starts[i] - 2;
+        int category = code != code ? known : code >= 0 && code < known ? (int)code : known + 1;
+        row[n] = category_weights + category_rows[category_starts[i] + category] * WIDTH;
+        factor[n++] = SCALED(1.0f, category_scale[i]);
     }
 #endif
-#if GAPS
-    for (i = 0; i < GAPS; i++)
-        if (x[NUMERIC(gaps[i])] != x[NUMERIC(gaps[i])]) {
-            row[n] = gap_weights + i * WIDTH;
-            share[n++] = SCALED(1.0f, gap_scale[i]);
+#if WITH_MISSING
+    for (i = 0; i < WITH_MISSING; i++)
+        if (x[NUMERIC(with_missing[i])] != x[NUMERIC(with_missing[i])]) {
+            row[n] = missing_weights + i * WIDTH;
+            factor[n++] = SCALED(1.0f, missing_scale[i]);
         }
 #endif
     for (; n % 4; n++) {
         row[n] = row[n - 1];
-        share[n] = 0.0f;
+        factor[n] = 0.0f;
     }
     for (i = 0; i < n; i += 4)
-        add_four(row + i, share + i, y);
+        add_four(row + i, factor + i, y);
 }
 #endif
 
@@ -325,11 +326,37 @@ static void finish(float *y, sklkd_real *out)
     }
     for (k = 0; k < SKLKD_OUTPUTS; k++)
         out[k] = y[k] / total;
+#elif POSITIVE
+    /* an exponential up to the bend, then its tangent; NAN stays NAN */
+    for (k = 0; k < SKLKD_OUTPUTS; k++) {
+        sklkd_real u = y[k] * target_gain[k], capped = u > target_bend[k] ? target_bend[k] : u;
+        float power = exponential((float)(capped < LEAST_LOG ? LEAST_LOG : capped));
+        out[k] = target_center[k] * power * (1 + (u - capped));
+    }
+#elif UNIT
+    for (k = 0; k < SKLKD_OUTPUTS; k++) {
+        float u = (float)(y[k] * target_gain[k] + target_shift[k]);
+        out[k] = 1 / (1 + exponential(-u)) + (u - u);
+    }
 #else
     for (k = 0; k < SKLKD_OUTPUTS; k++)
         out[k] = y[k] * target_scale[k] + target_center[k];
 #endif
 }
+
+#if CLASSES
+int sklkd_label(const sklkd_real *out)
+{
+#if THRESHOLD
+    return out[1] >= threshold;
+#else
+    int k, label = 0;
+    for (k = 1; k < SKLKD_OUTPUTS; k++)
+        label = out[k] > out[label] ? k : label;
+    return label;
+#endif
+}
+#endif
 
 /* a layer after the first; written out, so that compilers know its sizes */
 #define LAYER_ONE(w, b, scale, inputs, outputs) \
@@ -362,8 +389,8 @@ void sklkd_predict_one(const sklkd_real *x, sklkd_real *out)
         add_columns(at, part, 1, 1, h);
     }
 #endif
-#if CATEGORICAL || GAPS
-    add_levels(x, h);
+#if CATEGORICAL || WITH_MISSING
+    add_categories(x, h);
 #endif
     LAYERS(LAYER_ONE)
     finish(h, out);
@@ -391,9 +418,9 @@ static void predict_block(const sklkd_real *x, int rows, sklkd_real *out)
         add_columns(at, part, BLOCK, rows, h);
     }
 #endif
-#if CATEGORICAL || GAPS
+#if CATEGORICAL || WITH_MISSING
     for (r = 0; r < rows; r++)
-        add_levels(x + r * SKLKD_FEATURES, h + r * WIDTH);
+        add_categories(x + r * SKLKD_FEATURES, h + r * WIDTH);
 #endif
     LAYERS(LAYER_MANY)
     for (r = 0; r < rows; r++)

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd.estimators._access import other_models, without_distillation
 from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.report._measured import Measured, measured_model, measured_student
+from sklkd.rows import Rows
 from sklkd.teachers import is_fitted
 
 FOLDS = 3
 """Of a cross-fitted baseline: two thirds of the rows to learn from, for three times a student's training."""
 
-ALONE = {"hard_weight": 1, "augment": None, "loss": None, "cv": None, "memory": None, "verbose": 0}
+ON_LABELS = {"hard_weight": 1, "augment": None, "loss": None, "cv": None, "memory": None, "verbose": 0}
 
 
 def check_baseline(baseline: Any, X_train: Any, y_train: Any, weight_train: Any) -> None:
@@ -37,70 +38,79 @@ def check_baseline(baseline: Any, X_train: Any, y_train: Any, weight_train: Any)
 
 
 def make_baselines(
-    est: Any,
-    X: Any,
-    y: NDArray,
-    weight: NDArray | None,
-    baseline: Any,
-    training: tuple[Any, Any, Any],
-    random_state: Any,
-    notes: list[str],
+    est: Any, rows: Rows, baseline: Any, training: Rows | None, random_state: Any, notes: list[str]
 ) -> dict[str, Measured]:
-    """What ``baseline`` asks for, for the student and each part that has its own; empty where there is nothing."""
+    """What ``baseline`` asks for, for the student and each other model that has its own; empty where there is nothing.
+
+    Parameters
+    ----------
+    est : DistilledClassifier or DistilledRegressor, or one of the online or self mode
+    rows : Rows
+        Checked rows of the report, labels or targets, weights.
+    baseline : bool or fitted estimator
+    training : Rows or None
+        As the user passed them.
+    random_state : int, RandomState instance or None
+    notes : list of str
+        What has to be known of the baseline is added.
+    """
     if not isinstance(baseline, (bool, np.bool_)):
-        return {"student": measured_model(baseline, est._fitted.task.classes)}
+        return {"student": measured_model(baseline, est._fitted.task.classes, rows.X)}
     if not baseline:
         return {}
     if isinstance(est, BaseWithoutTeacher):
-        if training[0] is None:
-            notes.append("No baseline: pass X_train and y_train to train the same network alone.")
+        if training is None:
+            notes.append("No baseline: pass X_train and y_train to train the same network without distillation.")
             return {}
-        notes.append("Baseline: the same network, trained alone.")
-        alone = est._without_distillation().fit(training[0], training[1], sample_weight=training[2])
-        return {name: measured_student(one) for name, one in {"student": alone, **alone._other_models()}.items()}
+        notes.append("Baseline: the same network, trained without distillation.")
+        plain = without_distillation(est).fit(training.X, training.y, sample_weight=training.weight)
+        return {name: measured_student(one) for name, one in {"student": plain, **other_models(plain)}.items()}
     if est.teacher_ is None:
         notes.append("No baseline: the same student needs the dropped teacher's split thresholds; pass a fitted one.")
         return {}
-    if training[0] is not None:
-        notes.append("Baseline: the same student, trained on labels alone.")
-        return {"student": measured_student(fit_alone(est, *training))}
-    return {"student": _cross_fitted(est, X, y, weight, random_state, notes)}
+    if training is not None:
+        notes.append("Baseline: the same student, trained on labels only.")
+        made = measured_student(fit_on_labels(est, training))
+    else:
+        made = _cross_fitted(est, rows, random_state, notes)
+    estimand = est.account_.estimand
+    if not estimand.answered_by_labels:
+        own = "class probabilities as they are" if est._fitted.task.classification else "the mean"
+        notes.append(f"The baseline estimates {own}, which is another question than the teacher's: {estimand}.")
+    return {"student": made}
 
 
-def fit_alone(est: Any, X: Any, y: Any, sample_weight: Any) -> Any:
-    """The estimator with the same student, encoding and seed, fitted on labels alone."""
+def fit_on_labels(est: Any, rows: Rows) -> Any:
+    """The estimator with the same student, encoding and seed, fitted on labels only."""
     params = est.get_params(deep=False)
     # not by clone, in which a fitted teacher would be fitted again; nor may a generator of random numbers be shared
-    params |= {"teacher": est.teacher_, "random_state": copy.deepcopy(est.random_state)} | ALONE
-    alone = type(est)(**params)
+    params |= {"teacher": est.teacher_, "random_state": copy.deepcopy(est.random_state)} | ON_LABELS
+    made = type(est)(**params)
     if est._fitted.task.classes is None:
-        return alone.fit(X, y, sample_weight=sample_weight)
+        return made.fit(rows.X, rows.y, sample_weight=rows.weight)
     # a part of the rows may lack a class
-    return alone.partial_fit(X, y, est._fitted.task.classes, sample_weight=sample_weight)
+    return made.partial_fit(rows.X, rows.y, est._fitted.task.classes, sample_weight=rows.weight)
 
 
-def _cross_fitted(
-    est: Any, X: Any, y: NDArray, weight: NDArray | None, random_state: Any, notes: list[str]
-) -> Measured:
-    n = _num_samples(X)
+def _cross_fitted(est: Any, rows: Rows, random_state: Any, notes: list[str]) -> Measured:
+    n = len(rows)
     if n < 2 * FOLDS:
         raise ValueError(
             f"baseline=True without X_train and y_train cross-fits in {FOLDS} folds, which takes {2 * FOLDS} rows at "
             f"least, got {n}: pass X_train and y_train, or baseline=False."
         )
-    models, held = [], None
-    for train, test in _folds(est, y, random_state):
-        part = None if weight is None else weight[train]
-        models.append(measured_student(fit_alone(est, _safe_indexing(X, train), y[train], part)))
-        answers = models[-1].answers(_safe_indexing(X, test))
-        held = np.empty((n, answers.shape[1])) if held is None else held
-        held[test] = answers
+    models, found = [], None
+    for train, test in _folds(est, rows.y, random_state):
+        models.append(measured_student(fit_on_labels(est, rows.take(train))))
+        predicted = models[-1].predictions(rows.take(test).X)
+        found = np.empty((n, predicted.shape[1])) if found is None else found
+        found[test] = predicted
     notes.append(
-        f"Baseline: the same student, trained on labels alone and cross-fitted on these rows, {n - n // FOLDS} at a "
+        f"Baseline: the same student, trained on labels only and cross-fitted on these rows, {n - n // FOLDS} at a "
         "time, for lack of X_train and y_train. If the distilled student has seen more, the baseline looks worse than "
         "it is, and the gain retained better."
     )
-    return replace(models[-1], seconds=float(np.mean([model.seconds for model in models])), held=held)
+    return replace(models[-1], seconds=float(np.mean([model.seconds for model in models])), cross_fitted=found)
 
 
 def _folds(est: Any, y: NDArray, random_state: Any) -> Any:

@@ -27,14 +27,14 @@ def costs(measured: Measured, row: Any, batch: Any, n_repeats: int) -> dict[str,
     -------
     dict of str to float
         ``parameters``, ``bytes`` and ``fit_seconds``, each NaN where it cannot be known; ``us_one_row`` and
-        ``us_per_row``, the microseconds of an answer to one row, and of one to a batch divided by its rows.
+        ``us_per_row``, the microseconds of a prediction for one row, and of one for a batch divided by its rows.
     """
     return {
         "parameters": parameters(measured.model),
         "bytes": pickled_bytes(measured.model),
         "fit_seconds": measured.seconds,
-        "us_one_row": microseconds(lambda: measured.ask(row), n_repeats),
-        "us_per_row": microseconds(lambda: measured.ask(batch), n_repeats) / _num_samples(batch),
+        "us_one_row": microseconds(lambda: measured.predict(row), n_repeats),
+        "us_per_row": microseconds(lambda: measured.predict(batch), n_repeats) / _num_samples(batch),
     }
 
 

@@ -17,12 +17,15 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
+from sklkd._decision_rule import predicted_codes
 from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd.estimators._access import checked_rows, checked_training_rows, task_name
 from sklkd.estimators.offline._base import BaseOffline
-from sklkd.report._baseline import fit_alone
+from sklkd.report._baseline import fit_on_labels
 from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._picture import FACTOR, STYLES, new_axes, pyplot, thousands
+from sklkd.rows import Rows
 from sklkd.students import TabularNet, TabularStudent
 from sklkd.students._sizes import smallest
 
@@ -31,7 +34,7 @@ HELD_OUT = 0.25
 ACROSS = {
     "parameters": ("parameters", "parameters"),
     "bytes": ("n_bytes", "bytes of the network"),
-    "latency": ("latency_us", "microseconds to answer one row"),
+    "latency": ("latency_us", "microseconds to predict one row"),
 }
 """What can be across: the attribute that holds it, and what it is called."""
 
@@ -48,17 +51,17 @@ class CompressionCurveDisplay:
     n_bytes : array of shape (n_sizes,)
         Of its network as it is shipped: parameters in float32, and buffers. This is what ``max_bytes`` limits.
     latency_us : array of shape (n_sizes,)
-        Median microseconds in which the fitted estimator answers one row, with all that it checks and encodes.
+        Median microseconds in which the fitted estimator predicts one row, with all that it checks and encodes.
     scores : array of shape (n_sizes,)
         Of the distilled students.
     teacher_score : float or None, default=None
-        None: there was no teacher to ask (``Precomputed`` outputs).
+        None: there was no teacher that predicts (``Precomputed`` outputs).
     baseline_scores : array of shape (n_sizes,) or None, default=None
-        Of the same students, trained on labels alone.
+        Of the same students, trained on labels only.
     score_name : str, default="score"
         What the scores are called.
     x : {"parameters", "bytes", "latency"}, default="parameters"
-        What :meth:`plot` has across where it is not told.
+        What :meth:`plot` has across by default.
 
     Attributes
     ----------
@@ -153,11 +156,11 @@ class CompressionCurveDisplay:
         scoring : str, callable or None, default=None
             As in :func:`sklearn.metrics.check_scoring`; None: accuracy or R2.
         baseline : bool, default=True
-            Whether to fit the same students on labels alone (``hard_weight=1, augment=None``), too.
+            Whether to fit the same students on labels only (``hard_weight=1, augment=None``), too.
         sample_weight : array-like of shape (n,), default=None
             Weights of the training rows.
         n_repeats : int, default=20
-            Answers that are timed for each size.
+            Predictions that are timed for each size.
         negate_score : bool, default=False
             Draw the negative of all scores, which for ``"neg_log_loss"`` is the log loss.
         ax : matplotlib Axes, default=None
@@ -184,19 +187,20 @@ class CompressionCurveDisplay:
             X, X_test, y, y_test, sample_weight = _hold_out(estimator, X, y, sample_weight)
         with tempfile.TemporaryDirectory() as folder:
             fitted = _fit_all(estimator, X, y, sample_weight, sizes, folder)
-            alone = [fit_alone(est, X, y, sample_weight) for est in fitted] if baseline else None
+            training = Rows(X, y, sample_weight)
+            baselines = [fit_on_labels(est, training) for est in fitted] if baseline else None
         scorer = check_scoring(estimator, scoring)
-        row = _safe_indexing(fitted[0]._check_X(X_test, reset=False, allow_nan=fitted[0]._allow_nan), slice(1))
-        asked = [measured_student(est).ask for est in fitted]
+        row = _safe_indexing(checked_rows(fitted[0], X_test), slice(1))
+        calls = [measured_student(est).predict for est in fitted]
         modules = [est.student_.module_ for est in fitted]
         display = cls(
             parameters=[parameters(module) for module in modules],
             n_bytes=[sum(part.numel() * part.element_size() for part in net.state_dict().values()) for net in modules],
-            latency_us=[microseconds(partial(ask, row), n_repeats) for ask in asked],
+            latency_us=[microseconds(partial(call, row), n_repeats) for call in calls],
             scores=[scorer(est, X_test, y_test) for est in fitted],
             teacher_score=_teacher_score(fitted[0], scorer, X_test, y_test),
-            baseline_scores=None if alone is None else [scorer(est, X_test, y_test) for est in alone],
-            score_name=_score_name(scoring, estimator._task_name),
+            baseline_scores=None if baselines is None else [scorer(est, X_test, y_test) for est in baselines],
+            score_name=_score_name(scoring, task_name(estimator)),
             x=x,
         )
         return display.plot(
@@ -272,10 +276,10 @@ class _TeacherClassifier(ClassifierMixin, BaseEstimator):
         self.measured, self.classes_ = measured, classes
 
     def predict_proba(self, X: Any) -> NDArray:
-        return self.measured.answers(X)
+        return self.measured.predictions(X)
 
     def predict(self, X: Any) -> NDArray:
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return self.classes_[predicted_codes(self.predict_proba(X), self.measured.threshold)]
 
 
 class _TeacherRegressor(RegressorMixin, BaseEstimator):
@@ -283,21 +287,19 @@ class _TeacherRegressor(RegressorMixin, BaseEstimator):
         self.measured, self.y_ndim = measured, y_ndim
 
     def predict(self, X: Any) -> NDArray:
-        values = self.measured.answers(X)
-        return values[:, 0] if self.y_ndim == 1 else values
+        values = self.measured.predictions(X)
+        return values[:, 0] if self.y_ndim == values.shape[1] == 1 else values
 
 
 def _teacher_score(est: Any, scorer: Any, X: Any, y: Any) -> float | None:
-    measured = measured_teacher(est, [])
+    X, task = checked_rows(est, X), est._fitted.task
+    measured = measured_teacher(est, X, [])
     if measured is None:
         return None
-    classes = est._fitted.task.classes
     teacher = (
-        _TeacherRegressor(measured, est._fitted.task.y_ndim)
-        if classes is None
-        else _TeacherClassifier(measured, classes)
+        _TeacherRegressor(measured, task.y_ndim) if task.classes is None else _TeacherClassifier(measured, task.classes)
     )
-    return float(scorer(teacher, est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing), y))
+    return float(scorer(teacher, X, y))
 
 
 def _check(estimator: Any, X_test: Any, y_test: Any, sizes: Any, x: str, n_repeats: int) -> None:
@@ -320,8 +322,8 @@ def _check_across(x: str) -> None:
 
 
 def _hold_out(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any, Any]:
-    X, y = est._check_X(X, reset=True, allow_nan=True), np.asarray(y)
-    labels = est._task_name == "classification"
+    X, y = checked_training_rows(est, X), np.asarray(y)
+    labels = task_name(est) == "classification"
     stratify = y if labels and np.unique(y, return_counts=True)[1].min() >= 2 else None
     train, test = train_test_split(
         np.arange(_num_samples(X)),

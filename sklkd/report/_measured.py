@@ -1,4 +1,4 @@
-"""Models of different kinds, asked and weighed in one way."""
+"""Models of different kinds, which are all asked for predictions, sized and timed in one way."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.history import History
 
+from sklkd.estimators._access import for_deployment
 from sklkd.estimators._without_teacher import BaseWithoutTeacher
-from sklkd.teachers import adapt
+from sklkd.teachers import adapt, decision_threshold
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A model and how it answers.
+    """A model and how it predicts.
 
     Attributes
     ----------
@@ -24,36 +25,43 @@ class Measured:
         What kind of model it is.
     model : object
         What is pickled and counted.
-    ask : callable
-        Rows -> (n, n_classes) probabilities in the order of the student's classes, or (n,) or (n, n_targets) values.
+    predict : callable
+        Rows -> (n, n_classes) probabilities in the order of the student's classes, or (n,) or (n, n_outputs) values.
         This is what is timed.
     seconds : float
         Of training; NaN where the model does not tell.
-    held : ndarray or None
-        Answers for the rows of the report, where they are not simply what ``ask`` gives: of cross-fitted models.
+    threshold : float, default=None
+        For two classes the probability of the second from which on the model predicts it. None: the larger one.
+    cross_fitted : ndarray of shape (n, n_outputs), default=None
+        Predictions for the rows of the report, where they are not simply what ``predict`` gives.
     """
 
     name: str
     model: Any
-    ask: Callable[[Any], Any]
+    predict: Callable[[Any], Any]
     seconds: float
-    held: NDArray[np.float64] | None = None
+    threshold: float | None = None
+    cross_fitted: NDArray[np.float64] | None = None
 
-    def answers(self, X: Any) -> NDArray[np.float64]:
-        """Of shape (n, n_classes) or (n, n_targets)."""
-        answer = np.asarray(self.ask(X) if self.held is None else self.held, dtype=np.float64)
-        return answer.reshape(len(answer), -1)
-
-
-def measured_student(est: Any, held: NDArray[np.float64] | None = None) -> Measured:
-    """A fitted distilled estimator, asked as users ask it, without its teacher."""
-    light = est._for_deployment()
-    ask = light.predict if est._fitted.task.classes is None else light.predict_proba
-    return Measured(type(est.student_.module_).__name__, light, ask, training_seconds(est), held)
+    def predictions(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities (n, n_classes) or values (n, n_outputs)."""
+        found = np.asarray(self.predict(X) if self.cross_fitted is None else self.cross_fitted, dtype=np.float64)
+        return found.reshape(len(found), -1)
 
 
-def measured_teacher(est: Any, notes: list[str]) -> Measured | None:
-    """The estimator's teacher; None, and a note where there could have been one to ask."""
+def measured_student(est: Any) -> Measured:
+    """A fitted distilled estimator, called as users call it, without its teacher."""
+    light, fitted = for_deployment(est), est._fitted
+    predict = light.predict_proba if fitted.task.classification else light.predict
+    name = type(est.student_.module_).__name__
+    return Measured(name, light, predict, training_seconds(est), fitted.threshold)
+
+
+def measured_teacher(est: Any, X: Any, notes: list[str]) -> Measured | None:
+    """The estimator's teacher, whose decision rule is read on some rows; None, and a note, where there is none to ask.
+
+    Estimators that have no teacher by their nature get no note.
+    """
     if isinstance(est, BaseWithoutTeacher):
         return None
     if est.teacher_ is None:
@@ -63,13 +71,18 @@ def measured_teacher(est: Any, notes: list[str]) -> Measured | None:
     if not adapter.answers_new_rows:
         notes.append("No teacher: only its outputs for the training rows are known.")
         return None
-    return Measured(adapter.name, est.teacher_, adapter.answer, training_seconds(est.teacher_))
+    return _adapted(adapter, est.teacher_, X)
 
 
-def measured_model(model: Any, classes: Any) -> Measured:
+def measured_model(model: Any, classes: Any, X: Any) -> Measured:
     """Any fitted estimator that the user compares with."""
-    adapter = adapt(model, classes, missing="floor")
-    return Measured(adapter.name, model, adapter.answer, training_seconds(model))
+    return _adapted(adapt(model, classes, missing="floor"), model, X)
+
+
+def _adapted(adapter: Any, model: Any, X: Any) -> Measured:
+    two = adapter.classes is not None and len(adapter.classes) == 2
+    threshold = decision_threshold(adapter, X) if two else None
+    return Measured(adapter.name, model, adapter.answer, training_seconds(model), threshold)
 
 
 def training_seconds(model: Any) -> float:

@@ -12,7 +12,7 @@ STYLES = {
     "baseline": {"marker": "o", "color": "tab:blue", "markerfacecolor": "white"},
 }
 APART = 0.75
-"""Decades."""
+"""Decades between points, from which on texts stand between them."""
 FACTOR = 3
 """Between the ends of what is better drawn on a logarithmic axis."""
 
@@ -83,13 +83,13 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
 
 
 def _style(model: str, models: list[str]) -> dict[str, Any]:
-    """Others have a colour each, and are hollow where they were trained alone."""
+    """Others have a colour each, and are hollow where they were trained without distillation."""
     if model in STYLES:
         return STYLES[model]
-    taught = model.removesuffix(" alone")
-    others = list(dict.fromkeys(one.removesuffix(" alone") for one in models if one not in STYLES))
-    style = {"marker": "D", "color": f"C{1 + others.index(taught) % 9}"}
-    return style if taught == model else style | {"markerfacecolor": "white"}
+    distilled = model.removesuffix(" baseline")
+    others = list(dict.fromkeys(one.removesuffix(" baseline") for one in models if one not in STYLES))
+    style = {"marker": "D", "color": f"C{1 + others.index(distilled) % 9}"}
+    return style if distilled == model else style | {"markerfacecolor": "white"}
 
 
 def _annotate_all(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.report._picture import picture
 
 
@@ -50,6 +51,8 @@ FORMATS: dict[str, tuple[str, Any]] = {
     "score": ("score", "{:.4f}".format),
     "log_loss": ("log loss", "{:.4f}".format),
     "rmse": ("RMSE", _units),
+    "pinball": ("pinball loss", _units),
+    "coverage": ("targets at or below", "{:.1%}".format),
     "brier": ("Brier score", "{:.4f}".format),
     "ece": ("calibration error", "{:.4f}".format),
     "gain_retained": ("gain retained", _gain),
@@ -69,10 +72,13 @@ COSTS = {
     "parameters": "parameters",
     "bytes": "bytes, pickled",
     "fit_seconds": "seconds of training",
-    "us_one_row": "microseconds to answer one row",
+    "us_one_row": "microseconds to predict one row",
     "us_per_row": "microseconds per row of a batch",
 }
 """Columns that a picture can have across, and what they are called there."""
+
+ACCOUNT = "What the fit decided"
+"""Heading of the account."""
 
 PAGE = 100
 """Characters of a printed line."""
@@ -88,16 +94,20 @@ class DistillationReport:
     Printing it gives a table, a notebook shows it as one; :meth:`to_frame` has the numbers, :meth:`plot` a picture.
 
     ==========================  ======================================================================================
-    ``score``                   accuracy; for regression R2, mean over the targets
+    ``score``                   accuracy, by the decision rule of each model; for regression R2, mean over the targets
     ``log_loss``                classification, as :func:`sklearn.metrics.log_loss`
     ``brier``, ``ece``          classification: Brier score (with two classes of one column), and expected calibration
                                 error of the most probable class over 15 bins
     ``rmse``                    regression, mean over the targets
+    ``pinball``                 regression, where the teacher estimates a median or quantiles: the loss whose minimum
+                                these are, mean over the levels
+    ``coverage``                regression, where the teacher estimates another location than the mean: part of the
+                                targets at or below the predictions; of several quantiles ``coverage 0.1`` and so on
     ``gain_retained``           (loss of the baseline - loss of the student) / (loss of the baseline - loss of the
-                                teacher), with the log loss or RMSE; 1: as good as the teacher. NaN where the teacher
-                                gains nothing over the baseline
-    ``agreement``, ``kl``       classification: how often the most probable class is the teacher's; mean
-                                Kullback-Leibler divergence from the teacher's probabilities, in nats
+                                teacher), with the log loss, RMSE or pinball loss; 1: as good as the teacher. NaN where
+                                the teacher gains nothing over the baseline
+    ``agreement``, ``kl``       classification: how often the label is the teacher's, each by its own decision rule;
+                                mean Kullback-Leibler divergence from the teacher's probabilities, in nats
     ``rmse_to_teacher``         regression: between the two predictions, mean over the targets
     ``correlation_to_teacher``  regression: Pearson's, mean over the targets
     ``parameters``              weights of networks and linear models; of trees a column and a threshold a split, and
@@ -106,8 +116,8 @@ class DistillationReport:
     ``fit_seconds``             of training, where the model has recorded it: networks their epochs, searches their
                                 last fit; NaN otherwise. Of a cross-fitted baseline, the mean over the folds; of peers
                                 and exits, that of the training of all
-    ``us_one_row``              median microseconds of an answer to one row (``predict_proba`` or ``predict``, with all
-                                that checks and encodes)
+    ``us_one_row``              median microseconds of a prediction for one row (``predict_proba`` or ``predict``, with
+                                all that checks and encodes)
     ``us_per_row``              the same for a batch of up to 10,000 rows, divided by their number
     ==========================  ======================================================================================
 
@@ -117,7 +127,8 @@ class DistillationReport:
     rows : dict of str to dict
         For "teacher", "student" and "baseline", those that there are, the value of each column; NaN where a column
         does not apply or is not known. Then those of other networks that were trained with the student: "peer large",
-        "ensemble", "exit hidden.0", "generation 0"; and of peers trained alone, "peer large alone".
+        "ensemble", "exit hidden.0", "generation 0"; and of the same peers trained without distillation, "peer large
+        baseline".
     names : dict of str to str
         What each of them is.
     n_rows : int
@@ -125,10 +136,12 @@ class DistillationReport:
     n_batch : int
         Rows of the batch that was timed.
     chosen : dict of str to str
-        What those of the estimator's parameters that were "auto" turned out to be; of ``hard_weight`` also what it
-        rests on (``hard_weight_reason_``).
+        What those of the estimator's parameters that were "auto" turned out to be, but for those in ``account``.
     notes : list of str
         What is missing, or has to be known to read the numbers.
+    account : DistillationAccount or None
+        The estimator's ``account_``: what the teacher was taken for, what ``blend`` and ``hard_weight`` are and rest
+        on, losses on validation rows. None where there is no teacher.
     """
 
     task: str
@@ -138,16 +151,19 @@ class DistillationReport:
     n_batch: int
     chosen: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    account: DistillationAccount | None = None
 
     @property
     def loss(self) -> str:
-        """The column with the loss: "log_loss" or "rmse"."""
+        """The column with the loss: "log_loss", "rmse", or "pinball" where the teacher estimates quantiles."""
+        if "pinball" in self.rows["student"]:
+            return "pinball"
         return "rmse" if self.task == "regression" else "log_loss"
 
     @property
     def columns(self) -> list[str]:
         """Names of the columns, in order."""
-        return [name for name in FORMATS if name in self.rows["student"]]
+        return [name for kind in FORMATS for name in self.rows["student"] if name.partition(" ")[0] == kind]
 
     def to_frame(self) -> Any:
         """The numbers as a pandas DataFrame, one row a model.
@@ -202,7 +218,8 @@ class DistillationReport:
             for model, (cost, _) in points.items()
         }
         across = COSTS[x] + (f" of {self.n_batch:,}" if x == "us_per_row" else "")
-        upwards = f"{self._label(y)} ({'higher' if y in HIGHER else 'lower'} is better)"
+        better = "" if y.startswith("coverage") else f" ({'higher' if y in HIGHER else 'lower'} is better)"
+        upwards = f"{self._label(y)}{better}"
         return picture(ax, points, texts, (across, upwards))
 
     def __str__(self) -> str:
@@ -213,8 +230,10 @@ class DistillationReport:
             for line in table:
                 cells = [line[j].rjust(widths[j]) for j in block]
                 lines.append("  ".join([line[0].ljust(widths[0]), *cells]).rstrip())
-        remarks = (textwrap.fill(remark, PAGE, subsequent_indent="  ") for remark in self._remarks())
-        return "\n".join([*lines, *remarks])
+        if self.account is not None:
+            lines.append(ACCOUNT)
+            lines += [_wrapped(line, "  ") for line in str(self.account).splitlines()]
+        return "\n".join([*lines, *map(_wrapped, self._remarks())])
 
     __repr__ = __str__
 
@@ -225,10 +244,12 @@ class DistillationReport:
 
         head = ["", *(f"{model} ({self.names[model]})" for model in self.rows)]
         body = "".join(line("td", cells, "row") for cells in self._cells())
-        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self._remarks())
+        account = [] if self.account is None else str(self.account).splitlines()
         return (
             f"<table><caption>{escape(self._title())}</caption><thead>{line('th', head, 'col')}</thead>"
-            f"<tbody>{body}</tbody></table>" + (f"<ul>{remarks}</ul>" if remarks else "")
+            f"<tbody>{body}</tbody></table>"
+            + (f"<h4>{ACCOUNT}</h4>{_html_list(account)}" if account else "")
+            + _html_list(self._remarks())
         )
 
     def _title(self) -> str:
@@ -237,7 +258,10 @@ class DistillationReport:
     def _label(self, column: str) -> str:
         if column == "score":
             return "R2" if self.task == "regression" else "accuracy"
-        return f"per row of {self.n_batch:,}" if column == "us_per_row" else FORMATS[column][0]
+        if column == "us_per_row":
+            return f"per row of {self.n_batch:,}"
+        kind, _, level = column.partition(" ")
+        return f"{FORMATS[kind][0]} {level}".rstrip()
 
     def _cells(self) -> list[list[str]]:
         """A line a column: what it is called and the value of each model."""
@@ -245,7 +269,8 @@ class DistillationReport:
         for column in self.columns:
             values = [row[column] for row in self.rows.values()]
             if not np.isnan(values).all():
-                cells = ["-" if np.isnan(value) else FORMATS[column][1](value) for value in values]
+                written = FORMATS[column.partition(" ")[0]][1]
+                cells = ["-" if np.isnan(value) else written(value) for value in values]
                 lines.append([self._label(column), *cells])
         return lines
 
@@ -263,6 +288,15 @@ class DistillationReport:
                 "Chosen by auto: " + ", ".join(f"{name}={value}" for name, value in self.chosen.items()) + "."
             )
         return remarks + self.notes
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, PAGE, initial_indent=indent, subsequent_indent=f"{indent}  ")
+
+
+def _html_list(lines: list[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _blocks(widths: list[int]) -> list[list[int]]:

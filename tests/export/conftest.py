@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
+from skorch import NeuralNet
+from torch import nn
 
 from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
 from sklkd.students import TabularStudent
@@ -14,6 +17,24 @@ from sklkd.students import TabularStudent
 def quick(max_epochs=2):
     """The default student of the smallest size, hardly trained."""
     return TabularStudent("tiny", max_epochs=max_epochs)
+
+
+class Net(nn.Module):
+    """Somebody's own network, which also gives its features."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(n_features, 16), nn.GELU(), nn.LayerNorm(16), nn.Dropout(0.5))
+        self.head = nn.Linear(16, n_outputs)
+
+    def forward(self, X):
+        features = self.body(X)
+        return self.head(features), features
+
+
+def net(module=Net):
+    """A student of the user's own."""
+    return NeuralNet(module, nn.CrossEntropyLoss, optimizer=torch.optim.Adam, max_epochs=2, train_split=None, verbose=0)
 
 
 @pytest.fixture(scope="session")

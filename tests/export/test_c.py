@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.export import CPredictor, to_c
+from sklkd.export._format import C_FORMAT
 from sklkd.students import TabularStudent
 from sklkd.students._folded import fold
 
@@ -32,7 +33,7 @@ N = 10_000
 
 
 class Anything(BaseEstimator):
-    """It takes every table, gaps included, and gives noise."""
+    """It takes every table, with missing values too, and gives noise."""
 
     def fit(self, X, y):
         if isinstance(self, ClassifierMixin):
@@ -66,7 +67,7 @@ def numbers(n, d, seed=0):
 
 
 def mixed(n, seed=0):
-    """Numbers with gaps, whole numbers, text with gaps, text that looks like gaps and numbers, and booleans."""
+    """Numbers and text with missing values, text that looks like these and like numbers, whole numbers, booleans."""
     rng = np.random.RandomState(seed)
     words = np.array(["None", "nan", "3.0", 'a "quote"\\', "what??/", "*/", "Zoë", ""], dtype=object)
     frame = pd.DataFrame(
@@ -111,7 +112,7 @@ def mixed_estimator():
 
 
 @pytest.mark.parametrize("flags", [STRICT, ("-O3", "-march=native", "-ffp-contract=fast")], ids=["strict", "fast"])
-def test_categories_and_gaps(tmp_path, mixed_estimator, flags):
+def test_categories_and_missing_values(tmp_path, mixed_estimator, flags):
     est = mixed_estimator
     to_c(est, tmp_path / "s.c")
     predictor = CPredictor(tmp_path / "s.c", flags=flags)
@@ -141,7 +142,7 @@ def test_codes_of_strings(tmp_path, mixed_estimator):
     assert code(0, b"3.0") == code(99, b"3.0") == -1
 
 
-def test_a_row_alone_and_in_any_batch(tmp_path, mixed_estimator):
+def test_a_single_row_and_any_batch(tmp_path, mixed_estimator):
     to_c(mixed_estimator, tmp_path / "s.c")
     predictor = CPredictor(tmp_path / "s.c", flags=STRICT)
     X, _ = mixed(70, seed=2)
@@ -152,7 +153,7 @@ def test_a_row_alone_and_in_any_batch(tmp_path, mixed_estimator):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(predictor)).predict_proba(X), together)
 
 
-def test_a_process_that_serves_imports_numpy_alone(tmp_path, mixed_estimator):
+def test_a_process_that_serves_imports_only_numpy(tmp_path, mixed_estimator):
     to_c(mixed_estimator, tmp_path / "s.c")
     code = f"""
 import sys
@@ -232,7 +233,7 @@ def test_what_changes_nothing_is_left_out(tmp_path):
         bins = module.hidden[0][0].weight[:, 6 : 6 + len(column)]
         bins[:, column == 1] = 0  # a whole column
         bins[:, np.flatnonzero(first)[[0, 1, 5, 6, 7, -1]]] = 0  # at both ends, and a stretch inside
-        module.hidden[0][0].weight[:, 6 + len(column)] = 0  # the gap
+        module.hidden[0][0].weight[:, 6 + len(column)] = 0  # the missing values
     est = copy.copy(est)  # a copy folds anew
     width = module.output.in_features
     # of the first column 6 bins are dead: 2 edges at the left, 2 inside the stretch, 1 at the right
@@ -321,7 +322,7 @@ def test_compilers(tmp_path):
 def test_a_file_of_a_newer_version_says_so(tmp_path, mixed_estimator):
     to_c(mixed_estimator, tmp_path / "s.c")
     content = (tmp_path / "s.c").read_text()
-    assert '"format": 1' in content
-    (tmp_path / "s.c").write_text(content.replace('"format": 1', '"format": 2'))
+    assert f'"format": {C_FORMAT}' in content
+    (tmp_path / "s.c").write_text(content.replace(f'"format": {C_FORMAT}', f'"format": {C_FORMAT + 1}'))
     with pytest.raises(ValueError, match=r"written by sklkd .*: update sklkd\."):
         CPredictor(tmp_path / "s.c")

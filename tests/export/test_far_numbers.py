@@ -18,7 +18,7 @@ from sklkd.students import InputEncoder, TabularNet, TabularStudent
 SCALES = np.array([1e-6, 1.0, 1e6])
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["gaps", "no gaps"])
+@pytest.fixture(scope="module", params=[True, False], ids=["missing", "not missing"])
 def shipped(request, tmp_path_factory):
     """A fitted estimator, and what is read from its files."""
     rng = np.random.RandomState(0)

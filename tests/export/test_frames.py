@@ -20,7 +20,7 @@ WORDS = ["None", "nan", "NaN", "3.0", "3", "<NA>", "", "True", "ä\u200b", "None
 
 
 class WordCounter(ClassifierMixin, BaseEstimator):
-    """A teacher that takes frames with strings and gaps: it sees what their cells print like."""
+    """A teacher that takes frames with strings and missing values: it sees what their values print like."""
 
     def __init__(self, n=10):
         self.n = n
@@ -86,11 +86,11 @@ def test_seen_and_unseen_and_missing_cells_on_100_000_rows(est, predictor):
     assert_parity(est, predictor, unseen(N, 1))
 
 
-def test_the_words_that_look_like_gaps_are_told_apart(est, predictor):
+def test_words_that_look_like_missing_values_are_kept_apart(est, predictor):
     X = frame(len(WORDS) + 1).assign(word=[*WORDS, None])
-    answers = predictor.predict_proba(X.assign(**{name: [X[name].iloc[0]] * len(X) for name in X if name != "word"}))
-    # every category, and the gap, has weights of its own, so that no two of them may answer the same
-    assert len(np.unique(answers[:, 0].round(7))) == len(WORDS) + 1
+    proba = predictor.predict_proba(X.assign(**{name: [X[name].iloc[0]] * len(X) for name in X if name != "word"}))
+    # every category has weights of its own, and so has a missing value
+    assert len(np.unique(proba[:, 0].round(7))) == len(WORDS) + 1
     assert_parity(est, predictor, X)
 
 

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from sklkd import OnnxPredictor
+from sklkd.export._format import FORMAT
 from sklkd.export._predictor import _BoundRow, _runner
 
 from .conftest import assert_parity
@@ -26,13 +27,13 @@ import numpy as np
 from sklkd import OnnxPredictor
 from sklkd.export._predictor import _BoundRow, _runner
 predictor = OnnxPredictor({str(path)!r})
-np.save({str(tmp_path / "answers.npy")!r}, predictor.predict_proba(np.load({str(tmp_path / "rows.npy")!r})))
+np.save({str(tmp_path / "proba.npy")!r}, predictor.predict_proba(np.load({str(tmp_path / "rows.npy")!r})))
 """
     done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
     imported = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert {"numpy", "onnxruntime", "sklkd"} <= imported
     assert not imported & {"torch", "skorch", "sklearn", "pandas", "polars", "scipy", "onnx", "skl2onnx"}
-    np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), fitted.predict_proba(problem[0]), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "proba.npy"), fitted.predict_proba(problem[0]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "int32", "uint8", "bool", "object"])
@@ -52,7 +53,7 @@ def test_rows_in_any_container_and_layout(fitted, served, problem):
     np.testing.assert_array_equal(served.predict(pl.DataFrame(X)), served.predict(X))
 
 
-def test_an_answer_does_not_change_with_the_next_one(served, problem):
+def test_a_prediction_does_not_change_with_the_next_one(served, problem):
     X = problem[0]
     first = served.predict_proba(X[:1])
     kept = first.copy()
@@ -61,7 +62,7 @@ def test_an_answer_does_not_change_with_the_next_one(served, problem):
 
 
 @pytest.mark.parametrize("n", [1, 2, 1300])
-def test_gaps_and_numbers_beyond_single_precision(fitted, served, n):
+def test_missing_values_and_numbers_beyond_single_precision(fitted, served, n):
     rng = np.random.RandomState(0)
     X = rng.standard_normal((n, 6))
     X[:, 0], X[:, 3] = np.nan, 1e30
@@ -132,11 +133,11 @@ def test_threads_do_not_mix_their_rows(served, problem):
     X = problem[0]
     expected = served.predict_proba(X)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda i: served.predict_proba(X[i % 400 : i % 400 + 1]), range(4000)))
-    np.testing.assert_allclose(np.concatenate(answers), np.tile(expected, (10, 1)), rtol=0, atol=1e-6)
+        found = list(pool.map(lambda i: served.predict_proba(X[i % 400 : i % 400 + 1]), range(4000)))
+    np.testing.assert_allclose(np.concatenate(found), np.tile(expected, (10, 1)), rtol=0, atol=1e-6)
 
 
-def test_more_threads_answer_the_same(served, problem):
+def test_more_threads_predict_the_same(served, problem):
     many = OnnxPredictor(served._content, n_threads=2)
     np.testing.assert_allclose(many.predict_proba(problem[0]), served.predict_proba(problem[0]), rtol=0, atol=1e-6)
 
@@ -166,8 +167,8 @@ def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
         OnnxPredictor(other.SerializeToString())
     model = onnx.load_from_string(served._content)
     entry = model.metadata_props[0]
-    assert '"format":1' in entry.value
-    entry.value = entry.value.replace('"format":1', '"format":2')
+    assert f'"format":{FORMAT}' in entry.value
+    entry.value = entry.value.replace(f'"format":{FORMAT}', f'"format":{FORMAT + 1}')
     with pytest.raises(ValueError, match=r"written by sklkd .*: update sklkd\."):
         OnnxPredictor(model.SerializeToString())
     with pytest.raises(FileNotFoundError):

@@ -12,7 +12,8 @@ from sklkd.export import _tabular
 from sklkd.export._quantize import eight_bits
 from sklkd.students import TabularStudent
 
-from .test_students import FOREST, net
+from .conftest import net
+from .test_students import FOREST
 
 
 @example(np.full((1, 1), 1e-45, np.float32))

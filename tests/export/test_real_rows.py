@@ -1,4 +1,4 @@
-"""The default student of a table with categories and gaps, as both kinds of file, on 100,000 rows."""
+"""The default student of a table with categories and missing values, as both kinds of file, on 100,000 rows."""
 
 from __future__ import annotations
 

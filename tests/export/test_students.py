@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,30 +14,18 @@ from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
-from skorch import NeuralNet
+from skorch import NeuralNetClassifier
 from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor, to_onnx
 from sklkd.export._rows import rows_for_columns
 from sklkd.students import TabularNet, TabularStudent
+from sklkd.students._double import double_copy
 from sklkd.teachers import Precomputed
 
-from .conftest import assert_parity, quick
+from .conftest import assert_parity, net, quick
 
 FOREST = RandomForestClassifier(10, random_state=0)
-
-
-class Net(nn.Module):
-    """Somebody's own network, which also gives its features."""
-
-    def __init__(self, n_features, n_outputs):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(n_features, 16), nn.GELU(), nn.LayerNorm(16), nn.Dropout(0.5))
-        self.head = nn.Linear(16, n_outputs)
-
-    def forward(self, X):
-        features = self.body(X)
-        return self.head(features), features
 
 
 class Conv(nn.Module):
@@ -52,10 +42,6 @@ class Doubled(TabularNet):
 
     def forward(self, X):
         return 2 * super().forward(X)
-
-
-def net(module=Net):
-    return NeuralNet(module, nn.CrossEntropyLoss, optimizer=torch.optim.Adam, max_epochs=2, train_split=None, verbose=0)
 
 
 def distil(teacher, student, X, y):
@@ -98,6 +84,60 @@ def test_networks_behind_steps_of_the_users_own(problem, ship, student):
     assert_parity(est, ship(est)[0], X)
 
 
+class Probabilities(nn.Sequential):
+    """It ends in a softmax, as skorch's classifiers have it."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__(nn.Linear(n_features, 8), nn.ReLU(), nn.Linear(8, n_outputs), nn.Softmax(-1))
+
+
+class InOneType(nn.Module):
+    """It computes in one type, whatever comes."""
+
+    dtype = torch.float32
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.n_features, self.n_outputs = n_features, n_outputs
+        self.linear = nn.Linear(n_features, n_outputs)
+
+    def forward(self, X):
+        weight, bias = (part.to(self.dtype) for part in self.linear.parameters())
+        return nn.functional.linear(X.to(self.dtype), weight, bias)
+
+
+class InDoubles(InOneType):
+    dtype = torch.float64
+
+    def forward(self, X):
+        # losses and the optimizer have float32
+        return super().forward(X) if not self.training else super().forward(X).float()
+
+
+def test_modules_that_end_in_a_softmax(problem, ship):
+    X, y = problem
+    skorch_classifier = NeuralNetClassifier(Probabilities, max_epochs=2, train_split=None, verbose=0)
+    for student in (net(Probabilities), skorch_classifier):
+        est = distil(FOREST, student, X, y)
+        for quantize in (None, "int8"):
+            predictor, report = ship(est, quantize=quantize)
+            assert report.largest_difference < (0.02 if quantize else 1e-5)
+        np.testing.assert_allclose(
+            est.predict_proba(X), est.student_.predict_proba(est.encoder_.transform(X)), atol=1e-5
+        )
+        np.testing.assert_allclose(predictor.predict_proba(X), est.predict_proba(X), atol=0.02)
+
+
+@pytest.mark.parametrize("module", [InOneType, InDoubles])
+def test_modules_that_compute_in_one_type(problem, ship, module):
+    X, y = problem
+    est = distil(FOREST, net(module), X, y)
+    fitted = copy.copy(est._fitted)
+    fitted.network = double_copy(est.student_.module_, float64=module is InDoubles)
+    est._deploy(fitted)
+    assert_parity(est, ship(est)[0], X)
+
+
 def test_images(ship, tmp_path):
     rng = np.random.RandomState(0)
     X = rng.random_sample((60, 1, 6, 6)).astype(np.float32)
@@ -132,7 +172,7 @@ def test_pipelines(problem, ship, steps, as_frame):
     assert list(predictor.metadata_["dtypes"]) == (list("abcdef") if as_frame else ["X"])
 
 
-def test_a_pipeline_that_imputes_takes_gaps(problem, ship):
+def test_a_pipeline_that_imputes_takes_missing_values(problem, ship):
     X, y = problem[0].copy(), problem[1]
     X[::5, 2] = np.nan
     student = DistilledClassifier(FOREST, quick(), augment=None, random_state=0)
@@ -153,7 +193,7 @@ def test_a_pipeline_that_imputes_in_double_precision(problem, ship):
     assert_parity(model, predictor, X)
 
 
-def test_a_pipeline_that_does_not_impute_refuses_gaps(problem, ship):
+def test_a_pipeline_that_does_not_impute_refuses_missing_values(problem, ship):
     X, y = problem
     from sklearn.linear_model import LogisticRegression
 
@@ -179,7 +219,7 @@ def test_a_pipeline_of_columns(table, ship):
         assert_parity(model, predictor, frame.assign(word="never"))
         assert_parity(model, predictor, frame.assign(word=pd.Categorical(frame["word"])))
     assert predictor.metadata_["dtypes"]["word"] == "string"
-    with pytest.raises(ValueError, match=r"Column 'word' held strings when it was exported, got 3.0"):
+    with pytest.raises(ValueError, match=r"Column 'word' held strings when it was exported, got a value of type int"):
         predictor.predict(frame.assign(word=3))
 
 
@@ -189,7 +229,7 @@ def test_a_pipeline_of_columns(table, ship):
     [SimpleImputer(strategy="most_frequent"), SimpleImputer(strategy="constant", fill_value="gap"), None],
     ids=["most frequent", "constant", "none"],
 )
-def test_a_pipeline_of_columns_with_gaps_among_strings(table, ship, imputer, dtype):
+def test_a_pipeline_of_columns_with_missing_strings(table, ship, imputer, dtype):
     frame, y = table
     cells = np.where(frame["a"] > 1, "3.0", frame["word"]).astype(object)
     cells[np.arange(len(cells)) % 7 == 0] = np.nan
@@ -209,7 +249,7 @@ def test_a_pipeline_of_columns_with_gaps_among_strings(table, ship, imputer, dty
             assert_parity(model, predictor, frame.assign(word=cells))
 
 
-def test_made_up_rows_have_gaps_where_steps_impute(table):
+def test_made_up_rows_have_missing_values_where_steps_impute(table):
     frame = table[0]
     columns = make_column_transformer(
         (SimpleImputer(), ["a"]),

@@ -171,7 +171,7 @@ def test_inputs_that_change_nothing_are_left_out(fitted, ship, problem):
     assert_parity(est, predictor, problem[0])
 
 
-def test_a_student_that_takes_no_gaps_says_so(problem, ship):
+def test_a_student_that_takes_no_missing_values_says_so(problem, ship):
     X, y = problem
     est = DistilledClassifier(LogisticRegression(), quick(), augment=None, random_state=0).fit(X, y)
     predictor, _ = ship(est)

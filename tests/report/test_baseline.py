@@ -11,35 +11,34 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from sklkd import DistilledClassifier, DistilledRegressor, distillation_report
 from sklkd.losses import SoftTargetLoss
-from sklkd.report._baseline import fit_alone, make_baselines
+from sklkd.report._baseline import fit_on_labels, make_baselines
+from sklkd.rows import Rows
 
-NO_TRAINING = (None, None, None)
 
-
-def make_baseline(*args):
+def make_baseline(est, rows, training=None, random_state=None, notes=None):
     """The student's."""
-    return make_baselines(*args)["student"]
+    return make_baselines(est, rows, True, training, random_state, [] if notes is None else notes)["student"]
 
 
 def by_hand(est, X, y, sample_weight=None):
-    alone = type(est)(est.teacher_, est.student, hard_weight=1, augment=None, random_state=0)
-    return alone.fit(X, y, sample_weight=sample_weight)
+    made = type(est)(est.teacher_, est.student, hard_weight=1, augment=None, random_state=0)
+    return made.fit(X, y, sample_weight=sample_weight)
 
 
 def test_it_is_trained_on_the_training_rows(classifier, flowers):
     X, y, X_test, _ = flowers
     notes: list[str] = []
-    found = make_baseline(classifier, X_test, None, None, True, (X, y, None), None, notes)
-    assert np.array_equal(found.answers(X_test), by_hand(classifier, X, y).predict_proba(X_test))
-    assert not np.allclose(found.answers(X_test), classifier.predict_proba(X_test), atol=0.01)
-    assert "labels alone" in notes[0]
+    found = make_baseline(classifier, Rows(X_test), Rows(X, y), None, notes)
+    assert np.array_equal(found.predictions(X_test), by_hand(classifier, X, y).predict_proba(X_test))
+    assert not np.allclose(found.predictions(X_test), classifier.predict_proba(X_test), atol=0.01)
+    assert len(notes) == 1
 
 
 def test_training_weights_reach_it(classifier, flowers):
     X, y, X_test, _ = flowers
     weight = np.where(y == "setosa", 5.0, 1.0)
-    found = make_baseline(classifier, X_test, None, None, True, (X, y, weight), None, [])
-    assert np.array_equal(found.answers(X_test), by_hand(classifier, X, y, weight).predict_proba(X_test))
+    found = make_baseline(classifier, Rows(X_test), Rows(X, y, weight))
+    assert np.array_equal(found.predictions(X_test), by_hand(classifier, X, y, weight).predict_proba(X_test))
 
 
 def test_it_has_the_size_of_the_student(classifier, flowers):
@@ -47,22 +46,20 @@ def test_it_has_the_size_of_the_student(classifier, flowers):
     assert report.rows["baseline"]["parameters"] == report.rows["student"]["parameters"] > 0
 
 
-def test_cross_fitted_rows_are_answered_by_students_that_lack_them(classifier, flowers):
+def test_cross_fitted_rows_are_predicted_by_students_that_lack_them(classifier, flowers):
     _, _, X, y = flowers
     weight = np.linspace(1, 2, len(y))
-    found = make_baseline(classifier, X, y, weight, True, NO_TRAINING, 5, notes := [])
+    found = make_baseline(classifier, Rows(X, y, weight), None, 5, notes := [])
     expected = np.empty((len(y), 3))
     for train, test in StratifiedKFold(3, shuffle=True, random_state=5).split(X, y):
         expected[test] = by_hand(classifier, X[train], y[train], weight[train]).predict_proba(X[test])
-    assert np.array_equal(found.answers(X), expected)
+    assert np.array_equal(found.predictions(X), expected)
     assert "47 at a" in notes[0]
 
 
-def test_cross_fitting_changes_with_the_random_state_alone(regressor, bodies):
+def test_cross_fitting_changes_with_the_random_state_only(regressor, bodies):
     _, _, X, y = bodies
-    one, same, other = (
-        make_baseline(regressor, X, y, None, True, NO_TRAINING, seed, []).answers(X) for seed in (0, 0, 1)
-    )
+    one, same, other = (make_baseline(regressor, Rows(X, y), None, seed).predictions(X) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.allclose(one, other)
     train, test = next(KFold(3, shuffle=True, random_state=0).split(X))
@@ -73,9 +70,9 @@ def test_a_class_that_a_fold_lacks_keeps_its_column(classifier, flowers):
     _, _, X, y = flowers
     rare = np.flatnonzero(y == "virginica")[0]
     rows = np.r_[np.flatnonzero(y != "virginica"), rare]
-    answers = make_baseline(classifier, X[rows], y[rows], None, True, NO_TRAINING, 0, []).answers(X[rows])
-    assert answers.shape == (len(rows), 3)
-    assert np.allclose(answers.sum(1), 1)
+    proba = make_baseline(classifier, Rows(X[rows], y[rows]), None, 0).predictions(X[rows])
+    assert proba.shape == (len(rows), 3)
+    assert np.allclose(proba.sum(1), 1)
 
 
 def test_estimator_and_teacher_stay_as_they_are(flowers, student):
@@ -83,12 +80,12 @@ def test_estimator_and_teacher_stay_as_they_are(flowers, student):
     loss, generator = SoftTargetLoss(temperature=3), np.random.RandomState(0)
     teacher = ExtraTreesClassifier(5, random_state=0).fit(X, y)
     est = DistilledClassifier(teacher, student, loss=loss, augment=None, random_state=generator).fit(X, y)
-    params, state, answers = est.get_params(deep=False), generator.get_state()[1].copy(), est.predict_proba(X_test)
+    params, state, proba = est.get_params(deep=False), generator.get_state()[1].copy(), est.predict_proba(X_test)
     distillation_report(est, X_test, y_test, n_repeats=1)
     assert est.get_params(deep=False) == params
     assert est.teacher_ is teacher and est.random_state is generator
     assert np.array_equal(generator.get_state()[1], state)
-    assert np.array_equal(est.predict_proba(X_test), answers)
+    assert np.array_equal(est.predict_proba(X_test), proba)
 
 
 def test_the_teacher_is_not_fitted_again(monkeypatch, classifier, regressor, flowers, bodies):
@@ -97,8 +94,8 @@ def test_the_teacher_is_not_fitted_again(monkeypatch, classifier, regressor, flo
 
     monkeypatch.setattr(ExtraTreesClassifier, "fit", refuse)
     monkeypatch.setattr(RandomForestRegressor, "fit", refuse)
-    assert fit_alone(classifier, *flowers[:2], None).hard_weight_ == 1
-    assert fit_alone(regressor, *bodies[:2], None).hard_weight_ == 1
+    assert fit_on_labels(classifier, Rows(*flowers[:2])).hard_weight_ == 1
+    assert fit_on_labels(regressor, Rows(*bodies[:2])).hard_weight_ == 1
 
 
 def test_missing_values_reach_it_where_the_teacher_takes_them(flowers, student):
@@ -166,13 +163,13 @@ def test_parameters_that_concern_the_teacher_are_left_out(flowers, student):
         hard_weight=0.0,
         random_state=0,
     ).fit(X, y)
-    alone = fit_alone(est, X, y, None)
-    assert alone.augment_ is None
-    assert np.array_equal(alone.predict_proba(X_test), by_hand(est, X, y).predict_proba(X_test))
+    made = fit_on_labels(est, Rows(X, y))
+    assert made.augment_ is None
+    assert np.array_equal(made.predict_proba(X_test), by_hand(est, X, y).predict_proba(X_test))
 
 
 def test_regressor_of_several_targets(regressor, bodies):
     X, y, X_test, _ = bodies
     assert isinstance(clone(regressor), DistilledRegressor)
-    found = make_baseline(regressor, X_test, None, None, True, (X, y, None), None, [])
-    assert np.array_equal(found.answers(X_test), by_hand(regressor, X, y).predict(X_test))
+    found = make_baseline(regressor, Rows(X_test), Rows(X, y))
+    assert np.array_equal(found.predictions(X_test), by_hand(regressor, X, y).predict(X_test))

@@ -55,10 +55,11 @@ def test_each_score_is_that_of_the_estimator_with_that_student(est, flowers):
     students = [TabularStudent(max_parameters=size, max_epochs=3, lr=0.02, batch_size=16) for size in SIZES]
     for i, student in enumerate([*students, "tiny"]):
         by_hand = clone(est).set_params(student=student).fit(X, y)
-        alone = DistilledClassifier(by_hand.teacher_, student, hard_weight=1, augment=None, random_state=0).fit(X, y)
+        on_labels = DistilledClassifier(by_hand.teacher_, student, hard_weight=1, augment=None, random_state=0)
+        on_labels.fit(X, y)
         module = by_hand.student_.module_
         assert display.scores[i] == -log_loss(y_test, by_hand.predict_proba(X_test))
-        assert display.baseline_scores[i] == -log_loss(y_test, alone.predict_proba(X_test))
+        assert display.baseline_scores[i] == -log_loss(y_test, on_labels.predict_proba(X_test))
         assert display.parameters[i] == sum(part.numel() for part in module.parameters())
         assert display.n_bytes[i] == sum(part.nbytes for part in module.state_dict().values())
         assert display.latency_us[i] == 21
@@ -93,7 +94,7 @@ def test_the_teacher_is_fitted_once_for_all_sizes(quick, flowers, cv):
     CountedTrees.fits.clear()
     est = DistilledClassifier(CountedTrees(5), quick, cv=cv, augment=None, random_state=0)
     display = from_estimator(est, X, y, X_test=X_test, y_test=y_test, sizes=[100, 200, 400])
-    # for hard_weight="auto" two clones are fitted on three quarters of the rows; the honest answers of folds spare them
+    # for hard_weight="auto" two clones are fitted on three quarters of the rows; out-of-sample outputs spare them
     assert sorted(CountedTrees.fits) == ([60, 60, 80] if cv is None else [40, 40, 80])
     expected = clone(est).set_params(student__max_parameters=200).fit(X, y).score(X_test, y_test)
     assert display.scores[1] == expected
@@ -125,9 +126,9 @@ def test_a_quarter_of_the_rows_is_held_out_of_everything(quick, flowers, frozen)
     )
     by_hand = clone(est).set_params(student__max_parameters=100).fit(X_train, y_train, sample_weight=w_train)
     assert display.scores[0] == by_hand.score(X_held, y_held)
-    honest = clone(teacher).fit(X_train, y_train, w_train).score(X_held, y_held)
-    assert display.teacher_score == (1.0 if frozen else honest)
-    assert honest < 1
+    unseen = clone(teacher).fit(X_train, y_train, w_train).score(X_held, y_held)
+    assert display.teacher_score == (1.0 if frozen else unseen)
+    assert unseen < 1
 
 
 def test_frames_pass_through(quick, flowers):
@@ -174,7 +175,7 @@ def test_students_behind_steps_and_of_other_kinds(est, flowers):
         from_estimator(est, X, y, sizes=[100], **rows)
 
 
-def test_outputs_alone_have_no_teachers_line(est, flowers):
+def test_outputs_without_a_teacher_have_no_line(est, flowers):
     X, y, X_test, y_test = flowers
     outputs = ExtraTreesClassifier(5).fit(X, y).predict_proba(X)
     est.set_params(teacher=Precomputed(outputs))
@@ -218,14 +219,14 @@ def test_other_axes_and_styles(display):
     assert display.ax_ is ax and display.line_.get_color() == "red" and display.line_.get_label() == "mine"
     assert drawn(display.line_) == ([190, 200, 210], [0.2, 0.4, 0.3])
     assert set(display.teacher_line_.get_ydata()) == {0.25}
-    assert ax.get_xscale() == "linear" and ax.get_xlabel() == "microseconds to answer one row"
+    assert ax.get_xscale() == "linear" and ax.get_xlabel() == "microseconds to predict one row"
     assert ax.get_ylabel() == "log loss (lower is better)"
     display.plot(x="bytes", baseline_kw={"marker": "x"}, teacher_kw={"linewidth": 3})
     assert drawn(display.line_)[0] == [900, 2_000, 5_000] and display.ax_ is not ax
     assert display.baseline_line_.get_marker() == "x" and display.teacher_line_.get_linewidth() == 3
 
 
-def test_from_estimator_draws_as_it_is_told(est, flowers):
+def test_from_estimator_draws_what_is_asked_for(est, flowers):
     X, y, X_test, y_test = flowers
     _, ax = plt.subplots()
     display = from_estimator(

@@ -7,7 +7,16 @@ import pytest
 from scipy.stats import entropy, pearsonr
 from sklearn.metrics import brier_score_loss, r2_score
 
-from sklkd.report._quality import calibration_error, closeness, gain_retained, quality
+from sklkd.report._quality import (
+    calibration_error,
+    closeness_of_classes,
+    closeness_of_values,
+    gain_retained,
+    quality_of_classes,
+    quality_of_values,
+    quantile_levels,
+)
+from sklkd.teachers import Estimand
 
 LABELS = np.array(["ant", "bee", "cow"])
 
@@ -22,19 +31,20 @@ def labels(n, classes, seed):
 
 def test_classification_by_hand():
     p, y = proba(50, 3, 0), labels(50, LABELS, 1)
-    found = quality(p, y, LABELS, None)
-    told = [p[i, list(LABELS).index(y[i])] for i in range(50)]
+    found = quality_of_classes(p, y, LABELS, None)
+    of_label = [p[i, list(LABELS).index(y[i])] for i in range(50)]
     right = [LABELS[np.argmax(p[i])] == y[i] for i in range(50)]
     squares = [sum((p[i, k] - (LABELS[k] == y[i])) ** 2 for k in range(3)) for i in range(50)]
     assert found["score"] == pytest.approx(np.mean(right))
-    assert found["log_loss"] == pytest.approx(-np.mean(np.log(told)))
+    assert found["log_loss"] == pytest.approx(-np.mean(np.log(of_label)))
     assert found["brier"] == pytest.approx(np.mean(squares))
     assert set(found) == {"score", "log_loss", "brier", "ece"}
 
 
 def test_brier_score_of_two_classes_is_that_of_scikit_learn():
     p, y = proba(40, 2, 0), labels(40, [3, 7], 1)
-    assert quality(p, y, np.array([3, 7]), None)["brier"] == pytest.approx(brier_score_loss(y, p[:, 1], pos_label=7))
+    found = quality_of_classes(p, y, np.array([3, 7]), None)
+    assert found["brier"] == pytest.approx(brier_score_loss(y, p[:, 1], pos_label=7))
 
 
 def test_calibration_error_bin_by_bin():
@@ -70,66 +80,108 @@ def test_a_weight_of_two_is_a_repeated_row_and_one_of_zero_is_no_row(classificat
     rng = np.random.default_rng(0)
     weight = rng.integers(0, 3, 30)
     repeated = np.repeat(np.arange(30), weight)
+    values, teacher, y = rng.normal(size=(3, 30, 2))
     if classification:
-        answers, taught, y, classes = proba(30, 3, 1), proba(30, 3, 2), labels(30, LABELS, 3), LABELS
-    else:
-        answers, taught, y = rng.normal(size=(3, 30, 2))
-        classes = None
-    weighted = quality(answers, y, classes, weight) | closeness(answers, taught, classification, weight)
-    plain = quality(answers[repeated], y[repeated], classes, None)
-    plain |= closeness(answers[repeated], taught[repeated], classification, None)
-    unweighted = quality(answers, y, classes, None) | closeness(answers, taught, classification, None)
+        values, teacher, y = proba(30, 3, 1), proba(30, 3, 2), labels(30, LABELS, 3)
+
+    def measured(index, weight):
+        a, b, truth = values[index], teacher[index], y[index]
+        if classification:
+            return quality_of_classes(a, truth, LABELS, weight) | closeness_of_classes(a, b, weight)
+        return quality_of_values(a, truth, weight, (0.2, 0.7)) | closeness_of_values(a, b, weight)
+
+    weighted, plain, unweighted = measured(slice(None), weight), measured(repeated, None), measured(slice(None), None)
     assert weighted == pytest.approx(plain)
     assert all(weighted[name] != pytest.approx(unweighted[name], rel=1e-6) for name in weighted)
 
 
 def test_regression_by_hand():
-    y, answers = np.random.default_rng(0).normal(size=(2, 40, 2)) * [1, 10]
-    found = quality(answers, y, None, None)
-    assert found["score"] == pytest.approx(np.mean([r2_score(y[:, j], answers[:, j]) for j in range(2)]))
-    assert found["rmse"] == pytest.approx(np.mean(np.sqrt(np.mean((y - answers) ** 2, axis=0))))
+    y, values = np.random.default_rng(0).normal(size=(2, 40, 2)) * [1, 10]
+    found = quality_of_values(values, y, None)
+    assert found["score"] == pytest.approx(np.mean([r2_score(y[:, j], values[:, j]) for j in range(2)]))
+    assert found["rmse"] == pytest.approx(np.mean(np.sqrt(np.mean((y - values) ** 2, axis=0))))
 
 
 def test_one_target_may_come_as_a_vector():
-    y, answers = np.random.default_rng(0).normal(size=(2, 40))
-    found = quality(answers[:, None], y, None, None)
-    rmse = np.sqrt(np.mean((y - answers) ** 2))
-    assert found == {"score": pytest.approx(r2_score(y, answers)), "rmse": pytest.approx(rmse)}
+    y, values = np.random.default_rng(0).normal(size=(2, 40))
+    found = quality_of_values(values[:, None], y, None)
+    rmse = np.sqrt(np.mean((y - values) ** 2))
+    assert found == {"score": pytest.approx(r2_score(y, values)), "rmse": pytest.approx(rmse)}
 
 
 def test_closeness_of_probabilities():
     student, teacher = proba(60, 4, 0), proba(60, 4, 1)
-    found = closeness(student, teacher, True, None)
+    found = closeness_of_classes(student, teacher, None)
     assert found["kl"] == pytest.approx(np.mean([entropy(t, s) for t, s in zip(teacher, student, strict=True)]))
-    assert found["kl"] != pytest.approx(closeness(teacher, student, True, None)["kl"], rel=1e-3)
+    assert found["kl"] != pytest.approx(closeness_of_classes(teacher, student, None)["kl"], rel=1e-3)
     assert found["agreement"] == np.mean([t.argmax() == s.argmax() for t, s in zip(teacher, student, strict=True)])
-    assert closeness(teacher, teacher, True, None) == {"agreement": 1, "kl": pytest.approx(0)}
+    assert closeness_of_classes(teacher, teacher, None) == {"agreement": 1, "kl": pytest.approx(0)}
 
 
 def test_certainties_have_a_finite_divergence():
     certain, wrong = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
-    assert closeness(certain, certain, True, None)["kl"] == 0
-    assert closeness(wrong, certain, True, None)["kl"] == pytest.approx(-np.log(np.finfo(float).eps))
+    assert closeness_of_classes(certain, certain, None)["kl"] == 0
+    assert closeness_of_classes(wrong, certain, None)["kl"] == pytest.approx(-np.log(np.finfo(float).eps))
 
 
 def test_closeness_of_values():
     student, teacher = np.random.default_rng(0).normal(size=(2, 50, 2))
-    found = closeness(student, teacher, False, None)
+    found = closeness_of_values(student, teacher, None)
     assert found["rmse_to_teacher"] == pytest.approx(np.mean(np.sqrt(np.mean((student - teacher) ** 2, axis=0))))
     expected = np.mean([pearsonr(student[:, j], teacher[:, j])[0] for j in range(2)])
     assert found["correlation_to_teacher"] == pytest.approx(expected)
-    assert closeness(3 * teacher + 1, teacher, False, None)["correlation_to_teacher"] == pytest.approx(1)
+    assert closeness_of_values(3 * teacher + 1, teacher, None)["correlation_to_teacher"] == pytest.approx(1)
 
 
 def test_constant_values_have_no_correlation():
-    found = closeness(np.zeros((5, 1)), np.arange(5.0)[:, None], False, None)
+    found = closeness_of_values(np.zeros((5, 1)), np.arange(5.0)[:, None], None)
     assert np.isnan(found["correlation_to_teacher"])
     assert found["rmse_to_teacher"] == pytest.approx(np.sqrt(6))
 
 
-@pytest.mark.parametrize("classification", [True, False])
-def test_without_a_teacher_nothing_is_close(classification):
-    assert np.isnan(list(closeness(proba(5, 2, 0), None, classification, None).values())).all()
+def test_labels_are_those_of_each_models_own_rule():
+    student, teacher, y = proba(60, 2, 0), proba(60, 2, 1), labels(60, [3, 7], 2)
+    by_rule = np.where(student[:, 1] >= 0.2, 7, 3)
+    found = quality_of_classes(student, y, np.array([3, 7]), None, 0.2)
+    assert found["score"] == np.mean(by_rule == y)
+    plain = quality_of_classes(student, y, np.array([3, 7]), None)
+    assert plain["score"] != found["score"] and {**plain, "score": 0} == {**found, "score": 0}
+    same = by_rule == np.where(teacher[:, 1] > 0.5, 7, 3)
+    assert closeness_of_classes(student, teacher, None, (0.2, None))["agreement"] == np.mean(same)
+
+
+@pytest.mark.parametrize("levels", [(0.9,), (0.1, 0.5, 0.9)])
+def test_quantiles(levels):
+    rng = np.random.default_rng(0)
+    y, values = rng.normal(size=200), np.sort(rng.normal(size=(200, len(levels))), axis=1)
+    found = quality_of_values(values, y, None, levels)
+    losses, below = [], []
+    for j, level in enumerate(levels):
+        above = y - values[:, j]
+        losses.append(np.mean(np.where(above >= 0, level * above, (level - 1) * above)))
+        below.append(np.mean(y <= values[:, j]))
+    names = ["coverage"] if len(levels) == 1 else [f"coverage {level:g}" for level in levels]
+    assert found["pinball"] == pytest.approx(np.mean(losses))
+    assert [found[name] for name in names] == pytest.approx(below)
+    assert set(found) == {"score", "rmse", "pinball", *names}
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels", "columns"),
+    [
+        ("mean", (), set()),
+        ("score", (), set()),
+        ("probability", (), set()),
+        ("reweighted probability", (), set()),
+        ("rate", (), {"coverage"}),
+        ("expectile", (0.8,), {"coverage"}),
+        ("median", (), {"coverage", "pinball"}),
+        ("quantile", (0.9,), {"coverage", "pinball"}),
+    ],
+)
+def test_columns_of_an_estimand(kind, levels, columns):
+    found = quality_of_values(np.zeros((3, 1)), np.arange(3.0), None, quantile_levels(Estimand(kind, "", levels)))
+    assert set(found) == {"score", "rmse"} | columns
 
 
 @pytest.mark.parametrize("student, gain", [(0.5, 0.0), (0.3, 1.0), (0.4, 0.5), (0.2, 1.5), (0.6, -0.5)])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from scipy.stats import entropy
-from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
@@ -21,7 +21,7 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor, distillation_report
 from sklkd.report import _cost, _report
-from sklkd.teachers import Precomputed
+from sklkd.teachers import Estimand, Precomputed
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def baseline_of(est, X, y):
 def test_classification(classifier, flowers, of_flowers):
     X, y, X_test, y_test = flowers
     models = {"teacher": classifier.teacher_, "student": classifier, "baseline": baseline_of(classifier, X, y)}
-    taught, losses = classifier.teacher_.predict_proba(X_test), {}
+    of_teacher, losses = classifier.teacher_.predict_proba(X_test), {}
     assert list(of_flowers.rows) == list(models)
     for name, model in models.items():
         row, proba = of_flowers.rows[name], model.predict_proba(X_test)
@@ -45,7 +45,7 @@ def test_classification(classifier, flowers, of_flowers):
         assert row["score"] == accuracy_score(y_test, model.predict(X_test))
         assert row["log_loss"] == pytest.approx(losses[name])
         if name != "teacher":
-            assert row["kl"] == pytest.approx(np.mean(entropy(taught, proba, axis=1)))
+            assert row["kl"] == pytest.approx(np.mean(entropy(of_teacher, proba, axis=1)))
             assert row["agreement"] == np.mean(model.predict(X_test) == classifier.teacher_.predict(X_test))
     gain = (losses["student"] - losses["baseline"]) / (losses["teacher"] - losses["baseline"])
     assert losses["teacher"] < losses["baseline"]
@@ -92,15 +92,15 @@ def test_regression_of_several_targets(regressor, bodies):
     X, y, X_test, y_test = bodies
     report = distillation_report(regressor, X_test, y_test, X_train=X, y_train=y, n_repeats=1)
     models = {"teacher": regressor.teacher_, "student": regressor, "baseline": baseline_of(regressor, X, y)}
-    taught, losses = regressor.teacher_.predict(X_test), {}
+    of_teacher, losses = regressor.teacher_.predict(X_test), {}
     for name, model in models.items():
         row, values = report.rows[name], model.predict(X_test)
         losses[name] = root_mean_squared_error(y_test, values)
         assert row["score"] == pytest.approx(r2_score(y_test, values))
         assert row["rmse"] == pytest.approx(losses[name])
         if name != "teacher":
-            assert row["rmse_to_teacher"] == pytest.approx(root_mean_squared_error(taught, values))
-            r = [np.corrcoef(taught[:, j], values[:, j])[0, 1] for j in range(3)]
+            assert row["rmse_to_teacher"] == pytest.approx(root_mean_squared_error(of_teacher, values))
+            r = [np.corrcoef(of_teacher[:, j], values[:, j])[0, 1] for j in range(3)]
             assert row["correlation_to_teacher"] == pytest.approx(np.mean(r))
     gain = (losses["student"] - losses["baseline"]) / (losses["teacher"] - losses["baseline"])
     assert report.rows["student"]["gain_retained"] == pytest.approx(gain)
@@ -131,8 +131,8 @@ def test_some_of_the_classes_are_enough(classifier, flowers):
     X, y = flowers[2:]
     kept = y != "setosa"
     report = distillation_report(classifier, X[kept], y[kept], baseline=False, n_repeats=1)
-    told = classifier.predict_proba(X[kept])[np.arange(kept.sum()), np.searchsorted(classifier.classes_, y[kept])]
-    assert report.rows["student"]["log_loss"] == pytest.approx(-np.log(told).mean())
+    proba = classifier.predict_proba(X[kept])[np.arange(kept.sum()), np.searchsorted(classifier.classes_, y[kept])]
+    assert report.rows["student"]["log_loss"] == pytest.approx(-np.log(proba).mean())
 
 
 @pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame, list])
@@ -194,7 +194,7 @@ def test_training_that_others_have_recorded(classifier, flowers, student):
     assert report.rows["baseline"]["fit_seconds"] == sum(classifier.history_[:, "dur"])
 
 
-def test_auto_parameters_are_told(student, flowers):
+def test_auto_parameters_are_named(student, flowers):
     X, y, X_test, y_test = flowers
     teacher = ExtraTreesClassifier(5, bootstrap=True, random_state=0)
     est = DistilledClassifier(teacher, student, hard_weight=0.5, random_state=0).fit(X, y)
@@ -203,16 +203,43 @@ def test_auto_parameters_are_told(student, flowers):
     assert report.chosen["cv"] == "oob"
 
 
-def test_what_hard_weight_rests_on_is_told(student, flowers):
+def test_the_account_is_that_of_the_estimator(student, flowers):
     X, y, X_test, y_test = flowers
     est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, random_state=0).fit(X, y)
     report = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1)
-    assert est.hard_weight_reason_.startswith("40 rows held out")
-    told = f"hard_weight={est.hard_weight_} ({est.hard_weight_reason_})"
-    assert report.chosen["hard_weight"] == told.removeprefix("hard_weight=")
-    assert told in " ".join(str(report).split()) and told in report._repr_html_()
-    given = clone(est).set_params(hard_weight=0.5).fit(X, y)
-    assert "hard_weight" not in distillation_report(given, X_test, y_test, baseline=False, n_repeats=1).chosen
+    assert report.account is est.account_
+    assert report.chosen == {"cv": est.cv_}
+
+
+def test_labels_are_those_of_each_models_own_rule(student, flowers):
+    X, y, X_test, y_test = flowers
+    kinds = y != "setosa", y_test != "setosa"
+    X, y, X_test, y_test = X[kinds[0]], y[kinds[0]], X_test[kinds[1]], y_test[kinds[1]]
+    est = DistilledClassifier(ExtraTreesClassifier(5), student, augment=None, hard_weight=0.0, random_state=0).fit(X, y)
+    est.threshold_ = 0.1
+    row = distillation_report(est, X_test, y_test, baseline=False, n_repeats=1).rows["student"]
+    assert row["score"] == est.score(X_test, y_test)
+    assert row["score"] != np.mean(est.classes_[est.predict_proba(X_test).argmax(1)] == y_test)
+    assert row["agreement"] == np.mean(est.predict(X_test) == est.teacher_.predict(X_test))
+
+
+@pytest.mark.parametrize(("kind", "levels"), [("quantile", (0.1, 0.5, 0.9)), ("median", ()), ("rate", ())])
+def test_of_other_locations_than_the_mean(student, bodies, kind, levels):
+    """Of three targets, the outputs are taken for three quantiles of the first."""
+    X, y, X_test, y_test = bodies
+    est = DistilledRegressor(RandomForestRegressor(5), student, augment=None, hard_weight=0, blend=0, random_state=0)
+    est.fit(X, y if levels else y[:, 0])
+    est._deploy(replace(est._fitted, task=replace(est._fitted.task, y_ndim=1)))
+    est.account_ = replace(est.account_, estimand=Estimand(kind, "made up", levels))
+    report = distillation_report(est, X_test, y_test[:, 0], n_repeats=1)
+    values = est.predict(X_test).reshape(len(X_test), -1)
+    below = np.mean(y_test[:, :1] <= values, axis=0)
+    names = [f"coverage {level:g}" for level in levels] or ["coverage"]
+    for row in report.rows.values():
+        assert set(names) <= set(row) and ("pinball" in row) == (kind != "rate")
+    assert [report.rows["student"][name] for name in names] == pytest.approx(below)
+    assert sum(str(report.account.estimand) in note for note in report.notes) == (kind != "rate")
+    assert str(report.account.estimand) in " ".join(str(report).split())
 
 
 def test_a_pipeline_is_refused(classifier, flowers):

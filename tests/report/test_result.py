@@ -14,6 +14,8 @@ import pytest
 from matplotlib.axes import Axes
 
 from sklkd import DistillationReport
+from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.teachers import Estimand
 
 NAN = float("nan")
 QUALITY = {"score": 0.9, "log_loss": 0.3, "brier": 0.1, "ece": 0.05, "gain_retained": NAN, "agreement": NAN, "kl": NAN}
@@ -35,7 +37,7 @@ def report():
         n_rows=12_345,
         n_batch=10_000,
         chosen={"cv": "oob", "hard_weight": "0.1"},
-        notes=["Mind the gap & more. " * 10],
+        notes=["Mind the <rest> & more. " * 10],
     )
 
 
@@ -107,7 +109,7 @@ def test_remarks(report):
     text = str(report)
     assert "Student against teacher: 67 times smaller, 88 times as fast for one row, 9.1 times in a batch." in text
     assert "Chosen by auto: cv=oob, hard_weight=0.1." in text
-    assert "Mind the gap & more." in text
+    assert "Mind the <rest> & more." in text
     unknown = replace(report, rows=report.rows | {"teacher": report.rows["teacher"] | {"bytes": NAN}}, chosen={})
     assert "Student against teacher: 88 times as fast" in str(unknown)
     assert "Chosen" not in str(unknown)
@@ -153,7 +155,7 @@ def test_frame_of_unknown_sizes(report):
 class Cells(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.cells, self.open = {"caption": [], "th": [], "td": [], "li": []}, []
+        self.cells, self.open = {"caption": [], "th": [], "td": [], "li": [], "h4": []}, []
 
     def handle_starttag(self, tag, attrs):
         self.open.append(tag)
@@ -186,6 +188,34 @@ def test_html(report):
     assert [remark.split()[0] for remark in cells["li"]] == ["Student", "Chosen", "Mind"]
 
 
+def test_the_account_has_its_own_heading(report):
+    losses = {"teacher": 0.3, "label-only students": 0.5, "mixture": 0.25}
+    estimand = Estimand("quantile", "Booster(alpha=0.9)", (0.9,))
+    account = DistillationAccount(estimand, 0.3, 0.1, "a <reason> " * 20, 500, losses, ("A note & more",))
+    text, page = str(replace(report, account=account)), replace(report, account=account)._repr_html_()
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    start = lines.index("What the fit decided")
+    printed = " ".join(" ".join(lines[start + 1 :]).split())
+    parser = Cells()
+    parser.feed(page)
+    for line in str(account).splitlines():
+        assert " ".join(line.split()) in printed
+        assert line in parser.cells["li"]
+    assert "What the fit decided" not in str(report) and "What the fit decided" not in report._repr_html_()
+
+
+def test_quantiles_are_drawn_by_their_own_loss(regression):
+    row = regression.rows["student"] | {"pinball": 12.5, "coverage 0.1": 0.12, "coverage 0.9": 0.88}
+    several = replace(regression, rows={"student": row})
+    assert several.loss == "pinball" and regression.loss == "rmse"
+    cells = {line[:24].strip(): line[24:].strip() for line in table(several)[3:]}
+    assert cells["targets at or below 0.1"] == "12.0%" and cells["targets at or below 0.9"] == "88.0%"
+    assert several.to_frame().loc["student", "coverage 0.9"] == 0.88
+    assert several.plot().get_ylabel() == "pinball loss (lower is better)"
+    assert several.plot(y="coverage 0.1").get_ylabel() == "targets at or below 0.1"
+
+
 def points(ax):
     return {
         line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() in "so"
@@ -197,7 +227,7 @@ def test_picture(report):
     assert isinstance(ax, Axes)
     assert points(ax) == {"teacher": (28_600, 0.3), "student": (326.2, 0.32), "baseline": (326.2, 0.46)}
     assert ax.get_xscale() == "log"
-    assert ax.get_xlabel() == "microseconds to answer one row"
+    assert ax.get_xlabel() == "microseconds to predict one row"
     assert ax.get_ylabel() == "log loss (lower is better)"
     level = next(line for line in ax.lines if line.get_linestyle() == ":")
     assert set(level.get_ydata()) == {0.3}

@@ -1,4 +1,4 @@
-"""Exits and generations of a network that taught itself, against the same network on labels alone."""
+"""Exits and generations of a network that is its own teacher, against the same network on labels only."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ def student():
     return TabularStudent("tiny", max_epochs=20, module__hidden=(8, 12))
 
 
-def test_each_exit_against_the_network_on_labels_alone(flowers):
+def test_each_exit_against_the_network_on_labels_only(flowers):
     X, y, X_test, y_test = flowers
     est = SelfDistilledClassifier(student(), method=DeepToShallow(), random_state=0).fit(X, y)
-    alone = SelfDistilledClassifier(student(), method=EpochToEpoch(alpha=0), random_state=0).fit(X, y)
+    plain = SelfDistilledClassifier(student(), method=EpochToEpoch(alpha=0), random_state=0).fit(X, y)
     whole, cut = (
         distillation_report(one, X_test, y_test, X_train=X, y_train=y, n_repeats=1).rows for one in (est, est.cut(0))
     )
     assert list(whole) == ["student", "baseline", "exit hidden.0"] and list(cut) == ["student", "baseline"]
-    told = {
+    expected = {
         "student": est.predict_proba(X_test),
-        "baseline": alone.predict_proba(X_test),
+        "baseline": plain.predict_proba(X_test),
         "exit hidden.0": est.predict_proba(X_test, exit=0),
     }
-    for row, proba in told.items():
+    for row, proba in expected.items():
         assert whole[row]["log_loss"] == pytest.approx(log_loss(y_test, proba))
     assert cut["student"]["log_loss"] == whole["exit hidden.0"]["log_loss"]
     assert whole["exit hidden.0"]["parameters"] < whole["student"]["parameters"] == whole["baseline"]["parameters"]

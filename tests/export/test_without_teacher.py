@@ -1,4 +1,4 @@
-"""Networks that taught each other or themselves, as files."""
+"""Students of the modes without a pretrained teacher, as files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,32 @@
+"""From probabilities to the predicted class."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def predicted_codes(proba: NDArray, threshold: float | None = None) -> NDArray[np.intp]:
+    """The place of the predicted class among the sorted ones, for each row.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n, n_classes)
+        Probabilities of the classes.
+    threshold : float, default=None
+        For two classes, the probability of the second at and above which it is predicted. None: the most probable
+        class, the first of those that tie.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklkd._decision_rule import predicted_codes
+    >>> proba = np.array([[0.5, 0.5], [0.8, 0.2]])
+    >>> predicted_codes(proba).tolist(), predicted_codes(proba, threshold=0.2).tolist()
+    ([0, 0], [1, 1])
+    """
+    return proba.argmax(axis=1) if threshold is None else (proba[:, 1] >= threshold).astype(np.intp)

@@ -1,0 +1,53 @@
+"""What reports and exports ask of an estimator of any mode, beside its public attributes and ``_fitted``."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sklkd.estimators._base import BaseDistilled
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
+
+
+def checked_rows(est: BaseDistilled, X: Any) -> Any:
+    """X as a fitted estimator takes it to predict, and as its teacher gets it."""
+    return est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing)
+
+
+def checked_labels(est: BaseDistilled, X: Any, y: Any) -> NDArray:
+    """Labels or targets that go with those of the fit."""
+    return est._check_more_y(X, y, None)
+
+
+def checked_training_rows(est: BaseDistilled, X: Any) -> Any:
+    """X as an unfitted estimator takes it to fit; its number and names of columns are set."""
+    return est._check_X(X, reset=True, allow_nan=True)
+
+
+def task_name(est: BaseDistilled) -> str:
+    """Return "classification" or "regression", of a fitted or an unfitted estimator."""
+    return est._task_name
+
+
+def for_deployment(est: BaseDistilled) -> Any:
+    """A fitted estimator that predicts the same, and holds no more than it needs for that."""
+    return est._for_deployment()
+
+
+def with_network(est: BaseDistilled, network: Any) -> Any:
+    """A copy of a fitted estimator that predicts with another network in float64."""
+    fitted = copy.copy(est._fitted)
+    fitted.network = network
+    return est._predicting_with(fitted)
+
+
+def other_models(est: BaseDistilled) -> dict[str, Any]:
+    """Estimators that predict with the other trained models, by name: peers, exits, generations."""
+    return est._other_models() if isinstance(est, BaseWithoutTeacher) else {}
+
+
+def without_distillation(est: BaseWithoutTeacher) -> Any:
+    """Unfitted: the same network as the one deployed, trained on labels only by the same recipe."""
+    return est._without_distillation()

@@ -1,0 +1,112 @@
+"""The end of a graph: from the network's outputs to labels and probabilities, or to values in the units of y."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from sklkd.export._graph import Graph
+from sklkd.students._scaling import LEAST_LOG, TargetScaling
+
+ML = "ai.onnx.ml"
+
+
+def write_classes(
+    graph: Graph, logits: str, classes: NDArray, threshold: float | None = None, *, one_node: bool
+) -> None:
+    """Declare and write the predicted label and all probabilities.
+
+    Parameters
+    ----------
+    graph : Graph
+    logits : str
+        Tensor of shape (n, n_classes).
+    classes : ndarray of shape (n_classes,)
+    threshold : float, default=None
+        For two classes the probability of the second from which on it is predicted. None: the larger logit's class.
+    one_node : bool
+        Whether to use the operator of linear classifiers, in place of the last layer and up to three nodes behind it,
+        where that is possible; its weights are attributes, which cannot be quantized.
+    """
+    label, probabilities = graph.free("label"), graph.free("probabilities")
+    labels = np.array(classes.tolist())
+    kinds = {"U": object, "i": np.int64, "u": np.int64}
+    labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
+    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
+    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
+    layer = graph.take_back_layer(logits) if one_node and labels.dtype.kind in "Oi" else None
+    if layer is not None:
+        largest = label if threshold is None else graph.free("label_of_larger")
+        _write_linear_classifier(graph, layer, labels, [largest, probabilities])
+    else:
+        graph.op("Softmax", logits, name=probabilities)
+    if threshold is not None:
+        _write_label(graph, _above(graph, probabilities, threshold), labels, label)
+    elif layer is None:
+        _write_label(graph, ("ArgMax", [logits], {"axis": 1, "keepdims": 0}), labels, label)
+
+
+def _write_linear_classifier(
+    graph: Graph, layer: tuple[str, NDArray, NDArray], labels: NDArray, outputs: list[str]
+) -> None:
+    inputs, weight, bias = layer
+    graph.nodes.append(
+        helper.make_node(
+            "LinearClassifier",
+            [inputs],
+            outputs,
+            domain=ML,
+            coefficients=weight.T.ravel().tolist(),
+            intercepts=bias.ravel().tolist(),
+            post_transform="SOFTMAX",
+            **{"classlabels_ints" if labels.dtype.kind == "i" else "classlabels_strings": labels.tolist()},
+        )
+    )
+
+
+def _above(graph: Graph, probabilities: str, threshold: float) -> tuple[str, list[str], dict]:
+    """The node that gives 1 where the second class reaches the threshold, else 0."""
+    second = graph.op("Gather", probabilities, graph.constant(1, np.int64), axis=1)
+    # a float is at least the threshold exactly where it is at least the next float from there
+    rounded = np.float32(threshold)
+    least = np.nextafter(rounded, np.float32(np.inf)) if rounded < threshold else rounded
+    above = graph.op("GreaterOrEqual", second, graph.constant(least))
+    return "Cast", [above], {"to": TensorProto.INT64}
+
+
+def _write_label(graph: Graph, codes: tuple[str, list[str], dict], labels: NDArray, name: str) -> None:
+    """The labels of codes, which a last node (operator, inputs, attributes) gives."""
+    kind, inputs, attributes = codes
+    if labels.dtype.kind == "i" and np.array_equal(labels, np.arange(len(labels))):
+        graph.op(kind, *inputs, name=name, **attributes)
+    else:
+        graph.op(
+            "Gather", graph.constant(labels, labels.dtype), graph.op(kind, *inputs, **attributes), axis=0, name=name
+        )
+
+
+def write_values(graph: Graph, outputs: str, scaling: TargetScaling) -> None:
+    """Declare and write values in the units of y, by the formulas of :class:`TargetScaling`.
+
+    They are double: the digits may be needed where the spread is small beside the mean, and a rate that is small beside
+    its mean would be 0 as float.
+    """
+    value, wide = graph.free("value"), graph.op("Cast", outputs, to=TensorProto.DOUBLE)
+    graph.output(value, TensorProto.DOUBLE, (len(scaling.center),))
+
+    def double(numbers: NDArray | float) -> str:
+        return graph.constant(numbers, np.float64)
+
+    if scaling.support == "real":
+        graph.op("Add", graph.op("Mul", wide, double(scaling.scale)), double(scaling.center), name=value)
+        return
+    u = graph.op("Mul", wide, double(scaling.gain))
+    if scaling.support == "unit":
+        graph.op("Sigmoid", graph.op("Add", u, double(scaling.shift)), name=value)
+        return
+    capped = graph.op("Min", u, double(scaling.bend))
+    grown = graph.op("Exp", graph.op("Max", capped, double(LEAST_LOG)))
+    # what is beyond the bend; NaN where the row has a missing value that the graph does not take
+    beyond = graph.op("Add", graph.op("Sub", u, capped), double(1.0))
+    graph.op("Mul", graph.op("Mul", grown, double(scaling.center)), beyond, name=value)
