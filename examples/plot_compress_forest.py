@@ -56,8 +56,8 @@ forest.fit(X_train, y_train)
 # %%
 # The student
 # -----------
-# Every default: the forest is used as it stands, it labels synthetic rows, and a small network learns its probabilities.
-# The network is given the columns as the forest was.
+# Every default: the forest is used as it stands, it labels synthetic rows, and a small network learns its
+# probabilities. The network is given the columns as the forest was.
 
 student = DistilledClassifier(forest, random_state=0)
 student.fit(X_train, y_train)

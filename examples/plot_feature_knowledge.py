@@ -2,9 +2,9 @@
 What a forest knows besides its predictions
 ===========================================
 
-A student can learn more from a teacher than its outputs: from a net, what its hidden layers compute; from trees, in which
-leaves a row falls, the predictions of every member, or how the margin grew. This example takes these from a random
-forest, and measures what the student has learnt of them on test rows.
+A student can learn more from a teacher than its outputs: from a net, what its hidden layers compute; from trees, in
+which leaves a row falls, the predictions of every member, or how the margin grew. This example takes these from a
+random forest, and measures what the student has learnt of them on test rows.
 """
 
 import matplotlib.pyplot as plt
@@ -25,7 +25,8 @@ from sklkd.teachers import adapt, layers
 # Layers of a forest
 # ------------------
 # ``"leaves"`` are the indices of the leaves, ``"leaf_embedding"`` is a dense embedding of them whose inner products
-# approximate the share of trees in which two rows are in the same leaf, ``"members"`` are the predictions of every tree.
+# approximate the share of trees in which two rows are in the same leaf, ``"members"`` are the predictions of every
+# tree.
 
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, train_size=700, random_state=0, stratify=y)

@@ -50,9 +50,9 @@ print(f"forest: log loss {forest_loss:.3f}")
 # ----------------
 # ``TabularStudent`` is the default student as an object whose parameters can be set; ``student__module__hidden`` are
 # the widths of its layers. ``hard_weight`` is the weight of the labels in the loss: at 0 the student learns from the
-# forest only, at 1 from labels only (with ``blend=0``, which leaves the forest's outputs as they are). The forest is fitted
-# on the rows of every fold anew, so that nothing leaks, but with ``memory`` only once a fold, and not for every candidate
-# again. Synthetic rows (``augment``) are left out, for speed.
+# forest only, at 1 from labels only (with ``blend=0``, which leaves the forest's outputs as they are). The forest is
+# fitted on the rows of every fold anew, so that nothing leaks, but with ``memory`` only once a fold, and not for every
+# candidate again. Synthetic rows (``augment``) are left out, for speed.
 
 student = TabularStudent(size="tiny", max_epochs=100)
 distilled = DistilledClassifier(forest, student, loss=SoftTargetLoss(), blend=0, augment=None, random_state=0)
@@ -87,8 +87,9 @@ plt.show()
 # Teacher
 # -------
 # The teacher is a parameter too. A forest that was fitted on two thousand older rows is kept as it is inside
-# ``FrozenEstimator``; without it, the forest would be cloned and fitted on the rows of each fold. It stands
-# in a pipeline with its own preprocessing: the student takes the frame as it is. Scores are not measured on older rows; if the frozen forest had been fitted on the rows of the search, its scores would be too good.
+# ``FrozenEstimator``; without it, the forest would be cloned and fitted on the rows of each fold. It stands in a
+# pipeline with its own preprocessing: the student takes the frame as it is. Scores are not measured on older rows; if
+# the frozen forest had been fitted on the rows of the search, its scores would be too good.
 
 frozen = FrozenEstimator(make_pipeline(columns, forest).fit(old, old_y))
 teachers = {"refitted": make_pipeline(columns, forest), "frozen": frozen}

@@ -4,8 +4,9 @@ A convolutional teacher and a small one
 
 The well-known example of Keras' documentation: a teacher of two 3x3 convolutions with 256 and 512 filters and a student
 with 16 and 32, distilled at temperature 10 with a tenth of the weight on the labels. That page reports, on MNIST, about
-97.6 % for the teacher, 97.6 % for the student without a teacher and 98.1 % for the distilled one. Here are the same three numbers
-over five seeds, on scikit-learn's digits, or on MNIST where its file (``mnist.npz``) is given as argument::
+97.6 % for the teacher, 97.6 % for the student without a teacher and 98.1 % for the distilled one. Here are the same
+three numbers over five seeds, on scikit-learn's digits, or on MNIST where its file (``mnist.npz``) is given as
+argument::
 
     python plot_image_distillation.py mnist.npz
 
@@ -85,8 +86,8 @@ def net(first, second, epochs):
 # %%
 # Five seeds
 # ----------
-# The teacher is fitted once for each seed. ``hard_weight=0.1, blend=0`` is distillation as on that page, ``hard_weight=1``
-# trains the same student on labels only.
+# The teacher is fitted once for each seed. ``hard_weight=0.1, blend=0`` is distillation as on that page,
+# ``hard_weight=1`` trains the same student on labels only.
 
 scores = {"teacher": [], "labels only": [], "distilled": []}
 for seed in range(5):

@@ -22,8 +22,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, strati
 # %%
 # Teacher and student
 # -------------------
-# ``peers`` names the networks, ``deploy`` says which of them predicts afterwards. The teacher has up to 100,000 parameters, the
-# student up to 5,000.
+# ``peers`` names the networks, ``deploy`` says which of them predicts afterwards. The teacher has up to 100,000
+# parameters, the student up to 5,000.
 
 peers = [("teacher", "small"), ("student", "tiny")]
 together = OnlineDistilledClassifier(peers, deploy="student", random_state=0)
@@ -41,8 +41,8 @@ plt.show()
 # %%
 # Methods
 # -------
-# Methods are objects. The branches of ``GatedEnsemble``, which share a trunk, have to be the same network, and so are all
-# here: three small students, of which one is deployed. With weight 0 each learns from labels only.
+# Methods are objects. The branches of ``GatedEnsemble``, which share a trunk, have to be the same network, and so are
+# all here: three small students, of which one is deployed. With weight 0 each learns from labels only.
 
 three = [(name, "tiny") for name in ("a", "b", "c")]
 methods = {

@@ -20,9 +20,9 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
         :class:`~sklkd.DistilledRegressor` takes them: None, "tiny", "small", "base", an ``nn.Module`` subclass, a
         skorch net, or a Pipeline that ends in one. A named instance has parameters to search, such as ``small__lr``.
     method : OnlineMethod, default=None
-        How they learn from each other: an object of :mod:`sklkd.methods`, such as ``MutualLearning``, ``GatedEnsemble``,
-        ``CollaborativeEnsemble`` or ``Codistillation``. None is ``MutualLearning()``. ``method__temperature`` works in
-        a grid.
+        How they learn from each other: an object of :mod:`sklkd.methods`, such as ``MutualLearning``,
+        ``GatedEnsemble``, ``CollaborativeEnsemble`` or ``Codistillation``. None is ``MutualLearning()``.
+        ``method__temperature`` works in a grid.
     deploy : str, default="best"
         Which model is deployed: a peer's name; "smallest", the one with the fewest parameters, the first among equals;
         "best", the one with the least squared error on validation rows; "ensemble", all of them.

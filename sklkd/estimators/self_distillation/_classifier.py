@@ -24,11 +24,11 @@ class SelfDistilledClassifier(Classification, BaseSelf):
         data; its bins stand at quantiles. An instance has parameters to search, such as ``student__lr``.
     method : SelfMethod, default=None
         How it learns from itself, an object of :mod:`sklkd.methods`: ``EpochToEpoch`` (targets move from the labels to
-        its outputs one epoch earlier), ``DeepToShallow`` (its output is the teacher of exits after earlier layers, where
-        it can be cut), ``BornAgain`` (generation after generation), ``VirtualTeacher`` (a kind of label smoothing),
-        ``SameClassPairs`` (its outputs for other rows of the same class) or ``LastBatch`` (its outputs one step
-        earlier). None is ``LastBatch()``, better than labels only on four of five data sets, for a quarter more time
-        (see the user guide). ``method__temperature`` works in a grid where the method is an instance.
+        its outputs one epoch earlier), ``DeepToShallow`` (its output is the teacher of exits after earlier layers,
+        where it can be cut), ``BornAgain`` (generation after generation), ``VirtualTeacher`` (a kind of label
+        smoothing), ``SameClassPairs`` (its outputs for other rows of the same class) or ``LastBatch`` (its outputs one
+        step earlier). None is ``LastBatch()``, better than labels only on four of five data sets, for a quarter more
+        time (see the user guide). ``method__temperature`` works in a grid where the method is an instance.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0

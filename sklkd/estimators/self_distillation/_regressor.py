@@ -14,8 +14,8 @@ from sklkd.estimators.self_distillation._base import BaseSelf
 class SelfDistilledRegressor(Regression, BaseSelf):
     """A small network that is its own teacher, as a scikit-learn regressor.
 
-    There is no other model: the network learns from the targets, and from its own outputs, of an earlier epoch, a deeper
-    layer or an earlier generation. That regularises it. There may be several targets.
+    There is no other model: the network learns from the targets, and from its own outputs, of an earlier epoch, a
+    deeper layer or an earlier generation. That regularises it. There may be several targets.
 
     Parameters
     ----------
@@ -24,11 +24,11 @@ class SelfDistilledRegressor(Regression, BaseSelf):
         data; its bins stand at quantiles. An instance has parameters to search, such as ``student__lr``.
     method : SelfMethod, default=None
         How it learns from itself, an object of :mod:`sklkd.methods`: ``EpochToEpoch`` (targets move from those given to
-        its outputs one epoch earlier), ``DeepToShallow`` (its output is the teacher of exits after earlier layers, where
-        it can be cut), ``BornAgain`` (generation after generation) or ``LastBatch`` (its outputs one step earlier).
-        None is ``LastBatch()``, better than labels only on four of five data sets, for a quarter more time (see the user
-        guide). ``VirtualTeacher`` and ``SameClassPairs`` are for classes, and an error here. ``method__alpha`` works in
-        a grid where the method is an instance.
+        its outputs one epoch earlier), ``DeepToShallow`` (its output is the teacher of exits after earlier layers,
+        where it can be cut), ``BornAgain`` (generation after generation) or ``LastBatch`` (its outputs one step
+        earlier). None is ``LastBatch()``, better than labels only on four of five data sets, for a quarter more time
+        (see the user guide). ``VirtualTeacher`` and ``SameClassPairs`` are for classes, and an error here.
+        ``method__alpha`` works in a grid where the method is an instance.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0
