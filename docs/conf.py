@@ -12,6 +12,7 @@ project_copyright = "2026, the sklkd developers"
 version = release = sklkd.__version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
@@ -36,6 +37,10 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "remove_config_comments": True,
 }
+
+# pictures of the guide, drawn by docs/pictures/*.py
+plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("svg", 100)]
 
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}

@@ -29,8 +29,8 @@ from sklkd import DistilledClassifier, OnnxPredictor, distillation_report, to_on
 # %%
 # The teacher
 # -----------
-# Five forests of 100 extremely randomised trees, each calibrated on a fifth of the rows: forests are too modest about
-# what they know, and a network can only learn what it is told.
+# Five forests of 100 extremely randomised trees, each calibrated on a fifth of the rows: forests are
+# underconfident, and a network that imitates one would be so, too.
 
 
 def digits():
@@ -56,8 +56,8 @@ forest.fit(X_train, y_train)
 # %%
 # The student
 # -----------
-# Every default: the forest is used as it stands, rows are made up for it to label, and a small network learns its
-# answers. The network sees the columns as the forest did.
+# Every default: the forest is used as it stands, it labels synthetic rows, and a small network learns its
+# probabilities. The network is given the columns as the forest was.
 
 student = DistilledClassifier(forest, random_state=0)
 student.fit(X_train, y_train)
@@ -65,8 +65,8 @@ student.fit(X_train, y_train)
 # %%
 # What is left of the teacher
 # ---------------------------
-# The baseline is the same network, trained on the labels alone; with the training rows at hand the report can train it
-# fairly. Rows that nobody has seen decide.
+# The baseline is the same network, trained on labels only; given the training rows, the report can train it on the same
+# data. All models are compared on test rows.
 
 report = distillation_report(student, X_test, y_test, X_train=X_train, y_train=y_train)
 print(report)
@@ -86,7 +86,7 @@ plt.show()
 print(to_onnx(student, "compress_forest.onnx"))
 
 # %%
-# It answers without torch and scikit-learn: here one row, a thousand times.
+# It predicts without torch and scikit-learn: here one row, a thousand times.
 
 predictor = OnnxPredictor("compress_forest.onnx")
 one_row = X_test[:1]
@@ -94,7 +94,7 @@ microseconds = 1e3 * min(repeat(lambda: predictor.predict_proba(one_row), number
 print(f"One row from the file: {microseconds:.0f} us.")
 
 # %%
-# ``student.without_teacher()`` is what to pickle: it predicts the same, and the forest is not in it.
+# ``student.without_teacher()`` is the estimator to pickle: it predicts the same and does not contain the forest.
 
 light = student.without_teacher()
 assert np.array_equal(light.predict_proba(X_test), student.predict_proba(X_test))

@@ -17,8 +17,8 @@ from sklkd.students import TabularStudent
 # %%
 # The curve
 # ---------
-# The forest is fitted once; then five students learn from it, and five more of the same sizes learn from the labels
-# alone. Both are scored on rows that nobody has seen. An integer in ``sizes`` is a number of parameters that the
+# The forest is fitted once; then five students learn from it, and five more of the same sizes learn from labels
+# only. Both are scored on test rows. An integer in ``sizes`` is a number of parameters that the
 # student may not exceed.
 
 X_train, X_test, y_train, y_test = train_test_split(*load_diabetes(return_X_y=True), test_size=0.5, random_state=0)
@@ -36,9 +36,9 @@ display = CompressionCurveDisplay.from_estimator(
 plt.show()
 
 # %%
-# With so few rows and so much noise, a larger network is the worse for it where it has labels alone. With the forest's
-# answers, also for rows that are made up, all sizes do about as well as the forest. The same students over what else
-# their size costs: bytes of the network, and measured microseconds for one row.
+# With so few rows and so much noise, a larger network is worse if it learns from labels only. With the forest's
+# predictions, also for synthetic rows, all sizes do about as well as the forest. The same students over other costs of
+# their size: bytes of the network, and measured microseconds for one row.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 for ax, x in zip(axes, ("bytes", "latency"), strict=True):
@@ -48,9 +48,9 @@ plt.show()
 # %%
 # A budget in a search
 # --------------------
-# ``max_parameters`` is a parameter of the default student, and so is ``max_bytes``; given together, both are kept. A
-# cross-validation on the training rows chooses without looking at the test rows. In it the
-# forest is refitted on every fold; ``memory`` would save this where candidates are many.
+# ``max_parameters`` is a parameter of the default student, and so is ``max_bytes``; given together, both are kept.
+# Cross-validation on the training rows chooses the budget without the test rows. The forest is refitted on every fold;
+# ``memory`` would save this where candidates are many.
 
 distilled = DistilledRegressor(
     RandomForestRegressor(100, random_state=0), TabularStudent(max_bytes=200_000), augment=None, random_state=0

@@ -3,7 +3,7 @@ From a Pipeline to a served file
 ================================
 
 A Pipeline that ends in a distilled forest becomes one ONNX file, from the columns to the labels. Writing it takes
-``sklkd[onnx]``, serving it ``onnxruntime``; torch and scikit-learn stay at home.
+``sklkd[onnx]``, serving it only ``onnxruntime``, without torch and scikit-learn.
 """
 
 import os
@@ -39,7 +39,7 @@ print(f"forest {forest.score(X_test, y_test):.3f}, student {model.score(X_test, 
 # %%
 # The file
 # --------
-# The graph is compared with the Pipeline on made-up rows before it is written, and here on real ones.
+# The graph is compared with the Pipeline on generated rows before it is written, and here on real ones.
 
 print(to_onnx(model, "deploy.onnx"))
 predictor = OnnxPredictor("deploy.onnx")
@@ -54,8 +54,7 @@ print(to_onnx(model, "deploy_int8.onnx", quantize="int8", X=X_test))
 # %%
 # The same student as C
 # ---------------------
-# One C99 file holds encoding and network. Steps before the student stay where the rows come from: the C file takes what
-# they give.
+# One C99 file holds encoding and network. Steps before the student stay in Python: the C file takes their output.
 
 print(to_c(student, "deploy.c"))
 compiled = CPredictor("deploy.c")
@@ -64,8 +63,8 @@ difference = np.abs(compiled.predict_proba(encoded) - model.predict_proba(X_test
 print(f"largest difference on the test rows {difference:.1e}")
 
 # %%
-# How long an answer takes
-# ------------------------
+# Prediction times
+# ----------------
 # One thread each. ONNX Runtime runs forests too, as skl2onnx converts them.
 
 graph = skl2onnx.to_onnx(forest, X_train[:1].astype(np.float32), options={"zipmap": False}).SerializeToString()
@@ -84,22 +83,22 @@ models = {
 }
 
 
-def microseconds(answer, rows):
+def microseconds(predict, rows):
     """Per row; the fastest of three."""
-    number = 3 if timeit(lambda: answer(rows), number=1) > 0.005 else 300
-    return 1e6 * min(timeit(lambda: answer(rows), number=number) for _ in range(3)) / number / len(rows)
+    number = 3 if timeit(lambda: predict(rows), number=1) > 0.005 else 300
+    return 1e6 * min(timeit(lambda: predict(rows), number=number) for _ in range(3)) / number / len(rows)
 
 
 repeats = 5000 // len(X_test) + 1
 times = {
-    name: (microseconds(answer, rows[:1]), microseconds(answer, np.tile(rows, (repeats, 1))))
-    for name, (answer, rows) in models.items()
+    name: (microseconds(predict, rows[:1]), microseconds(predict, np.tile(rows, (repeats, 1))))
+    for name, (predict, rows) in models.items()
 }
 for name, (one, many) in times.items():
     print(f"{name:27s} one row {one:10.1f} us, in a batch {many:8.2f} us a row")
 
 # %%
-# As a picture: the shorter, the better; each line is ten times the one before.
+# As a picture: shorter is better; each grid line is ten times the one before.
 
 names = list(models)[::-1]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")

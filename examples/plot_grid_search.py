@@ -2,8 +2,8 @@
 Search over loss, student and teacher
 =====================================
 
-A distilled estimator is an ordinary step of a Pipeline, and what its student, its loss and its teacher are made of are
-ordinary parameters: a grid reaches them all. This example takes pandas.
+A distilled estimator is an ordinary step of a Pipeline, and the parameters of its student, its loss and its teacher are
+its own: a grid reaches them all. This example takes pandas.
 """
 
 import tempfile
@@ -49,12 +49,13 @@ print(f"forest: log loss {forest_loss:.3f}")
 # Loss and student
 # ----------------
 # ``TabularStudent`` is the default student as an object whose parameters can be set; ``student__module__hidden`` are
-# the widths of its layers. ``hard_weight`` is the share of the labels in the loss: at 0 the student hears the forest
-# alone, at 1 the labels alone. The forest is fitted on the rows of every fold anew, so that nothing leaks, but with
-# ``memory`` only once a fold, and not for every candidate again. Made-up rows (``augment``) are left out, for speed.
+# the widths of its layers. ``hard_weight`` is the weight of the labels in the loss: at 0 the student learns from the
+# forest only, at 1 from labels only (with ``blend=0``, which leaves the forest's outputs as they are). The forest is
+# fitted on the rows of every fold anew, so that nothing leaks, but with ``memory`` only once a fold, and not for every
+# candidate again. Synthetic rows (``augment``) are left out, for speed.
 
 student = TabularStudent(size="tiny", max_epochs=100)
-distilled = DistilledClassifier(forest, student, loss=SoftTargetLoss(), augment=None, random_state=0)
+distilled = DistilledClassifier(forest, student, loss=SoftTargetLoss(), blend=0, augment=None, random_state=0)
 pipeline = Pipeline([("columns", columns), ("distilled", distilled)])
 grid = {
     "distilled__loss__temperature": [1.0, 4.0],
@@ -67,8 +68,8 @@ with tempfile.TemporaryDirectory() as folder:
 print(f"student: log loss {-search.best_score_:.3f} with {search.best_params_}")
 
 # %%
-# Every tenth label is noise: learnt by heart, which a wider network does better, labels alone are worse than the forest
-# alone. Students learn most from both.
+# Every tenth label is noise, which a wider network memorises more easily: labels only are worse than the forest only.
+# Students learn most from both.
 
 results = pd.DataFrame(search.cv_results_)
 results.columns = results.columns.str.replace("param_distilled__", "")
@@ -78,7 +79,7 @@ for color, (hidden, lines) in zip(("tab:blue", "tab:orange"), results.groupby("s
         label = f"student {hidden}, temperature {temperature:g}"
         ax.plot(line["hard_weight"], -line["mean_test_score"], style, color=color, label=label)
 ax.axhline(forest_loss, color="0.5", linestyle=":", label="forest")
-ax.set(xlabel="hard_weight: share of the labels", ylabel=f"log loss, {cv} folds")
+ax.set(xlabel="hard_weight: weight of the labels", ylabel=f"log loss, {cv} folds")
 ax.legend()
 plt.show()
 
@@ -86,14 +87,14 @@ plt.show()
 # Teacher
 # -------
 # The teacher is a parameter too. A forest that was fitted on two thousand older rows is kept as it is inside
-# ``FrozenEstimator``; without it, the forest would be cloned and fitted on the rows of each fold. Its columns are its
-# own affair, so that it stands in a pipeline of its own: the student takes the frame as it comes. None of the older
-# rows is scored on; if the frozen forest had been fitted on the rows of the search, its scores would be too good.
+# ``FrozenEstimator``; without it, the forest would be cloned and fitted on the rows of each fold. It stands in a
+# pipeline with its own preprocessing: the student takes the frame as it is. Scores are not measured on older rows; if
+# the frozen forest had been fitted on the rows of the search, its scores would be too good.
 
 frozen = FrozenEstimator(make_pipeline(columns, forest).fit(old, old_y))
 teachers = {"refitted": make_pipeline(columns, forest), "frozen": frozen}
 student = TabularStudent(size="tiny", max_epochs=100, module__hidden=(64, 64))
-distilled = DistilledClassifier(forest, student, hard_weight=0.3, augment=None, random_state=0)
+distilled = DistilledClassifier(forest, student, hard_weight=0.3, blend=0, augment=None, random_state=0)
 search = GridSearchCV(distilled, {"teacher": list(teachers.values())}, cv=cv, scoring=scoring).fit(frame, y)
 for name, score in zip(teachers, search.cv_results_["mean_test_score"], strict=True):
     print(f"student of the {name} forest: log loss {-score:.3f}")

@@ -2,8 +2,8 @@
 Train a teacher together with its student
 =========================================
 
-A large network and a small one start at the same time. Both learn from the labels and from what the other answers at
-the moment; no teacher has to be there before. Afterwards the small one is deployed. The data are the handwritten
+A large network and a small one start at the same time. Both learn from the labels and from the other's current
+outputs; no pretrained teacher is needed. Afterwards the small one is deployed. The data are the handwritten
 digits that scikit-learn bundles, of which 300 rows train.
 """
 
@@ -22,16 +22,16 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, strati
 # %%
 # Teacher and student
 # -------------------
-# ``peers`` names the networks, ``deploy`` says who answers afterwards. The teacher has up to 100,000 parameters, the
-# student up to 5,000.
+# ``peers`` names the networks, ``deploy`` says which of them predicts afterwards. The teacher has up to 100,000
+# parameters, the student up to 5,000.
 
 peers = [("teacher", "small"), ("student", "tiny")]
 together = OnlineDistilledClassifier(peers, deploy="student", random_state=0)
 together.fit(X_train, y_train)
 
 # %%
-# The report measures both, and their ensemble, against the same networks trained alone: with the same seeds and the
-# same batches, but nobody teaches anybody.
+# The report measures both, and their ensemble, against the same networks without distillation: with the same seeds
+# and batches, but each trained on labels only.
 
 report = distillation_report(together, X_test, y_test, X_train=X_train, y_train=y_train)
 print(report)
@@ -39,14 +39,14 @@ report.plot(x="parameters")
 plt.show()
 
 # %%
-# How they teach each other
-# -------------------------
-# Methods are objects. Branches on a shared trunk (``GatedEnsemble``) have to be the same network, and so are all here:
-# three small students, of which one is deployed. With weight 0 each learns alone.
+# Methods
+# -------
+# Methods are objects. The branches of ``GatedEnsemble``, which share a trunk, have to be the same network, and so are
+# all here: three small students, of which one is deployed. With weight 0 each learns from labels only.
 
 three = [(name, "tiny") for name in ("a", "b", "c")]
 methods = {
-    "alone": MutualLearning(weight=0),
+    "labels only": MutualLearning(weight=0),
     "mutual learning": MutualLearning(),
     "gated ensemble": GatedEnsemble(),
     "collaborative ensemble": CollaborativeEnsemble(),
@@ -81,7 +81,7 @@ plt.show()
 # %%
 # Shipping it
 # -----------
-# ``without_peers()`` is what to pickle: only what is deployed is in it.
+# ``without_peers()`` is the estimator to pickle: it contains only the deployed network.
 
 light = together.without_peers()
 assert np.array_equal(light.predict_proba(X_test), together.predict_proba(X_test))

@@ -1,10 +1,10 @@
 """
-Which rows a forest takes for alike
-===================================
+Which rows are similar to a forest
+==================================
 
-Two rows are alike to a forest if they meet in the leaves of many of its trees; the share is its *proximity*, a matrix
-over rows that needs no features at all. A student can be asked to keep such relations: that rows which the forest takes
-for alike are near each other in its own hidden layer.
+Two rows are similar to a forest if many of its trees put them into the same leaf; the share of such trees is the
+*proximity*, a matrix over rows that needs no features. A student can learn such relations: rows that are similar to the
+forest shall be near each other in its own hidden layer.
 """
 
 import matplotlib.pyplot as plt
@@ -23,21 +23,21 @@ from sklkd.students import TabularStudent
 # The teacher's matrix
 # --------------------
 # ``SPLoss``, ``PKTLoss`` and ``CCLoss`` read the leaves of trees by themselves, and compute the matrix for the rows of
-# a batch; it is never there for all rows at once. Of nets they compare hidden layers.
+# a batch; it is never computed for all rows at once. With nets they compare hidden layers.
 
 X, y = load_wine(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=0, stratify=y)
 forest = RandomForestClassifier(200, random_state=0).fit(X, y)
 
 student = TabularStudent("tiny", max_epochs=60)
-params = {"student": student, "hard_weight": 0.0, "random_state": 0}
+params = {"student": student, "hard_weight": 0.0, "blend": 0.0, "random_state": 0}
 plain = DistilledClassifier(forest, loss=[("kd", SoftTargetLoss())], **params).fit(X, y)
 related = DistilledClassifier(forest, loss=[("kd", SoftTargetLoss()), ("sp", SPLoss(weight=1000.0))], **params)
 related.fit(X, y)
 
 # %%
-# On rows that nobody has seen
-# ----------------------------
+# On test rows
+# ------------
 # The forest's matrix, and the cosines of the students' hidden layers. Rows are sorted by class.
 
 
@@ -59,9 +59,9 @@ matrices = {
 }
 upper = np.triu_indices(len(rows), 1)
 for name, est in {"soft targets": plain, "and SPLoss": related}.items():
-    alike = np.corrcoef(matrices[f"student: {name}"][upper], matrices["forest: proximity"][upper])[0, 1]
+    correlation = np.corrcoef(matrices[f"student: {name}"][upper], matrices["forest: proximity"][upper])[0, 1]
     loss = log_loss(y_test, est.predict_proba(X_test))
-    print(f"{name:13s} correlation with the proximity {alike:.2f}, log loss {loss:.3f}")
+    print(f"{name:13s} correlation with the proximity {correlation:.2f}, log loss {loss:.3f}")
 
 _, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
 for ax, (title, matrix) in zip(axes, matrices.items(), strict=True):

@@ -2,9 +2,9 @@
 A network that is its own teacher
 =================================
 
-There is no other model here. A network learns from its own output, and can then be left after any of its layers, which
-is smaller and faster. Other methods soften the labels that it learns from. The data are the handwritten digits that
-scikit-learn bundles, of which 400 rows train.
+There is no other model here. A network learns from its own output, and can then be cut after any of its hidden layers,
+which makes it smaller and faster. Other methods soften the labels that it learns from. The data are the handwritten
+digits that scikit-learn bundles, of which 400 rows train.
 """
 
 import time
@@ -25,8 +25,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=400, strati
 # %%
 # Exits
 # -----
-# ``DeepToShallow`` puts a linear layer after each hidden layer, and lets the network's output teach it. One training
-# gives four networks: ``predict_proba(X, exit=...)`` answers from each, and ``cut`` makes an estimator of it, without
+# ``DeepToShallow`` puts a linear layer after each hidden layer, and trains it on the network's output. One training
+# gives four networks: ``predict_proba(X, exit=...)`` predicts from each, and ``cut`` makes an estimator of it, without
 # the layers behind. What that costs in accuracy depends on the data: here the last layer adds little.
 
 student = TabularStudent(module__hidden=(8, 32, 128, 128))
@@ -61,12 +61,13 @@ plt.show()
 # %%
 # Calibration
 # -----------
-# A network that sees the labels of few rows again and again becomes too sure of itself. The default student stops
-# before that goes far, and methods that soften the labels, each in its own way, may do better. Softened too much, it is
-# less sure than it could be, as with ``VirtualTeacher`` here. ``EpochToEpoch(alpha=0)`` is the network on labels alone.
+# A network that sees the labels of few rows again and again becomes overconfident. The default student stops before
+# that goes far, and methods that soften the labels, each in its own way, may do better. With too much softening it
+# becomes underconfident, as with ``VirtualTeacher`` here. ``EpochToEpoch(alpha=0)`` is the network trained on labels
+# only.
 
 methods = {
-    "labels alone": EpochToEpoch(alpha=0),
+    "labels only": EpochToEpoch(alpha=0),
     "EpochToEpoch": EpochToEpoch(),
     "VirtualTeacher": VirtualTeacher(),
     "SameClassPairs": SameClassPairs(),
@@ -78,10 +79,11 @@ for name, method in methods.items():
     est = SelfDistilledClassifier(method=method, random_state=0).fit(X_train, y_train)
     proba = est.predict_proba(X_test)
     right = est.classes_[proba.argmax(1)] == y_test
-    true, told = calibration_curve(right, proba.max(1), n_bins=6, strategy="quantile")
-    ax.plot(told, true, "o-", label=name)
-    gap = proba.max(1).mean() - right.mean()
-    print(f"{name:20} accuracy {right.mean():.3f}, log loss {log_loss(y_test, proba):.3f}, too sure by {gap:+.3f}")
+    frequency, confidence = calibration_curve(right, proba.max(1), n_bins=6, strategy="quantile")
+    ax.plot(confidence, frequency, "o-", label=name)
+    difference = proba.max(1).mean() - right.mean()
+    loss = log_loss(y_test, proba)
+    print(f"{name:20} accuracy {right.mean():.3f}, log loss {loss:.3f}, overconfident by {difference:+.3f}")
 ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0.5, 1.01), ylim=(0.5, 1.01))
 ax.legend()
 plt.show()

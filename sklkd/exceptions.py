@@ -1,4 +1,4 @@
-"""Errors and warnings of sklkd's own."""
+"""The errors and warnings of sklkd."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class SklkdWarning(UserWarning):
 
 
 class TeacherWarning(SklkdWarning):
-    """The teacher answers worse than no teacher would, which usually means that it is given the wrong columns."""
+    """The teacher does worse than the class prior or the mean, usually because it is given the wrong columns."""
 
 
 class SampleWeightWarning(SklkdWarning):
@@ -16,4 +16,4 @@ class SampleWeightWarning(SklkdWarning):
 
 
 class DivergedError(ValueError):
-    """A training whose loss is no longer finite."""
+    """The loss of a training is no longer finite."""

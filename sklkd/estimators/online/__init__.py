@@ -1,1 +1,1 @@
-"""Online distillation: networks that are trained together and teach each other."""
+"""Online distillation: networks that are trained together and learn from each other."""

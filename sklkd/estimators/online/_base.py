@@ -127,7 +127,7 @@ class BaseOnline(BaseWithoutTeacher):
         return other
 
     def without_peers(self) -> Self:
-        """A light copy to pickle and ship: only what is deployed is left of the peers."""
+        """A light copy to pickle and ship: of the peers it has only the deployed one."""
         check_is_fitted(self, "student_")
         return self._predicting_with(replace(self._fitted, others={}))
 

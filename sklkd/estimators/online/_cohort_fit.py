@@ -30,7 +30,7 @@ DEPLOYED = ("best", "smallest", "ensemble")
 """What ``deploy`` may be beside a peer's name."""
 
 LOOP = ("optimizer", "max_epochs", "batch_size", "device")
-"""Parameters of nets of which one loop has only one."""
+"""Parameters of nets that have to be equal where one loop trains all."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ def named_peers(peers: Any, reserved: set[str]) -> list[tuple[str, Any]]:
     ------
     TypeError, ValueError
         Where ``peers`` is neither an integer nor a list of (name, student), there are fewer than two, or a name
-        repeats, contains "__" or means something else.
+        repeats, contains "__" or is reserved.
     """
     if isinstance(peers, Integral) and not isinstance(peers, bool):
         peers = [(f"peer{k}", None) for k in range(int(peers))]
@@ -79,7 +79,7 @@ def named_peers(peers: Any, reserved: set[str]) -> list[tuple[str, Any]]:
 
 
 def budgeted(pairs: Sequence[tuple[str, Any]]) -> bool:
-    """Whether the epochs of the loop, those of the first peer, are up to us."""
+    """Whether the epochs of the loop, those of the first peer, are not given."""
     name, first = pairs[0]
     with naming(name):
         return resolve_student(first).budgeted
@@ -91,7 +91,7 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: 
     Raises
     ------
     TypeError, ValueError
-        Where something is no student, or cannot be trained with the others; the message names it.
+        Where a peer is no student, or cannot be trained with the others; the message names it.
     """
     encodings: dict[Any, tuple[Any, Any, torch.Tensor]] = {}
     students = []
@@ -117,7 +117,7 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: 
 
 
 def check_loop(students: Sequence[tuple[str, Student]]) -> None:
-    """Raise where the nets want different loops, or callbacks of others than the first would not be called."""
+    """Raise where the nets have different loops, or others than the first have callbacks, which would not be called."""
     for option in LOOP:
         values = {name: getattr(student.net, option) for name, student in students}
         if any(value != next(iter(values.values())) for value in values.values()):

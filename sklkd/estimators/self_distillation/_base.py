@@ -61,12 +61,12 @@ class BaseSelf(BaseWithoutTeacher):
 
     @property
     def generations_(self) -> list[Self]:
-        """A fitted estimator for each generation of ``BornAgain``, the first of which has learnt from labels only."""
+        """A fitted estimator for each generation of ``BornAgain``, the first of which was trained on labels only."""
         check_is_fitted(self, "student_")
         return [self._single_exit(student) for student in self._fitted.others.values()]
 
     def cut(self, exit: int | str) -> Self:
-        """A light copy that answers from an exit of the network, without the layers behind it.
+        """A light copy that predicts from an exit of the network, without the layers behind it.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class BaseSelf(BaseWithoutTeacher):
         return exits | {name: self._single_exit(student) for name, student in others.items()}
 
     def _without_distillation(self) -> Self:
-        """Unfitted: the same network, the whole of it also for one that was cut, trained on labels only."""
+        """Unfitted: the same network, trained on labels only; the whole of it, also for one that was cut."""
         return clone(self).set_params(method=EpochToEpoch(alpha=0), verbose=0)
 
     def _for_deployment(self) -> Any:

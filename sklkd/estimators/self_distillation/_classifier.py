@@ -14,9 +14,8 @@ from sklkd.estimators.self_distillation._base import BaseSelf
 class SelfDistilledClassifier(Classification, BaseSelf):
     """A small network that is its own teacher, as a scikit-learn classifier.
 
-    There is no other model: the network learns from the labels, and from what it says itself, in an earlier epoch, at a
-    deeper layer, in an earlier generation or of another row. That regularises it. What it costs, and what it is good
-    for, depends on the method.
+    There is no other model: the network learns from the labels, and from its own outputs, of an earlier epoch, a deeper
+    layer, an earlier generation or for another row. That regularises it. Cost and use depend on the method.
 
     Parameters
     ----------
@@ -24,18 +23,12 @@ class SelfDistilledClassifier(Classification, BaseSelf):
         The network, as in :class:`DistilledClassifier`. None is a :class:`~sklkd.students.TabularStudent`, sized to the
         data; its bins stand at quantiles. An instance has parameters to search, such as ``student__lr``.
     method : SelfMethod, default=None
-        How it teaches itself, an object of :mod:`sklkd.methods`:
-
-        - ``EpochToEpoch``: targets move from the labels to its answers one epoch earlier;
-        - ``DeepToShallow``: its output teaches exits after earlier layers, where it can be cut;
-        - ``BornAgain``: it teaches another one like it, for several generations;
-        - ``VirtualTeacher``: a designed teacher, a kind of label smoothing;
-        - ``SameClassPairs``: its answers to other rows of the same class;
-        - ``LastBatch``: its answers one step earlier.
-
-        None is ``LastBatch()``, which was better than labels alone on more sets than the others, four of five (see the
-        user guide); it takes a quarter more time. ``method__temperature`` and the like work in a grid where the method
-        is an instance.
+        How it learns from itself, an object of :mod:`sklkd.methods`: ``EpochToEpoch`` (targets move from the labels to
+        its outputs one epoch earlier), ``DeepToShallow`` (its output is the teacher of exits after earlier layers,
+        where it can be cut), ``BornAgain`` (generation after generation), ``VirtualTeacher`` (a kind of label
+        smoothing), ``SameClassPairs`` (its outputs for other rows of the same class) or ``LastBatch`` (its outputs one
+        step earlier). None is ``LastBatch()``, better than labels only on four of five data sets, for a quarter more
+        time (see the user guide). ``method__temperature`` works in a grid where the method is an instance.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0
@@ -50,9 +43,9 @@ class SelfDistilledClassifier(Classification, BaseSelf):
     method_ : SelfMethod
         The clone that was used.
     exits_ : dict
-        Names of the exits from the shallowest on; the last is "output", and the only one but for ``DeepToShallow``.
+        Names of the exits, the shallowest first; the last is "output", the only one except with ``DeepToShallow``.
     generations_ : list of SelfDistilledClassifier
-        For ``BornAgain`` all generations, the first of which has learnt from the labels alone; else empty.
+        For ``BornAgain`` all generations, the first of which was trained on labels only; else empty.
     history_ : skorch.history.History
         Epoch by epoch what skorch recorded.
     classes_ : ndarray of shape (n_classes,)
@@ -73,14 +66,14 @@ class SelfDistilledClassifier(Classification, BaseSelf):
 
     See Also
     --------
-    DistilledClassifier : Learning from a teacher that is there before.
-    OnlineDistilledClassifier : Networks that teach each other.
+    DistilledClassifier : Learning from a pretrained teacher.
+    OnlineDistilledClassifier : Networks that learn from each other.
 
     Notes
     -----
     Where the epochs are not given (``max_epochs="auto"`` of default students) and there are 50 rows or more, a fifth of
-    the distinct rows is held out and the epoch that does best on them is kept, as where ``DistilledClassifier`` learns
-    from labels alone.
+    the distinct rows is held out and the epoch that is best on them is kept, as where ``DistilledClassifier`` learns
+    from labels only.
 
     ``sample_weight`` weighs rows in all terms. Rows of weight 0 are dropped and identical rows merged, so that a weight
     of 2 and a repeated row are the same. Missing values are accepted where the network's encoding takes them, which the

@@ -14,8 +14,8 @@ from sklkd.estimators.self_distillation._base import BaseSelf
 class SelfDistilledRegressor(Regression, BaseSelf):
     """A small network that is its own teacher, as a scikit-learn regressor.
 
-    There is no other model: the network learns from the targets, and from what it says itself, in an earlier epoch, at
-    a deeper layer or in an earlier generation. That regularises it. There may be several targets.
+    There is no other model: the network learns from the targets, and from its own outputs, of an earlier epoch, a
+    deeper layer or an earlier generation. That regularises it. There may be several targets.
 
     Parameters
     ----------
@@ -23,16 +23,12 @@ class SelfDistilledRegressor(Regression, BaseSelf):
         The network, as in :class:`DistilledRegressor`. None is a :class:`~sklkd.students.TabularStudent`, sized to the
         data; its bins stand at quantiles. An instance has parameters to search, such as ``student__lr``.
     method : SelfMethod, default=None
-        How it teaches itself, an object of :mod:`sklkd.methods`:
-
-        - ``EpochToEpoch``: targets move from those given to its answers one epoch earlier;
-        - ``DeepToShallow``: its output teaches exits after earlier layers, where it can be cut;
-        - ``BornAgain``: it teaches another one like it, for several generations;
-        - ``LastBatch``: its answers one step earlier.
-
-        None is ``LastBatch()``, which was better than labels alone on more sets than the others, four of five (see the
-        user guide); it takes a quarter more time. Methods of classes, ``VirtualTeacher`` and ``SameClassPairs``, are an
-        error. ``method__alpha`` and the like work in a grid where the method is an instance.
+        How it learns from itself, an object of :mod:`sklkd.methods`: ``EpochToEpoch`` (targets move from those given to
+        its outputs one epoch earlier), ``DeepToShallow`` (its output is the teacher of exits after earlier layers,
+        where it can be cut), ``BornAgain`` (generation after generation) or ``LastBatch`` (its outputs one step
+        earlier). None is ``LastBatch()``, better than labels only on four of five data sets, for a quarter more time
+        (see the user guide). ``VirtualTeacher`` and ``SameClassPairs`` are for classes, and an error here.
+        ``method__alpha`` works in a grid where the method is an instance.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0
@@ -47,9 +43,9 @@ class SelfDistilledRegressor(Regression, BaseSelf):
     method_ : SelfMethod
         The clone that was used.
     exits_ : dict
-        Names of the exits from the shallowest on; the last is "output", and the only one but for ``DeepToShallow``.
+        Names of the exits, the shallowest first; the last is "output", the only one except with ``DeepToShallow``.
     generations_ : list of SelfDistilledRegressor
-        For ``BornAgain`` all generations, the first of which has learnt from the targets alone; else empty.
+        For ``BornAgain`` all generations, the first of which was trained on targets only; else empty.
     history_ : skorch.history.History
         Epoch by epoch what skorch recorded.
     n_features_in_ : int
@@ -68,14 +64,14 @@ class SelfDistilledRegressor(Regression, BaseSelf):
 
     See Also
     --------
-    DistilledRegressor : Learning from a teacher that is there before.
-    OnlineDistilledRegressor : Networks that teach each other.
+    DistilledRegressor : Learning from a pretrained teacher.
+    OnlineDistilledRegressor : Networks that learn from each other.
 
     Notes
     -----
     Where the epochs are not given (``max_epochs="auto"`` of default students) and there are 50 rows or more, a fifth of
-    the distinct rows is held out and the epoch that does best on them is kept, as where ``DistilledRegressor`` learns
-    from labels alone.
+    the distinct rows is held out and the epoch that is best on them is kept, as where ``DistilledRegressor`` learns
+    from labels only.
 
     All terms are in units of the targets' standard deviation. ``sample_weight`` weighs rows in all of them. Rows of
     weight 0 are dropped and identical rows merged, so that a weight of 2 and a repeated row are the same. Missing
