@@ -48,7 +48,6 @@ def gather(
     groups: Callable[[], NDArray],
     ask: bool,
     spread: bool,
-    n_jobs: int | None,
 ) -> Knowledge:
     """Fit the teacher where it has to be, and ask it for the training rows once.
 
@@ -65,8 +64,6 @@ def gather(
         False: only fit it.
     spread : bool
         Whether the members' disagreement is wanted (regression).
-    n_jobs : int or None
-        Folds fitted at once.
     """
     folds = cv is not None and not isinstance(cv, str)
     if folds and any_fitted(teacher):
@@ -85,7 +82,7 @@ def gather(
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
     if folds:
         splits = make_splits(cv, rows, groups)
-        return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, n_jobs=n_jobs)
+        return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread)
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
             answer, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
@@ -113,7 +110,6 @@ def cross_fit(
     splits: list[Split],
     *,
     spread: bool,
-    n_jobs: int | None,
 ) -> Knowledge:
     """Answers for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
@@ -122,7 +118,7 @@ def cross_fit(
             raise ValueError("cv must hold out each row at most once, got splits whose test rows overlap.")
         unseen[test] = True
     # scikit-learn's own, which hand the metadata routing on to the workers
-    parts = Parallel(n_jobs=n_jobs)(
+    parts = Parallel(n_jobs=fitter.estimator.n_jobs)(
         delayed(answer_fold)(fitter, teacher, rows, train, test, spread) for train, test in splits
     )
     order = np.concatenate([test for _, test in splits])

@@ -20,7 +20,7 @@ from sklkd.losses._objective import Objective
 from sklkd.rows import Rows, total_weights
 from sklkd.students import InputEncoder
 from sklkd.students._forward import forward
-from sklkd.students._resolve import Student, as_input, fill_module
+from sklkd.students._resolve import Student, as_input, fill_module, settle
 from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, Recipe, TabularStudent
 from sklkd.students._train import initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs
@@ -100,8 +100,8 @@ class StudentTraining:
             self.task.n_outputs,
             self.thresholds,
             self.task.classification,
-            recipe=recipe,
         )
+        settle(self.student, len(encoded), recipe)
         return encoder, as_input(encoded)
 
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:

@@ -22,7 +22,7 @@ from sklkd.students._forward import as_input as as_input
 from sklkd.students._net import distilled_class
 from sklkd.students._sizes import SIZES, NetInputs, preset_plan, room_for_bins
 from sklkd.students._tabular_net import TabularNet
-from sklkd.students._tabular_student import WITHOUT_TEACHER, Recipe, TabularStudent
+from sklkd.students._tabular_student import Recipe, TabularStudent
 
 
 @dataclass
@@ -74,10 +74,8 @@ def fill_module(
     n_outputs: int,
     thresholds: list[tuple[NDArray, NDArray]],
     classification: bool,
-    *,
-    recipe: Recipe = WITHOUT_TEACHER,
 ) -> None:
-    """Fill in what the data decide of a student and the user has not; ``thresholds`` may be empty."""
+    """Fill in what the data decide of a student's module and the user has not; ``thresholds`` may be empty."""
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
     net.classification_ = classification
@@ -86,7 +84,6 @@ def fill_module(
     values["n_classes" if classification else "n_targets"] = n_outputs
     if isinstance(net, TabularStudent):
         net.limits()  # also where they cannot be kept
-        net.settle(len(encoded), recipe)
     if student.tabular:
         n_units = 0 if classification else n_outputs
         values |= _sized(net, encoder, encoded, weight, n_outputs, n_units, thresholds)
@@ -95,6 +92,12 @@ def fill_module(
     fill = {f"module__{k}": v for k, v in values.items() if k in accepted and f"module__{k}" not in params}
     if fill:
         net.set_params(**fill)
+
+
+def settle(student: Student, n_rows: int, recipe: Recipe) -> None:
+    """Put a recipe's optimizer, learning rate and batch size where those of a default student are "auto"."""
+    if isinstance(student.net, TabularStudent):
+        student.net.settle(n_rows, recipe)
 
 
 def _sized(

@@ -31,7 +31,7 @@ class TeacherFitter:
     Parameters
     ----------
     estimator : object
-        The distilled estimator: its ``memory`` and metadata routing.
+        The distilled estimator: its ``memory``, ``n_jobs`` and metadata routing.
     classes : ndarray or None
         Sorted classes; None for regression.
     seed : int or None

@@ -246,12 +246,12 @@ class BlendingDecision:
         splits = splits[: len(splits) // 2]
         out_of_sample = all(bool(rows.out_of_sample[held].all()) for _, held in splits)
         if out_of_sample:
-            taught = [of_outputs(rows.outputs.take(held)) for _, held in splits]
+            of_teacher = [of_outputs(rows.outputs.take(held)) for _, held in splits]
         else:
-            taught = self._clone_predictions(splits)
+            of_teacher = self._clone_predictions(splits)
         predicted = [self._student(k).predictions(rows.take(held)) for k, (_, held) in enumerate(splits)]
         held_rows = rows.take(np.concatenate([held for _, held in splits]))
-        return compare(np.concatenate(predicted), np.concatenate(taught), held_rows, task, out_of_sample)
+        return compare(np.concatenate(predicted), np.concatenate(of_teacher), held_rows, task, out_of_sample)
 
     def _clone_predictions(self, splits: list[Split]) -> list[NDArray]:
         if not can_clone(self.clones.teacher):
@@ -287,18 +287,18 @@ class BlendingDecision:
         return self._trained[k]
 
 
-def compare(predicted: NDArray, taught: NDArray, rows: Rows, task: Task, out_of_sample: bool) -> Validated:
+def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, out_of_sample: bool) -> Validated:
     """Find the best mixture of label-only students and teacher on rows that neither have seen.
 
     Parameters
     ----------
-    predicted, taught : ndarray of shape (n, n_outputs)
+    of_students, of_teacher : ndarray of shape (n, n_outputs)
         Probabilities or standardized predictions of students and teacher.
     rows : Rows
         Validation rows.
     task : Task
     out_of_sample : bool
-        Whether ``taught`` are the teacher's own outputs.
+        Whether ``of_teacher`` are the teacher's own outputs.
     """
 
     def loss(mixed: NDArray) -> float:
@@ -308,9 +308,9 @@ def compare(predicted: NDArray, taught: NDArray, rows: Rows, task: Task, out_of_
     def likelihood(mixed: NDArray) -> float:
         return len(rows) * (loss(mixed) if task.classification else math.log(max(loss(mixed), 1e-150)))
 
-    weight = best_weight(predicted, taught, likelihood, PRIOR)
-    left = loss(weight * predicted + (1 - weight) * taught)
-    losses = {"teacher": loss(taught), "label-only students": loss(predicted), "mixture": left}
+    weight = best_weight(of_students, of_teacher, likelihood, PRIOR)
+    left = loss(weight * of_students + (1 - weight) * of_teacher)
+    losses = {"teacher": loss(of_teacher), "label-only students": loss(of_students), "mixture": left}
     return Validated(weight, _explained(left, rows, task), len(rows), losses, out_of_sample)
 
 
@@ -324,16 +324,19 @@ def _explained(left: float, rows: Rows, task: Task) -> float:
 
 
 def best_weight(
-    predicted: NDArray, taught: NDArray, loss: Callable[[NDArray], float], prior: tuple[float, float] | None = None
+    of_students: NDArray,
+    of_teacher: NDArray,
+    loss: Callable[[NDArray], float],
+    prior: tuple[float, float] | None = None,
 ) -> float:
-    """The weight of ``predicted`` in the mixture with the least loss, in hundredths.
+    """The weight of ``of_students`` in the mixture with the least loss, in hundredths.
 
     With a prior, the mean and standard deviation of a normal distribution, the loss is a negative log likelihood.
     """
 
     def cost(weight: float) -> float:
         doubt = 0.0 if prior is None else (weight - prior[0]) ** 2 / (2 * prior[1] ** 2)
-        return loss(weight * predicted + (1 - weight) * taught) + doubt
+        return loss(weight * of_students + (1 - weight) * of_teacher) + doubt
 
     found = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-3})
     return round(float(min((0.0, float(found.x), 1.0), key=cost)), 2)

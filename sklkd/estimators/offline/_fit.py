@@ -181,7 +181,6 @@ class OfflineFit:
             groups=deduplication.groups,
             ask=not self._labels_only,
             spread=self.spread,
-            n_jobs=self.est.n_jobs,
         )
 
     def _blending(self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds) -> Blending:

@@ -23,7 +23,8 @@ from sklkd.methods import OnlineMethod
 from sklkd.methods._online import CohortObjective, build_between
 from sklkd.rows import Rows
 from sklkd.students._cohort import Cohort, Ensemble, JoinedEncoder, join_inputs, naming
-from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student
+from sklkd.students._resolve import Student, as_input, check_output, fill_module, resolve_student, settle
+from sklkd.students._tabular_student import WITHOUT_TEACHER
 from sklkd.students._train import initialize, replace_module, train, with_module
 
 DEPLOYED = ("best", "smallest", "ensemble")
@@ -105,6 +106,7 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: 
                 encodings[kind] = encoder, encoded, as_input(encoded)
             encoder, encoded, inputs = encodings[kind]
             fill_module(student, encoder, encoded, rows.weight, task.n_outputs, [], task.classification)
+            settle(student, len(encoded), WITHOUT_TEACHER)
             students.append((name, student, encoder, inputs))
     check_loop([(name, student) for name, student, *_ in students])
     peers = []
