@@ -19,6 +19,7 @@ from sklkd.teachers import (
     TeacherFitter,
     any_fitted,
     fit_teacher,
+    has_frozen_part,
     seeded,
     weight_name,
 )
@@ -98,8 +99,8 @@ def gather(
         )
     if folds and has_frozen_part(teacher):
         raise ValueError(
-            f"cv={cv!r} would call predictions out of sample that come from frozen parts of the teacher, which may have "
-            "seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' or "
+            f"cv={cv!r} would call predictions out of sample that come from frozen parts of the teacher, which may "
+            "have seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' or "
             "'auto'."
         )
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
