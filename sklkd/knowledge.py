@@ -100,8 +100,8 @@ def gather(
     if folds and has_frozen_part(teacher):
         raise ValueError(
             f"cv={cv!r} would call predictions out of sample that come from frozen parts of the teacher, which may "
-            "have seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' or "
-            "'auto'."
+            "have seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' "
+            "or 'auto'."
         )
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
