@@ -85,7 +85,7 @@ def row_of_target(net: NeuralNet, module: nn.Module, *, integers: bool, X: Any =
     dtype = float_dtype(module)
     # NumPy has no bfloat16
     name = str(dtype).removeprefix("torch.") if dtype in (torch.float16, torch.float32, torch.float64) else "float32"
-    if isinstance(net, NeuralNetBinaryClassifier) or integers:
+    if isinstance(net, NeuralNetBinaryClassifier):
         return name, 0
     return name, _output_ndim(module, X) - 1
 
