@@ -107,7 +107,7 @@ def forms(X, forest, folder, graph):
     for size in ("tiny", "small"):
         # how well it has learnt plays no part in how long it takes
         net = TabularStudent(size, max_epochs=2)
-        est = DistilledClassifier(forest, net, hard_weight=0.1, cv=None, augment=None, random_state=0)
+        est = DistilledClassifier(forest, net, hard_weight=0.1, blend=0, cv=None, augment=None, random_state=0)
         est.fit(X[:4000], forest.predict(X[:4000]))
         yield size, est.predict_proba, ""
         report = to_onnx(est, folder / "student.onnx")

@@ -7,7 +7,7 @@
 answered; up to 2,000 others are for testing. Every loss is added to soft targets (for regression, to the squared error
 to the teacher's values), with labels left out. Its weight is chosen out of three, once for each kind of teacher, as the
 best on average over the first two sets, on rows held out of the training rows of a seed of its own. The table has the
-change of the test loss (log loss or RMSE) against soft targets alone, same seed, same rows: its mean over the seeds,
+change of the test loss (log loss or RMSE) against soft targets only, same seed, same rows: its mean over the seeds,
 and the standard deviation over them. Sets: three tables, and scikit-learn's digits.
 """
 
@@ -82,7 +82,7 @@ def distil(teacher, rows, synthetic, labels, loss, seed):
     losses = [kd] if loss is None else [loss] if loss[1].always_alone else [kd, loss]
     student = TabularStudent("tiny", max_epochs=EPOCHS, batch_size=BATCH)
     Estimator = DistilledClassifier if labels else DistilledRegressor
-    est = Estimator(teacher, student, loss=losses, hard_weight=0.0, random_state=seed)
+    est = Estimator(teacher, student, loss=losses, hard_weight=0.0, blend=0.0, random_state=seed)
     return measure(est.fit(X, y, X_transfer=synthetic), X_test, y_test, labels)
 
 

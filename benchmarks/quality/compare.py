@@ -7,8 +7,8 @@ Contestants, all with their defaults:
 
 sklkd           the default student
 sklkd tiny      student="tiny", at most 5,000 parameters
-labels alone    the default student without a teacher (hard_weight=1, augment=None)
-tiny alone      the tiny one without a teacher
+labels only     the default student without a teacher (hard_weight=1, augment=None)
+tiny, labels only  the tiny one without a teacher
 MLP             scikit-learn's MLPClassifier or MLPRegressor on the labels
 imodels         imodels' DistilledRegressor with its FIGS as the student, where imodels is installed; it takes
                 regression and two classes
@@ -50,8 +50,8 @@ def imodels_student(teacher, labels, seed):
 CONTESTANTS = {
     "sklkd": sklkd_student(),
     "sklkd tiny": sklkd_student("tiny"),
-    "labels alone": sklkd_student(hard_weight=1.0, augment=None),
-    "tiny alone": sklkd_student("tiny", hard_weight=1.0, augment=None),
+    "labels only": sklkd_student(hard_weight=1.0, augment=None),
+    "tiny, labels only": sklkd_student("tiny", hard_weight=1.0, augment=None),
     "MLP": lambda teacher, labels, seed: mlp(labels, seed),
 }
 

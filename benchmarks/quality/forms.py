@@ -1,10 +1,10 @@
-"""Forms of the student: how closely each follows the same teacher, by its answers alone.
+"""Forms of the student: how closely each follows the same teacher, by imitation.
 
     OMP_NUM_THREADS=1 python benchmarks/quality/forms.py [--rows 12000] [--seeds 1] [--out forms.json] [name ...]
 
 One line a data set: the student's loss (log loss, or RMSE) on the 40 % of the rows that are held out, over that of the
 teacher of quality.py, minus one; then medians, mean ranks, parameters and the processor's time over the default's.
-Labels have no say (``hard_weight=0``), so that a form is judged by what it can follow. Periodic embeddings need
+Labels have no weight (``hard_weight=0, blend=0``), so that only imitation counts. Periodic embeddings need
 rtdl_num_embeddings.
 
 default          bins at the teacher's thresholds
@@ -132,7 +132,7 @@ class ClosedRegressor(RegressorMixin, Closed):
 
 def forms(teacher, X, y, labels):
     """Unfitted students, by name."""
-    make = partial(DistilledClassifier if labels else DistilledRegressor, hard_weight=0.0)
+    make = partial(DistilledClassifier if labels else DistilledRegressor, hard_weight=0.0, blend=0.0)
     closed = (ClosedClassifier if labels else ClosedRegressor)(teacher).fit()
     per_member = of_members(SoftTargetLoss if labels else TargetLoss)
     return {

@@ -6,7 +6,7 @@ Generated rows: five numbers, and a category whose levels each add an effect of 
 a number counts; classes by its sign, with noise. The teacher, a forest and a booster on target-encoded categories, is
 fitted on them; the test rows are 4,000 more. One line a number of levels, how much rarer each is than the one before
 (the exponent of its rank), and a task: loss (log loss, or RMSE) of the default student, the tiny one, and the default
-one on labels alone, over the teacher's, minus one; then medians, mean ranks, parameters and the processor's time.
+one on labels only, over the teacher's, minus one; then medians, mean ranks, parameters and the processor's time.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ CASES = {
     for n_levels, exponent in [(30, 0.0), (300, 0.0), (1000, 0.7), (3000, 0.7)]
     for labels in (False, True)
 }
-STUDENTS = {"sklkd": {}, "tiny": {"student": "tiny"}, "labels alone": {"hard_weight": 1.0}}
+STUDENTS = {"sklkd": {}, "tiny": {"student": "tiny"}, "labels only": {"hard_weight": 1.0}}
 TEST = 4_000
 
 

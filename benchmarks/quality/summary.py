@@ -1,11 +1,11 @@
-"""Ranks and excesses of what ``compare.py`` and ``autogluon_distil.py`` have written: two Markdown tables, a picture.
+"""Turn what ``compare.py`` and ``autogluon_distil.py`` have written into two Markdown tables and a picture.
 
 python benchmarks/quality/summary.py FILE ... [--picture FILE.png]
 
 A run is a set, a teacher and a seed. Ranks are among all that were measured on every run, the teacher too; who was
-measured on some runs alone (imodels, for one, takes no more than two classes) is put among them on those. Excess is the
-loss over the lower of the teacher's and of the default student's without a teacher ("labels alone"; for the tiny
-student "tiny alone"), minus one. The second table has its median and its highest by teacher.
+measured on some runs alone (imodels, for one, takes no more than two classes) is put among them on those. Change is the
+loss over the lower of the teacher's and of the default student's without a teacher ("labels only"; for the tiny
+student "tiny, labels only"), minus one. The second table has its median and its highest by teacher.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 # Whose loss without a teacher counts
-SCRATCH = {"sklkd tiny": "tiny alone", "tiny alone": "tiny alone"}
+SCRATCH = {"sklkd tiny": "tiny, labels only", "tiny, labels only": "tiny, labels only"}
 
 
 def read(files):
@@ -26,7 +26,7 @@ def read(files):
     for file in files:
         for row in json.loads(file.read_text()):
             runs[row["set"], row["teacher"], row["seed"], row["max_rows"]][row["contestant"]] = row
-    return {run: found for run, found in runs.items() if {"teacher", "labels alone", "tiny alone"} <= set(found)}
+    return {run: found for run, found in runs.items() if {"teacher", "labels only", "tiny, labels only"} <= set(found)}
 
 
 def kinds_of(runs):
@@ -39,7 +39,7 @@ def excesses(runs, contestant):
     found = defaultdict(list)
     for (_, kind, _, _), rows in runs.items():
         if contestant in rows:
-            best = min(rows["teacher"]["loss"], rows[SCRATCH.get(contestant, "labels alone")]["loss"])
+            best = min(rows["teacher"]["loss"], rows[SCRATCH.get(contestant, "labels only")]["loss"])
             found[kind].append(rows[contestant]["loss"] / best - 1)
     return found
 
@@ -61,7 +61,7 @@ def median(values):
 
 
 def table(runs, order, ranks):
-    head = ["", "mean rank", "runs", "median excess", "at most +2 %", "worst"]
+    head = ["", "mean rank", "runs", "median change", "at most +2 %", "worst"]
     head += ["agreement", "parameters", "fit over teacher's"]
     lines = []
     for one in order:
@@ -77,7 +77,7 @@ def table(runs, order, ranks):
 
 
 def by_teacher(runs, order):
-    """Median and highest excess, a column a kind of teacher."""
+    """Median and highest change, a column a kind of teacher."""
     kinds = kinds_of(runs)
 
     def cell(values):
@@ -87,7 +87,7 @@ def by_teacher(runs, order):
     for one in order:
         found = excesses(runs, one)
         lines.append([one, *(cell(found[kind]) for kind in kinds)])
-    return markdown(["median excess (worst)", *kinds], lines)
+    return markdown(["median change (worst)", *kinds], lines)
 
 
 def markdown(head, lines):

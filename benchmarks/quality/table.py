@@ -1,4 +1,4 @@
-"""Turn what ``quality.py --out FILE`` has written into a Markdown table, of means over seeds, and the excess of each.
+"""Turn what ``quality.py --out FILE`` has written into a Markdown table of means over seeds.
 
 python benchmarks/quality/table.py FILE
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 runs = json.loads(Path(sys.argv[1]).read_text())
-print("| set | rows | teacher | student alone | distilled | excess, by seed | parameters | one row, times faster |")
+print("| set | rows | teacher | without a teacher | distilled | change, by seed | parameters | one row, times faster |")
 print("| --- | --: | --: | --: | --: | --: | --: | --: |")
 for name, group in groupby(runs, key=lambda run: run["name"]):
     seeds = list(group)
@@ -27,8 +27,8 @@ excess = np.array([run["excess"] for run in runs])
 better = np.mean([run["student"] < run["scratch"] for run in runs])
 agreement = np.median([run["student_agreement"] for run in runs if "student_agreement" in run])
 print(
-    f"\nMedian excess {np.median(excess):+.1%}; at most +2 % on {np.mean(excess <= 0.02):.0%}, at most 0 on "
-    f"{np.mean(excess <= 0):.0%} of the runs, worst {excess.max():+.1%}; better than the student alone on "
+    f"\nMedian change {np.median(excess):+.1%}; at most +2 % on {np.mean(excess <= 0.02):.0%}, at most 0 on "
+    f"{np.mean(excess <= 0):.0%} of the runs, worst {excess.max():+.1%}; better than the baseline on "
     f"{better:.0%}; median agreement with the teacher {agreement:.1%}; student's fit over teacher's "
     f"{np.median([run['student_fit_s'] / run['teacher_fit_s'] for run in runs]):.1f}."
 )

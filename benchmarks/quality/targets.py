@@ -1,11 +1,11 @@
-"""Whose answers for the real rows: the fitted teacher's, out-of-bag ones, or those of a cross-fit.
+"""The teacher's outputs for the real rows: in-sample, out-of-bag or cross-fitted.
 
     OMP_NUM_THREADS=1 python benchmarks/quality/targets.py [--rows 3000] [--seeds 1] [--out targets.json] [name ...]
 
 One line a data set and teacher: the default student's loss (log loss, or RMSE) on the 40 % of the rows that are held
 out, over the teacher's, minus one; then medians by kind of teacher. "in-sample" is ``cv=None``, "out-of-bag"
 ``cv="oob"`` (forests), "cross-fitted" ``cv=5``, "corrected" the same with `CorrectedTargetLoss` (classes). "teacher
-alone" is ``cv=None`` with ``hard_weight=0``, which trusts the teacher whatever it is. What is in the file of ``--out``
+only" is ``cv=None`` with ``hard_weight=0, blend=0``, pure imitation. What is in the file of ``--out``
 is not measured again.
 """
 
@@ -31,7 +31,7 @@ from sklkd.losses import CorrectedTargetLoss
 
 NAMES = ["phoneme", "vehicle", "credit_g", "segment", "kin8nm", "concrete"]
 KINDS = ("deep forest", "shallow forest", "booster", "overfit booster", "stack", "net")
-TARGETS = ("in-sample", "out-of-bag", "cross-fitted", "corrected", "teacher alone")
+TARGETS = ("in-sample", "out-of-bag", "cross-fitted", "corrected", "teacher only")
 
 
 def teacher_of(kind, labels, seed):
@@ -48,7 +48,11 @@ def teacher_of(kind, labels, seed):
 
 def options(kind, labels):
     """Parameters by target."""
-    found = {"in-sample": {"cv": None}, "cross-fitted": {"cv": 5}, "teacher alone": {"cv": None, "hard_weight": 0.0}}
+    found = {
+        "in-sample": {"cv": None},
+        "cross-fitted": {"cv": 5},
+        "teacher only": {"cv": None, "hard_weight": 0.0, "blend": 0.0},
+    }
     if kind.endswith("forest"):
         found["out-of-bag"] = {"cv": "oob"}
     if labels:

@@ -1,4 +1,4 @@
-"""Ways to train the student: how closely each brings the same network to the same teacher, by its answers alone.
+"""Ways to train the student: how closely each brings the same network to the same teacher, by imitation.
 
     OMP_NUM_THREADS=1 python benchmarks/quality/training.py [--rows 12000] [--seeds 1] [--out training.json] [name ...]
 
@@ -123,7 +123,7 @@ def flat(target):
 
 def ways(teacher, X, y, labels):
     """Unfitted students, by name."""
-    make = partial(DistilledClassifier if labels else DistilledRegressor, teacher, hard_weight=0.0)
+    make = partial(DistilledClassifier if labels else DistilledRegressor, teacher, hard_weight=0.0, blend=0.0)
     encoder, sampler, loss = InputEncoder().fit(X), MUNGE().fit(X), SoftTargetLoss() if labels else TargetLoss()
 
     def draw(n, seed):
