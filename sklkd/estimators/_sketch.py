@@ -29,7 +29,7 @@ def sketch(teacher: Any) -> Any:
             continue
         key = f"{prefix}__learning_rate" if prefix else "learning_rate"
         rate = params.get(key)
-        if isinstance(rate, float) and rounds >= 3 * ROUNDS and 3 * rate <= FASTEST:
+        if isinstance(rate, float) and rounds >= 3 * ROUNDS and 3 * rate <= FASTEST + 1e-9:
             fewer |= {name: rounds // 3, key: 3 * rate}
         elif key not in params and last == "n_estimators" and rounds > MEMBERS:
             fewer[name] = MEMBERS
