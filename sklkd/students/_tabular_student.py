@@ -173,7 +173,7 @@ class TabularStudent(NeuralNet):
         """As skorch's; Muon is told which weights of a TabularNet are those of columns with many levels."""
         (groups,), kwargs = super().get_params_for_optimizer(prefix, named_parameters)
         if self.optimizer is AdamW and "foreach" not in kwargs:
-            # a quarter of the time, 15 % of a step of 256 rows
+            # a quarter of the time (benchmarks/README.md, "Time of a fit")
             kwargs = {"fused": True} | kwargs
         if self.optimizer is not Muon:
             return (groups,), kwargs
