@@ -18,9 +18,11 @@ from sklkd.students._plain_state import has_plain_state, plain_state, restore
 from sklkd.students._sizes import SIZES, NetInputs, Plan, Size, largest_plan, preset_plan
 from sklkd.students._tabular_net import TabularNet
 
-# Rows that a training visits in all, more where there are many labelled rows; small sets are visited at most PASSES
-# times. Labels alone need fewer visits: they are noisy, and a training on them stops where rows held out say so.
-VISITS, ROW_VISITS, LABEL_VISITS, PASSES = 300_000, 20, 100_000, 200
+# Rows that a training visits in all, for up to MANY_ROWS labelled rows; beyond, visits grow with this power of their
+# number (benchmarks/README.md, "Time of a fit"). Small sets are visited at most PASSES times. Labels only need fewer
+# visits: they are noisy, and early stopping ends the training.
+VISITS, LABEL_VISITS, PASSES = 300_000, 100_000, 200
+MANY_ROWS, GROWTH = 15_000, 2 / 3
 LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 LEAST_BATCH = 128
 # Levels of all columns that a network may have are this times the root of its parameters: 255, 1,121 and 2,277 for the
@@ -72,9 +74,9 @@ class TabularStudent(NeuralNet):
         The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, for labels alone 0.006,
         and 0.005 for networks that teach each other or themselves. For AdamW with a teacher about 0.003 is right.
     max_epochs : int or "auto", default="auto"
-        "auto": as many as visit 300,000 rows, or 20 for each labelled row where that is more, and at most 200 for
-        each. For labels alone: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
-        the epoch that does best on them is kept.
+        "auto": as many as visit 300,000 rows, and at most 200 for each labelled row; from 15,000 labelled rows on,
+        visits grow with the power 2/3 of their number: 1.1 million for 100,000. For labels only: 100,000 rows, at least
+        6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them is kept.
     batch_size : int or "auto", default="auto"
         "auto": 1,024, or less (down to 128) where that makes fewer than 150 steps, and 256 without a teacher.
     **kwargs
@@ -163,7 +165,7 @@ class TabularStudent(NeuralNet):
         """As skorch's; Muon gets to know which weights of a TabularNet are those of columns with many levels."""
         (groups,), kwargs = super().get_params_for_optimizer(prefix, named_parameters)
         if self.optimizer is AdamW and "foreach" not in kwargs:
-            # a quarter of the time, 15 % of a step of 256 rows
+            # a quarter of the time (benchmarks/README.md, "Time of a fit")
             kwargs = {"fused": True} | kwargs
         if self.optimizer is not Muon:
             return (groups,), kwargs
@@ -234,9 +236,9 @@ class TabularStudent(NeuralNet):
         return max(1, math.ceil(visits / n_rows))
 
 
-def distillation_visits(n_labelled: int) -> int:
+def distillation_visits(n_labelled: int) -> float:
     """Rows that a student with a teacher visits in all, real and synthetic ones."""
-    return min(max(VISITS, ROW_VISITS * n_labelled), PASSES * n_labelled)
+    return min(VISITS * max(1.0, n_labelled / MANY_ROWS) ** GROWTH, PASSES * n_labelled)
 
 
 class WarmupCosine(Callback):

@@ -29,8 +29,8 @@ from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, WITHOUT_T
         (100, 100, 200),
         (100, 1100, math.ceil(20_000 / 1100)),
         (7_200, 47_200, 7),
-        (36_000, 76_000, 10),
-        (2_000_000, 4_000_000, 10),
+        (15_000, 55_000, 6),
+        (120_000, 240_000, 5),
     ],
 )
 def test_epochs_by_budget(n_labelled, n_rows, expected):
