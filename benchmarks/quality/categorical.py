@@ -159,15 +159,13 @@ def main():
         results += found
         means = [f"{np.mean([one[key] for one in found]):.4g}" for key in ("teacher", "labels only", "distilled")]
         harm = ", ".join(f"{one['harm']:+.1%}" for one in found)
-        print(
-            f"| {name} | {found[0]['rows']:,} | {found[0]['parameters']:,} | {' | '.join(means)} | {harm} |", flush=True
-        )
+        size = f"{found[0]['rows']:,} | {found[0]['parameters']:,}"
+        print(f"| {name} | {size} | {' | '.join(means)} | {harm} |", flush=True)
         if args.out:
             args.out.write_text(json.dumps(results, indent=1))
     harm = np.array([one["harm"] for one in results])
-    print(
-        f"\nMedian {np.median(harm):+.1%}, worst {harm.max():+.1%}, above +5 % on {np.mean(harm > 0.05):.0%} of the runs."
-    )
+    above = f"above +5 % on {np.mean(harm > 0.05):.0%} of the runs"
+    print(f"\nMedian {np.median(harm):+.1%}, worst {harm.max():+.1%}, {above}.")
 
 
 if __name__ == "__main__":

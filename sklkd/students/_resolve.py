@@ -81,7 +81,6 @@ def fill_module(
     values["n_classes" if classification else "n_targets"] = n_outputs
     if isinstance(net, TabularStudent):
         net.limits()  # also where they cannot be kept
-        net.settle(len(encoded), recipe)
     if student.tabular:
         n_units = 0 if classification else n_outputs
         values |= _sized(net, encoder, encoded, weight, n_outputs, n_units, thresholds)
@@ -90,6 +89,8 @@ def fill_module(
     fill = {f"module__{k}": v for k, v in values.items() if k in accepted and f"module__{k}" not in params}
     if fill:
         net.set_params(**fill)
+    if isinstance(net, TabularStudent):
+        net.settle(len(encoded), recipe, net.get_params().get("module__hidden", ()) if student.tabular else ())
 
 
 def _sized(

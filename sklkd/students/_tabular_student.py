@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -31,15 +32,36 @@ LEVELS = 3.6
 
 @dataclass(frozen=True)
 class Recipe:
-    """What "auto" stands for; small sets get smaller batches, down to 128, for at least ``steps`` of them."""
+    """What "auto" stands for.
+
+    Attributes
+    ----------
+    optimizer : type
+    lr : float
+        The peak, for hidden layers of ``width`` units.
+    batch_size : int
+        Small sets get smaller batches, down to 128, for at least ``steps`` of them.
+    steps : int
+    width : int or None
+        Narrower networks have larger rates, by the root of the ratio: an orthogonal update of n x n weights has a
+        spectral norm of 0.2 lr sqrt(n), which should not depend on the width (Yang et al. 2023, "A spectral condition
+        for feature learning"). Else narrow networks end before they can be sure of anything. None: all have the same.
+    """
 
     optimizer: type[Optimizer]
     lr: float
     batch_size: int
     steps: int = 0
+    width: int | None = None
+
+    def peak(self, hidden: Sequence[int]) -> float:
+        """The learning rate of a network with hidden layers of these widths."""
+        if self.width is None or not hidden:
+            return self.lr
+        return self.lr * max(1.0, self.width / max(hidden)) ** 0.5
 
 
-TAUGHT = Recipe(Muon, 2e-2, 1024, steps=150)
+TAUGHT = Recipe(Muon, 2e-2, 1024, steps=150, width=128)
 # Students that hear networks of the labels by AdamW are better than with those by Muon on 6 of 8 sets, by 11 % on
 # kin8nm, and a step takes less than half the time
 LABELS_ALONE = Recipe(AdamW, 6e-3, 256)
@@ -75,8 +97,10 @@ class TabularStudent(NeuralNet):
         "auto": :class:`Muon`, which with half the visits follows a teacher closer than AdamW, and AdamW for labels
         alone, which it learns better.
     lr : float or "auto", default="auto"
-        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, for labels alone 0.006,
-        and 0.005 for networks that teach each other or themselves. For AdamW with a teacher about 0.003 is right.
+        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, and more for a
+        TabularNet whose hidden layers are narrower than 128 units: the root of 128 / width times that, 0.04 for "tiny".
+        For labels alone 0.006, and 0.005 for networks that teach each other or themselves. For AdamW with a teacher
+        about 0.003 is right.
     max_epochs : int or "auto", default="auto"
         "auto": as many as visit 300,000 rows, or 20 for each labelled row where that is more, and at most 200 for
         each. For labels alone: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
@@ -216,12 +240,12 @@ class TabularStudent(NeuralNet):
         limits = self.limits()
         return largest_plan(limits, table) if limits else preset_plan(self.preset(), table)
 
-    def settle(self, n_labelled: int, recipe: Recipe) -> None:
-        """Put a recipe's optimizer, learning rate and batch size where they are "auto"."""
+    def settle(self, n_labelled: int, recipe: Recipe, hidden: Sequence[int] = ()) -> None:
+        """Put a recipe's optimizer, learning rate and batch size where they are "auto"; ``hidden`` are the widths."""
         if self.optimizer == "auto":
             self.optimizer = recipe.optimizer
         if self.lr == "auto":
-            self.lr = recipe.lr
+            self.lr = recipe.peak(hidden)
         if self.batch_size == "auto":
             self.batch_size = recipe.batch_size
             visits = taught_visits(n_labelled)
