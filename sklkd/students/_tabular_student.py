@@ -23,6 +23,7 @@ from sklkd.students._tabular_net import TabularNet
 # Rows that a training visits in all, more where there are many labelled rows; small sets are visited at most PASSES
 # times. Labels alone need fewer visits: they are noisy, and a training on them stops where rows held out say so.
 VISITS, ROW_VISITS, LABEL_VISITS, PASSES = 300_000, 20, 100_000, 200
+ALL_PASSES = 7  # over all rows, where few labelled ones make PASSES of them less
 LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 LEAST_BATCH = 128
 # Levels of all columns that a network may have are this times the root of its parameters: 255, 1,121 and 2,277 for the
@@ -40,7 +41,7 @@ class Recipe:
     lr : float
         The peak, for hidden layers of ``width`` units.
     batch_size : int
-        Small sets get smaller batches, down to 128, for at least ``steps`` of them.
+        Small sets get smaller batches, down to 128, for at least ``steps`` of them in PASSES passes.
     steps : int
     width : int or None
         Narrower networks have larger rates, by the root of the ratio: an orthogonal update of n x n weights has a
@@ -61,7 +62,7 @@ class Recipe:
         return self.lr * max(1.0, self.width / max(hidden)) ** 0.5
 
 
-TAUGHT = Recipe(Muon, 2e-2, 1024, steps=150, width=128)
+TAUGHT = Recipe(Muon, 2e-2, 1024, steps=600, width=128)
 # Students that hear networks of the labels by AdamW are better than with those by Muon on 6 of 8 sets, by 11 % on
 # kin8nm, and a step takes less than half the time
 LABELS_ALONE = Recipe(AdamW, 6e-3, 256)
@@ -102,11 +103,11 @@ class TabularStudent(NeuralNet):
         For labels alone 0.006, and 0.005 for networks that teach each other or themselves. For AdamW with a teacher
         about 0.003 is right.
     max_epochs : int or "auto", default="auto"
-        "auto": as many as visit 300,000 rows, or 20 for each labelled row where that is more, and at most 200 for
-        each. For labels alone: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
-        the epoch that does best on them is kept.
+        "auto": as many as visit 300,000 rows, or 20 for each labelled row where that is more, but at most 200 for
+        each labelled row, or 7 passes over all rows where that is more. For labels alone: 100,000 rows, at least 6 and
+        at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them is kept.
     batch_size : int or "auto", default="auto"
-        "auto": 1,024, or less (down to 128) where that makes fewer than 150 steps, and 256 without a teacher.
+        "auto": 1,024, with a teacher at most a third of the labelled rows (down to 128), and 256 without one.
     **kwargs
         Everything else that :class:`skorch.NeuralNet` takes.
 
@@ -248,8 +249,7 @@ class TabularStudent(NeuralNet):
             self.lr = recipe.peak(hidden)
         if self.batch_size == "auto":
             self.batch_size = recipe.batch_size
-            visits = taught_visits(n_labelled)
-            while self.batch_size > LEAST_BATCH and self.batch_size * recipe.steps > visits:
+            while self.batch_size > LEAST_BATCH and self.batch_size * recipe.steps > PASSES * n_labelled:
                 self.batch_size //= 2
 
     def epochs(self, n_labelled: int, n_rows: int, labels_alone: bool = False, *, continued: bool = False) -> int:
@@ -258,15 +258,15 @@ class TabularStudent(NeuralNet):
             return int(self.max_epochs)
         if continued:
             return 1
-        visits = taught_visits(n_labelled)
+        visits = taught_visits(n_labelled, n_rows)
         if labels_alone:
             visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
         return max(1, math.ceil(visits / n_rows))
 
 
-def taught_visits(n_labelled: int) -> int:
-    """Rows that a student with a teacher visits in all, real and synthetic ones."""
-    return min(max(VISITS, ROW_VISITS * n_labelled), PASSES * n_labelled)
+def taught_visits(n_labelled: int, n_rows: int = 0) -> int:
+    """Rows that a student with a teacher visits in all, labelled or not; ``n_rows`` is how many there are."""
+    return min(max(VISITS, ROW_VISITS * n_labelled), max(PASSES * n_labelled, ALL_PASSES * n_rows))
 
 
 class WarmupCosine(Callback):

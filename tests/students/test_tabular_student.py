@@ -28,7 +28,9 @@ from sklkd.students._tabular_student import LABELS_ALONE, TAUGHT, UNAIDED
     [
         (100, 100, 200),
         (100, 1100, math.ceil(20_000 / 1100)),
+        (500, 40_500, 7),
         (7_200, 47_200, 7),
+        (50, 1_000_050, 1),
         (36_000, 76_000, 10),
         (2_000_000, 4_000_000, 10),
     ],
@@ -47,7 +49,9 @@ def test_epochs_for_labels_alone(n, expected):
     ("n", "recipe", "optimizer", "batch", "lr"),
     [
         (10_000, TAUGHT, Muon, 1024, 0.02),
-        (300, TAUGHT, Muon, 256, 0.02),
+        (300, TAUGHT, Muon, 128, 0.02),
+        (1_000, TAUGHT, Muon, 256, 0.02),
+        (3_000, TAUGHT, Muon, 512, 0.02),
         (50, TAUGHT, Muon, 128, 0.02),
         (50, LABELS_ALONE, AdamW, 256, 0.006),
         (50, UNAIDED, Muon, 256, 0.005),
