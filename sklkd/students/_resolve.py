@@ -97,7 +97,8 @@ def fill_module(
 def settle(student: Student, n_rows: int, recipe: Recipe) -> None:
     """Put a recipe's optimizer, learning rate and batch size where those of a default student are "auto"."""
     if isinstance(student.net, TabularStudent):
-        student.net.settle(n_rows, recipe)
+        hidden = student.net.get_params().get("module__hidden", ()) if student.tabular else ()
+        student.net.settle(n_rows, recipe, hidden)
 
 
 def _sized(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -23,6 +24,7 @@ from sklkd.students._tabular_net import TabularNet
 # visits: they are noisy, and early stopping ends the training.
 VISITS, LABEL_VISITS, PASSES = 300_000, 100_000, 200
 MANY_ROWS, GROWTH = 15_000, 2 / 3
+ALL_PASSES = 7  # over all rows, where few labelled ones make PASSES of them less
 LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 LEAST_BATCH = 128
 # Levels of all columns that a network may have are this times the root of its parameters: 255, 1,121 and 2,277 for the
@@ -32,17 +34,38 @@ LEVELS = 3.6
 
 @dataclass(frozen=True)
 class Recipe:
-    """What "auto" stands for; small sets get smaller batches, down to 128, for at least ``steps`` of them."""
+    """What "auto" stands for.
+
+    Attributes
+    ----------
+    optimizer : type
+    lr : float
+        The peak, for hidden layers of ``width`` units.
+    batch_size : int
+        Small sets get smaller batches, down to 128, for at least ``steps`` of them in PASSES passes.
+    steps : int
+    width : int or None
+        Narrower networks have larger rates, by the root of the ratio: an orthogonal update of n x n weights has a
+        spectral norm of 0.2 lr sqrt(n), which should not depend on the width (Yang et al. 2023, "A spectral condition
+        for feature learning"). Else narrow networks end before they can be sure of anything. None: all have the same.
+    """
 
     optimizer: type[Optimizer]
     lr: float
     batch_size: int
     steps: int = 0
+    width: int | None = None
+
+    def peak(self, hidden: Sequence[int]) -> float:
+        """The learning rate of a network with hidden layers of these widths."""
+        if self.width is None or not hidden:
+            return self.lr
+        return self.lr * max(1.0, self.width / max(hidden)) ** 0.5
 
 
-WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=150)
-# Students that hear networks of the labels by AdamW are better than with those by Muon on 6 of 8 sets, by 11 % on
-# kin8nm, and a step takes less than half the time
+WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=600, width=128)
+# Label-only students are better blended in when trained by AdamW than by Muon on 6 of 8 sets, by 11 % on kin8nm, and a
+# step takes less than half the time
 LABELS_ONLY = Recipe(AdamW, 6e-3, 256)
 WITHOUT_TEACHER = Recipe(Muon, 5e-3, 256)  # networks that teach each other, or themselves
 
@@ -59,7 +82,7 @@ class TabularStudent(NeuralNet):
     ----------
     size : {"tiny", "small", "base"}, default="small"
         Budget of parameters: 5,000, 97,000 or 400,000. One-hot columns and outputs come first, so very wide data or
-        many classes can exceed it. Of a column's categories 64 are told apart, the most frequent, and more where all
+        many classes can exceed it. Of a column's categories 64 have inputs of their own, the most frequent, and more where all
         columns together have no more than 3.6 times the root of the budget: 255, 1,121 or 2,277. Not used where one of
         the budgets below is given.
     max_parameters, max_bytes : int, default=None
@@ -69,16 +92,19 @@ class TabularStudent(NeuralNet):
     module : type, default=TabularNet
     optimizer : type or "auto", default="auto"
         "auto": :class:`Muon`, which with half the visits follows a teacher closer than AdamW, and AdamW for labels
-        alone, which it learns better.
+        only, which it learns better.
     lr : float or "auto", default="auto"
-        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, for labels alone 0.006,
-        and 0.005 for networks that teach each other or themselves. For AdamW with a teacher about 0.003 is right.
+        The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, and more for a
+        TabularNet whose hidden layers are narrower than 128 units: the root of 128 / width times that, 0.04 for "tiny".
+        For labels only 0.006, and 0.005 for networks that teach each other or themselves. For AdamW with a teacher
+        about 0.003 is right.
     max_epochs : int or "auto", default="auto"
-        "auto": as many as visit 300,000 rows, and at most 200 for each labelled row; from 15,000 labelled rows on,
-        visits grow with the power 2/3 of their number: 1.1 million for 100,000. For labels only: 100,000 rows, at least
-        6 and at most 200 passes; a fifth of the rows is held out, and the epoch that does best on them is kept.
+        "auto": as many as visit 300,000 rows, but at most 200 for each labelled row, or 7 passes over all rows where
+        that is more; from 15,000 labelled rows on, visits grow with the power 2/3 of their number: 1.1 million for
+        100,000. For labels only: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
+        the epoch that does best on them is kept.
     batch_size : int or "auto", default="auto"
-        "auto": 1,024, or less (down to 128) where that makes fewer than 150 steps, and 256 without a teacher.
+        "auto": 1,024, with a teacher at most a third of the labelled rows (down to 128), and 256 without one.
     **kwargs
         Everything else that :class:`skorch.NeuralNet` takes.
 
@@ -212,16 +238,15 @@ class TabularStudent(NeuralNet):
         limits = self.limits()
         return largest_plan(limits, inputs) if limits else preset_plan(self.preset(), inputs)
 
-    def settle(self, n_labelled: int, recipe: Recipe) -> None:
-        """Put a recipe's optimizer, learning rate and batch size where they are "auto"."""
+    def settle(self, n_labelled: int, recipe: Recipe, hidden: Sequence[int] = ()) -> None:
+        """Put a recipe's optimizer, learning rate and batch size where they are "auto"; ``hidden`` are the widths."""
         if self.optimizer == "auto":
             self.optimizer = recipe.optimizer
         if self.lr == "auto":
-            self.lr = recipe.lr
+            self.lr = recipe.peak(hidden)
         if self.batch_size == "auto":
             self.batch_size = recipe.batch_size
-            visits = distillation_visits(n_labelled)
-            while self.batch_size > LEAST_BATCH and self.batch_size * recipe.steps > visits:
+            while self.batch_size > LEAST_BATCH and self.batch_size * recipe.steps > PASSES * n_labelled:
                 self.batch_size //= 2
 
     def epochs(self, n_labelled: int, n_rows: int, labels_only: bool = False, *, continued: bool = False) -> int:
@@ -230,15 +255,16 @@ class TabularStudent(NeuralNet):
             return int(self.max_epochs)
         if continued:
             return 1
-        visits = distillation_visits(n_labelled)
+        visits = distillation_visits(n_labelled, n_rows)
         if labels_only:
             visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
         return max(1, math.ceil(visits / n_rows))
 
 
-def distillation_visits(n_labelled: int) -> float:
-    """Rows that a student with a teacher visits in all, real and synthetic ones."""
-    return min(VISITS * max(1.0, n_labelled / MANY_ROWS) ** GROWTH, PASSES * n_labelled)
+def distillation_visits(n_labelled: int, n_rows: int = 0) -> float:
+    """Rows that a student with a teacher visits in all, labelled or not; ``n_rows`` is how many there are."""
+    most = max(PASSES * n_labelled, ALL_PASSES * n_rows)
+    return min(VISITS * max(1.0, n_labelled / MANY_ROWS) ** GROWTH, most)
 
 
 class WarmupCosine(Callback):

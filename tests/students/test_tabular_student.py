@@ -28,7 +28,9 @@ from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, WITHOUT_T
     [
         (100, 100, 200),
         (100, 1100, math.ceil(20_000 / 1100)),
+        (500, 40_500, 7),
         (7_200, 47_200, 7),
+        (50, 1_000_050, 1),
         (15_000, 55_000, 6),
         (120_000, 240_000, 5),
     ],
@@ -47,7 +49,9 @@ def test_epochs_for_labels_alone(n, expected):
     ("n", "recipe", "optimizer", "batch", "lr"),
     [
         (10_000, WITH_TEACHER, Muon, 1024, 0.02),
-        (300, WITH_TEACHER, Muon, 256, 0.02),
+        (300, WITH_TEACHER, Muon, 128, 0.02),
+        (1_000, WITH_TEACHER, Muon, 256, 0.02),
+        (3_000, WITH_TEACHER, Muon, 512, 0.02),
         (50, WITH_TEACHER, Muon, 128, 0.02),
         (50, LABELS_ONLY, AdamW, 256, 0.006),
         (50, WITHOUT_TEACHER, Muon, 256, 0.005),
@@ -60,6 +64,31 @@ def test_optimizers_batches_and_rates(n, recipe, optimizer, batch, lr):
     given = TabularStudent(optimizer=SGD, lr=0.1, batch_size=7)
     given.settle(n, recipe)
     assert (given.optimizer, given.batch_size, given.lr) == (SGD, 7, 0.1)
+
+
+@pytest.mark.parametrize("width", [8, 32, 64, 128])
+def test_updates_of_narrow_networks_are_as_large(width):
+    rate = WITH_TEACHER.peak((width, width))
+    layer = torch.nn.Linear(width, width, bias=False, dtype=torch.float64)
+    before = layer.weight.detach().clone()
+    layer.weight.grad = torch.randn(width, width, dtype=torch.float64, generator=torch.manual_seed(0))
+    Muon(layer.parameters(), lr=rate, weight_decay=0.0).step()
+    moved = torch.linalg.matrix_norm(layer.weight.detach() - before, 2).item()
+    # the iteration leaves singular values between about 0.7 and 1.2
+    assert moved == pytest.approx(0.2 * 0.02 * 128**0.5, rel=0.3)
+
+
+def test_wide_and_other_networks_have_the_same_rate():
+    assert WITH_TEACHER.peak((256, 256)) == WITH_TEACHER.peak(()) == WITH_TEACHER.peak((128,)) == 0.02
+    assert LABELS_ALONE.peak((8,)) == 0.006
+    assert UNAIDED.peak((8,)) == 0.005
+
+
+@pytest.mark.parametrize(("student", "rate"), [("tiny", 0.04), (None, 0.02), (TabularStudent("tiny", lr=0.01), 0.01)])
+def test_rate_follows_the_width(student, rate):
+    X, y = load_iris(return_X_y=True)
+    est = DistilledClassifier(GaussianNB(), student, hard_weight=0, augment=None, random_state=0).fit(X, y)
+    assert est.student_.lr == pytest.approx(rate)
 
 
 def test_labels_alone_are_learnt_by_another_optimizer():
