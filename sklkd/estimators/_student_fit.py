@@ -77,6 +77,8 @@ class StudentTraining:
     verbose : int
     encoder : transformer, default=None
         Fitted already, on these rows or more. None: fitted on the labelled rows.
+    recipe : Recipe, default=WITH_TEACHER
+        What "auto" stands for in a default student that learns from a teacher.
     """
 
     student: Student
@@ -85,6 +87,7 @@ class StudentTraining:
     seed: int
     verbose: int = 0
     encoder: Any = None
+    recipe: Recipe = WITH_TEACHER
 
     def prepare(self, rows: Rows, recipe: Recipe) -> tuple[Any, torch.Tensor]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as its input."""
@@ -127,7 +130,7 @@ class StudentTraining:
         hard_weight : float
         """
         parts = [rows, *unlabelled]
-        encoder, inputs = self.prepare(rows, WITH_TEACHER)
+        encoder, inputs = self.prepare(rows, self.recipe)
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = self._initialize(objective, inputs, known[0])

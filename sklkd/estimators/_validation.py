@@ -10,6 +10,7 @@ from sklkd.rows import Rows
 from sklkd.students._resolve import Student
 
 FEWEST = 50  # distinct rows below which a part of them says nothing
+MOST = 10_000  # validation rows of a split, which say enough
 EARLY_STOPPING = 0.2  # of the rows, where a student is trained on labels only
 FLOOR = 1e-7  # of probabilities, where their logarithm is taken
 
@@ -26,10 +27,10 @@ def validation_splits(rows: Rows, seed: int, n_splits: int, size: float) -> list
     seed : int
     n_splits : int
     size : float
-        Part of the rows that each split holds out.
+        Part of the rows that each split holds out, up to 10,000.
     """
     order = np.random.RandomState(seed).permutation(len(rows))
-    n_held = max(1, int(size * len(rows)))
+    n_held = max(1, min(int(size * len(rows)), MOST))
     pool = order if rows.out_of_sample is None else order[rows.out_of_sample[order]]
     if len(pool) < max(2, n_splits) * n_held:
         pool = order

@@ -64,6 +64,9 @@ class Recipe:
 
 
 WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=600, width=128)
+# The teacher alone is followed closer in smaller batches, by 0.5 to 1.7 points of agreement on five of six sets
+# (benchmarks/README.md, "Imitation")
+IMITATION = Recipe(Muon, 2e-2, 512, steps=600, width=128)
 # Label-only students are better blended in when trained by AdamW than by Muon on 6 of 8 sets, by 11 % on kin8nm, and a
 # step takes less than half the time
 LABELS_ONLY = Recipe(AdamW, 6e-3, 256)
@@ -82,9 +85,9 @@ class TabularStudent(NeuralNet):
     ----------
     size : {"tiny", "small", "base"}, default="small"
         Budget of parameters: 5,000, 97,000 or 400,000. One-hot columns and outputs come first, so very wide data or
-        many classes can exceed it. Of a column's categories 64 have inputs of their own, the most frequent, and more where all
-        columns together have no more than 3.6 times the root of the budget: 255, 1,121 or 2,277. Not used where one of
-        the budgets below is given.
+        many classes can exceed it. Of a column's categories the 64 most frequent have inputs of their own, and more
+        where all columns together have no more than 3.6 times the root of the budget: 255, 1,121 or 2,277. Not used
+        where one of the budgets below is given.
     max_parameters, max_bytes : int, default=None
         The network never exceeds them, and is the largest that fits, up to 10 million parameters: that of the nearest
         preset, its widths scaled by the square root of the ratio of their budgets. Bytes are those of the network as

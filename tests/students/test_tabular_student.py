@@ -80,8 +80,8 @@ def test_updates_of_narrow_networks_are_as_large(width):
 
 def test_wide_and_other_networks_have_the_same_rate():
     assert WITH_TEACHER.peak((256, 256)) == WITH_TEACHER.peak(()) == WITH_TEACHER.peak((128,)) == 0.02
-    assert LABELS_ALONE.peak((8,)) == 0.006
-    assert UNAIDED.peak((8,)) == 0.005
+    assert LABELS_ONLY.peak((8,)) == 0.006
+    assert WITHOUT_TEACHER.peak((8,)) == 0.005
 
 
 @pytest.mark.parametrize(("student", "rate"), [("tiny", 0.04), (None, 0.02), (TabularStudent("tiny", lr=0.01), 0.01)])

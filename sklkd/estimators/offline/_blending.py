@@ -73,6 +73,11 @@ class Blending:
     def hard_weight(self) -> float:
         return self.account.hard_weight
 
+    @property
+    def imitates(self) -> bool:
+        """Whether the student learns from the teacher alone."""
+        return self.blend == 0 and self.hard_weight == 0
+
     def targets(self, rows: Rows) -> Rows:
         """The rows with blended outputs in place of the teacher's."""
         if not self.students or rows.outputs is None:

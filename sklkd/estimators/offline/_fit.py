@@ -27,6 +27,8 @@ from sklkd.estimators.offline._transfer_rows import (
     TeacherOutputs,
     beside_synthetic,
     chosen_sampler,
+    n_synthetic_rows,
+    similar_next_to_each_other,
     synthetic_rows,
     unlabelled_rows,
 )
@@ -37,6 +39,7 @@ from sklkd.losses._checked import check_losses
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
 from sklkd.students._scaling import TargetScaling
+from sklkd.students._tabular_student import IMITATION, WITH_TEACHER
 from sklkd.students._train import trained_losses
 from sklkd.teachers import (
     Precomputed,
@@ -139,10 +142,12 @@ class OfflineFit:
             sampler = chosen_sampler(self.est.augment, rows, teacher, X_transfer is not None)
             real = rows
             if sampler is not None:
-                codec = deduplication.invertible
-                unlabelled.append(synthetic_rows(sampler, rows, codec, thresholds, ask, self.sample_seed))
+                n = n_synthetic_rows(len(rows), blending.imitates)
+                made = synthetic_rows(sampler, rows, deduplication.invertible, n, self.sample_seed)
+                unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, thresholds))))
                 real = beside_synthetic(rows, blending)
-            training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose)
+            recipe = IMITATION if blending.imitates else WITH_TEACHER
+            training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, recipe=recipe)
             layers = TeacherLayers(self.losses, teacher, task)
             trained = training.fit(
                 blending.targets(real), [blending.targets(part) for part in unlabelled], layers, blending.hard_weight

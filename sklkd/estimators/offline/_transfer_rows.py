@@ -17,8 +17,8 @@ from sklkd.estimators.offline._blending import Blending
 from sklkd.rows import Rows
 from sklkd.teachers import Outputs, Teacher
 
-# At most; 60,000 are better than 30,000 by 0.4 % at the mean of 12 sets, but cost the teacher's predictions
-# (benchmarks/README.md, "Synthetic rows")
+# At most, and always so many where the teacher alone is imitated; 60,000 are better than 30,000 by 0.4 % at the mean of
+# 12 sets, but cost the teacher's predictions (benchmarks/README.md, "Synthetic rows" and "Imitation")
 SYNTHETIC_ROWS, COPIES = 40_000, 10
 # What orders synthetic rows: columns that the teacher splits most, and groups of values of each
 ORDERED_BY, GROUPS = 4, 16
@@ -42,6 +42,10 @@ class TeacherOutputs:
     teacher: Teacher
     task: Task
     spread: bool
+
+    def label(self, rows: Rows) -> Rows:
+        """The rows with the teacher's outputs."""
+        return replace(rows, outputs=self.of(rows.X))
 
     def of(self, X: Any) -> Outputs:
         """The outputs for some rows.
@@ -67,8 +71,7 @@ def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing
             "X_transfer must be rows like those of X: it contains NaN or another missing value, which the teacher does "
             "not take: impute it first."
         )
-    rows = Rows(X, codec=codec, coded=coded)
-    return replace(rows, outputs=outputs.of(X))
+    return outputs.label(Rows(X, codec=codec, coded=coded))
 
 
 def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: bool) -> Any:
@@ -80,15 +83,19 @@ def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: b
     return MUNGE()
 
 
-def synthetic_rows(
-    sampler: Any, rows: Rows, codec: Any, thresholds: Thresholds, outputs: TeacherOutputs, seed: int
-) -> Rows:
-    """Rows like the real ones, with the teacher's outputs.
+def n_synthetic_rows(n_rows: int, imitates: bool) -> int:
+    """How many rows are made beside so many real ones."""
+    return SYNTHETIC_ROWS if imitates else min(COPIES * n_rows, SYNTHETIC_ROWS)
+
+
+def synthetic_rows(sampler: Any, rows: Rows, codec: Any, n: int, seed: int) -> Rows:
+    """Rows like the real ones, of which at most as many as are made are looked at.
 
     ``codec`` is the invertible form of the rows' own, or None; samplers that can work on its matrix do, so that the
     user's container is made once, for the teacher.
     """
-    n = min(COPIES * len(rows), max(SYNTHETIC_ROWS, len(rows)))
+    if len(rows) > SYNTHETIC_ROWS:
+        rows = rows.take(np.sort(np.random.RandomState(seed).permutation(len(rows))[:SYNTHETIC_ROWS]))
     # a fitted sampler holds the rows; the estimator keeps its parameters alone
     sampler = clone(sampler, safe=False)
     # rows are drawn as often as they weigh, which shares a row's weight among its copies
@@ -96,13 +103,9 @@ def synthetic_rows(
     weight = {"sample_weight": rows.weight} if weighted else {}
     if codec is not None and hasattr(sampler, "fit_coded"):
         coded = sampler.fit_coded(codec, rows.coded, X=rows.X, **weight).sample_coded(n, random_state=seed)
-        coded = coded[similar_next_to_each_other(coded, thresholds)]
-        made = Rows(codec.inverse_transform(coded), codec=rows.codec, coded=coded)
-    else:
-        X = sampler.fit(rows.X, **weight).sample(n, random_state=seed)
-        made = Rows(X, codec=rows.codec, coded=None if rows.codec is None else rows.codec.transform(X))
-        made = made.take(similar_next_to_each_other(made.coded, thresholds))
-    return replace(made, outputs=outputs.of(made.X))
+        return Rows(codec.inverse_transform(coded), codec=rows.codec, coded=coded)
+    X = sampler.fit(rows.X, **weight).sample(n, random_state=seed)
+    return Rows(X, codec=rows.codec, coded=None if rows.codec is None else rows.codec.transform(X))
 
 
 def beside_synthetic(rows: Rows, blending: Blending) -> Rows:
