@@ -29,4 +29,7 @@ def predicted_codes(proba: NDArray, threshold: float | None = None) -> NDArray[n
     >>> predicted_codes(proba).tolist(), predicted_codes(proba, threshold=0.2).tolist()
     ([0, 0], [1, 1])
     """
-    return proba.argmax(axis=1) if threshold is None else (proba[:, 1] >= threshold).astype(np.intp)
+    if threshold is None:
+        return proba.argmax(axis=1)
+    # not as a Python float, which would be rounded to the type of the probabilities
+    return (proba[:, 1] >= np.float64(threshold)).astype(np.intp)

@@ -49,6 +49,8 @@ class CPredictor(ColumnReader):
     ----------
     classes_ : ndarray
         Only of classifiers.
+    threshold_ : float or None
+        The estimator's decision threshold, as it was exported.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where the estimator had them.

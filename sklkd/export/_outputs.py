@@ -70,7 +70,7 @@ def _above(graph: Graph, probabilities: str, threshold: float) -> tuple[str, lis
     second = graph.op("Gather", probabilities, graph.constant(1, np.int64), axis=1)
     # a float is at least the threshold exactly where it is at least the next float from there
     rounded = np.float32(threshold)
-    least = np.nextafter(rounded, np.float32(np.inf)) if rounded < threshold else rounded
+    least = np.nextafter(rounded, np.float32(np.inf)) if float(rounded) < threshold else rounded
     above = graph.op("GreaterOrEqual", second, graph.constant(least))
     return "Cast", [above], {"to": TensorProto.INT64}
 

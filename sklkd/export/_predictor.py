@@ -52,6 +52,8 @@ class OnnxPredictor(ColumnReader):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Sorted labels; only for classifiers.
+    threshold_ : float or None
+        The estimator's decision threshold, as it was exported.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of str, shape (n_features,)

@@ -57,7 +57,7 @@ def regressor():
     return est.fit(X, X[:, :3])
 
 
-def of_range(est, support, n, y_ndim):
+def of_range(est, support, n, y_ndim, weight=5.0, bias=-9.0):
     """The same hidden layers, with outputs far from their mean in some range."""
     center, scale = {
         "real": ([50.0, -3.0, 0.0], [2.0, 1.0, 4.0]),
@@ -68,8 +68,8 @@ def of_range(est, support, n, y_ndim):
     module = est.student_.module_
     with torch.no_grad():
         module.output = torch.nn.Linear(module.output.in_features, n)
-        module.output.weight.normal_(0, 20, generator=torch.Generator().manual_seed(0))
-        module.output.bias.fill_(-10)
+        module.output.weight.normal_(0, weight, generator=torch.Generator().manual_seed(0))
+        module.output.bias.fill_(bias)
     scaling = TargetScaling(np.array(center[:n]), np.array(scale[:n]), support)
     est._deploy(replace(est._fitted, task=replace(est._fitted.task, scaling=scaling, y_ndim=y_ndim)))
     return est
@@ -97,6 +97,16 @@ def test_values_stay_in_their_range(regressor, rows, tmp_path, support, n, y_ndi
     if support == "unit":
         assert expected.min() < 0.01
         assert (got >= 0).all() and (got <= 1).all()
+
+
+@pytest.mark.parametrize(("kind", "quantize"), [one for one in FILES if one[1] is None])
+@pytest.mark.parametrize("bias", [-1e4, 1e4])
+@pytest.mark.parametrize("support", ["positive", "unit"])
+def test_outputs_without_end_stay_in_their_range(regressor, rows, tmp_path, support, bias, kind, quantize):
+    est = of_range(regressor, support, 3, 2, 0.0, bias)
+    expected, got = est.predict(rows[:5]), opened(est, tmp_path, kind).predict(rows[:5])
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-30)
+    assert np.isfinite(got).all() and ((got > 0) if support == "positive" else (got >= 0) & (got <= 1)).all()
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler called cc")
