@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -124,13 +125,25 @@ def net_rows(net: NeuralNet, X: Any, y: NDArray) -> tuple[Any, NDArray]:
 
 
 def _let_nets_cast(teacher: Any, y: NDArray) -> None:
-    """Set the dataset of every net inside an unfitted teacher, in place."""
+    """Set the dataset of every net inside an unfitted teacher, in place, but of students, which we cast for ourselves."""
     if not hasattr(teacher, "get_params"):
         return
-    nets = {name: part for name, part in teacher.get_params(deep=True).items() if is_net(part) and not is_fitted(part)}
-    for name, net in nets.items():
+    parts = teacher.get_params(deep=True)
+    for name, net in parts.items():
+        if not is_net(net) or is_fitted(net) or any(map(_is_distilled, _holders(teacher, parts, name))):
+            continue
         params = dataset_params(net, integers=y.dtype.kind in "iub")
         teacher.set_params(**{f"{name}__{param}": value for param, value in params.items()})
+
+
+def _holders(teacher: Any, parts: dict[str, Any], name: str) -> list[Any]:
+    """The objects inside which a parameter lies, from the teacher inwards."""
+    prefixes = list(accumulate(name.split("__")[:-1], "{}__{}".format))
+    return [teacher, *(parts[prefix] for prefix in prefixes if prefix in parts)]
+
+
+def _is_distilled(estimator: Any) -> bool:
+    return any(parent.__module__.partition(".")[0] == "sklkd" for parent in type(estimator).__mro__)
 
 
 def seeded(teacher: Any, seed: int | None) -> Any:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsRegressor
 
 from sklkd import DistilledRegressor
-from sklkd.estimators._targets import check_scale
+from sklkd.estimators._checked_targets import check_scale
 from sklkd.students import TabularStudent
 
 Y = np.random.RandomState(0).normal(size=(30, 2)) + np.array([0, 5])

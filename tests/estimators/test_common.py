@@ -184,6 +184,7 @@ def test_signature(estimator):
         "student",
         "loss",
         "hard_weight",
+        "blend",
         "cv",
         "augment",
         "memory",

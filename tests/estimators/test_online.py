@@ -133,7 +133,8 @@ def test_regression_in_units_and_with_several_targets():
     est = fitted((X, y), peers(2, 150, lr=0.02), OnlineDistilledRegressor, deploy="ensemble")
     assert est.score(X, y) > 0.8
     each = [est.with_peer(name).predict(X) for name in est.peers_]
-    np.testing.assert_allclose(est.predict(X), np.mean(each, axis=0))
+    # one in arrays, the other in torch: a prediction near 0 of a target that spans hundreds has fewer digits
+    np.testing.assert_allclose(est.predict(X), np.mean(each, axis=0), atol=1e-8 * np.ptp(y))
     np.testing.assert_allclose(est.student_.predict(est.encoder_.transform(X)), est.predict(X), rtol=1e-5, atol=1e-3)
 
 

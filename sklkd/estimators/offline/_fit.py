@@ -129,6 +129,7 @@ class OfflineFit:
         knowledge = self._ask_teacher(deduplication)
         teacher = knowledge.teacher
         task, y = self._task_and_targets(knowledge)
+        layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         rows = deduplication.distinct_rows(task.encode(y), standardized(knowledge, task))
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
@@ -148,7 +149,6 @@ class OfflineFit:
                 real = beside_synthetic(rows, blending)
             recipe = IMITATION if blending.imitates else WITH_TEACHER
             training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, recipe=recipe)
-            layers = TeacherLayers(self.losses, teacher, task)
             trained = training.fit(
                 blending.targets(real), [blending.targets(part) for part in unlabelled], layers, blending.hard_weight
             )
