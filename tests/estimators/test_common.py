@@ -197,6 +197,7 @@ def test_signature(estimator):
     assert defaults == {
         "loss": None,
         "hard_weight": "auto",
+        "blend": "auto",
         "cv": "auto",
         "augment": "auto",
         "memory": None,
