@@ -125,7 +125,7 @@ def net_rows(net: NeuralNet, X: Any, y: NDArray) -> tuple[Any, NDArray]:
 
 
 def _let_nets_cast(teacher: Any, y: NDArray) -> None:
-    """Set the dataset of every net inside an unfitted teacher, in place, but for the students of distilled estimators."""
+    """Set the dataset of every net inside an unfitted teacher, in place, but for students of distilled estimators."""
     if not hasattr(teacher, "get_params"):
         return
     parts = teacher.get_params(deep=True)

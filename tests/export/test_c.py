@@ -234,7 +234,7 @@ def test_what_changes_nothing_is_left_out(tmp_path):
         bins[:, column == 1] = 0  # a whole column
         bins[:, np.flatnonzero(first)[[0, 1, 5, 6, 7, -1]]] = 0  # at both ends, and a stretch inside
         module.hidden[0][0].weight[:, 6 + len(column)] = 0  # the missing values
-    est = copy.copy(est)  # a copy folds anew
+    est = copy.deepcopy(est)  # which makes its network in float64 again
     width = module.output.in_features
     # of the first column 6 bins are dead: 2 edges at the left, 2 inside the stretch, 1 at the right
     bins = 5 + (column == 1).sum()
