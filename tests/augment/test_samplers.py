@@ -161,7 +161,10 @@ def forest_of(X):
 
 
 class Steps:
-    """What a teacher tells a sampler about rows in the user's own columns."""
+    """A teacher's thresholds in the user's own columns."""
+
+    def __repr__(self):
+        return "Steps()"
 
     def thresholds(self, X):
         return [np.quantile(X[name].dropna(), [0.2, 0.7]) if X[name].dtype.kind in "fi" else [] for name in X]

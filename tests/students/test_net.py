@@ -99,7 +99,7 @@ class Rates(Callback):
             self.rates.append(net.optimizer_.param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize("split", [None, ValidSplit(2), ValidSplit(5)], ids=str)
+@pytest.mark.parametrize("split", [None, ValidSplit(2), ValidSplit(5)], ids=["none", "halves", "fifths"])
 def test_the_cosine_reaches_its_end(split):
     X, y = flowers()
     student = TabularStudent(

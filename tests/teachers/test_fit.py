@@ -20,7 +20,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from torch import nn
 
 from sklkd.exceptions import SampleWeightWarning
-from sklkd.teachers import Rows, TeacherFitter, adapt, fit_teacher
+from sklkd.rows import Rows
+from sklkd.teachers import TeacherFitter, adapt, fit_teacher
 
 rng = np.random.RandomState(0)
 FRAME = pd.DataFrame({"a": rng.normal(size=40), "b": rng.choice(["x", "y", "z"], 40)})

@@ -60,10 +60,14 @@ class Blending:
     account : DistillationAccount
     students : tuple of TrainedStudent
         Label-only students; empty where their weight is 0.
+    imitates : bool, default=False
+        Whether the teacher alone is to be followed: because the user asks for it, or since labels answer another
+        question; not where labels merely add nothing.
     """
 
     account: DistillationAccount
     students: tuple[TrainedStudent, ...] = ()
+    imitates: bool = False
 
     @property
     def blend(self) -> float:
@@ -72,11 +76,6 @@ class Blending:
     @property
     def hard_weight(self) -> float:
         return self.account.hard_weight
-
-    @property
-    def imitates(self) -> bool:
-        """Whether the student learns from the teacher alone."""
-        return self.blend == 0 and self.hard_weight == 0
 
     def targets(self, rows: Rows) -> Rows:
         """The rows with blended outputs in place of the teacher's."""
@@ -237,7 +236,8 @@ class BlendingDecision:
     ) -> Blending:
         students = self._all_students() if weight > 0 else ()
         n, losses = (0, {}) if validated is None else (validated.n_rows, validated.losses)
-        return Blending(DistillationAccount(estimand, weight, hard, reason, n, losses), students)
+        nothing_validated = validated is None and hard == 0 and weight == 0
+        return Blending(DistillationAccount(estimand, weight, hard, reason, n, losses), students, nothing_validated)
 
     def _splits(self) -> list[Split]:
         n_students = STUDENTS_OF_MANY if len(self.rows) >= MANY else STUDENTS
