@@ -193,32 +193,37 @@ class BlendingDecision:
     def task(self) -> Task:
         return self.clones.task
 
-    def decide(self, estimand: Estimand, *, hard_weight: Any, blend: Any) -> Blending:
+    def decide(self, estimand: Estimand, threshold: float | None, *, hard_weight: Any, blend: Any) -> Blending:
         """The blending.
 
         Parameters
         ----------
         estimand : Estimand
             What the teacher estimates.
+        threshold : float or None
+            The decision threshold of a teacher that has one.
         hard_weight, blend : float or "auto"
             As the user passed them; a number is obeyed.
         """
         given = not isinstance(hard_weight, str), not isinstance(blend, str)
         if all(given):
             return self._blending(estimand, float(hard_weight), float(blend), "given")
-        hard, weight, reason, validated = self._auto(estimand)
+        hard, weight, reason, validated = self._auto(estimand, threshold)
         if given[0]:
             hard = float(hard_weight)
         if given[1]:
             weight = float(blend)
         return self._blending(estimand, hard, weight, reason, validated)
 
-    def _auto(self, estimand: Estimand) -> tuple[float, float, str, Validated | None]:
+    def _auto(self, estimand: Estimand, threshold: float | None) -> tuple[float, float, str, Validated | None]:
         """Both weights as "auto" has them, and what they rest on."""
         if self.losses[0][1].always_alone:
             return 0.0, 0.0, f"{type(self.losses[0][1]).__name__} trains alone", None
         if not estimand.answered_by_labels:
             return 0.0, 0.0, "labels do not answer what this teacher estimates, so that it is imitated alone", None
+        if threshold is not None:
+            reason = "the decision threshold belongs to this teacher's own probabilities, which are imitated alone"
+            return 0.0, 0.0, reason, None
         if not any(loss.teaches_output for _, loss in self.losses):
             return BESIDE_HIDDEN, 0.0, "no loss compares outputs, so that labels train the last layer", None
         try:

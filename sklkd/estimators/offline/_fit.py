@@ -134,7 +134,8 @@ class OfflineFit:
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
         thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
-        blending = self._blending(teacher, rows, task, thresholds)
+        threshold = decision_threshold(teacher, rows.X) if task.classification and task.n_outputs == 2 else None
+        blending = self._blending(teacher, rows, task, thresholds, threshold)
         ask = TeacherOutputs(teacher, task, self.spread)
         if blending.hard_weight == 1:
             trained, sampler = self._train_on_labels(rows, task, thresholds), None
@@ -152,7 +153,6 @@ class OfflineFit:
             trained = training.fit(
                 blending.targets(real), [blending.targets(part) for part in unlabelled], layers, blending.hard_weight
             )
-        threshold = decision_threshold(teacher, rows.X) if task.n_outputs == 2 and task.classification else None
         fitted = FittedStudent(
             trained.encoder,
             trained.net,
@@ -188,14 +188,16 @@ class OfflineFit:
             spread=self.spread,
         )
 
-    def _blending(self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds) -> Blending:
+    def _blending(
+        self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds, threshold: float | None
+    ) -> Blending:
         estimand = teacher.estimand
         if self._labels_only:
             return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
         estimand = estimand_on(rows, estimand, is_fitted(self.teacher), task)
         clones = TeacherClones(self.teacher, self.fitter, task)
         decision = BlendingDecision(rows, clones, self.est.student, thresholds, self.losses, self.sample_seed)
-        return decision.decide(estimand, hard_weight=self.est.hard_weight, blend=self.est.blend)
+        return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
 
     def _train_on_labels(self, rows: Rows, task: Task, thresholds: Thresholds) -> TrainedStudent:
         seen, validation = split_for_early_stopping(self.student, rows, task, self.sample_seed)
