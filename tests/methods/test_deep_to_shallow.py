@@ -145,8 +145,8 @@ LOSSES = [
 )
 def test_losses_of_the_library_between_exits(loss, estimator, problem):
     X, y = problem(60)
-    if estimator._task not in loss.tasks:
-        with pytest.raises(ValueError, match=f"{loss.__name__} has no meaning for {estimator._task}"):
+    if estimator._task_name not in loss.tasks:
+        with pytest.raises(ValueError, match=f"{loss.__name__} has no meaning for {estimator._task_name}"):
             estimator(quick(), method=DeepToShallow(loss=loss())).fit(X, y)
         return
     student = quick(lr=0.02, batch_size=16, module__hidden=(6, 7, 8))
