@@ -35,7 +35,8 @@ def validation_splits(rows: Rows, seed: int, n_splits: int, size: float) -> list
     if len(pool) < max(2, n_splits) * n_held:
         pool = order
     validation = [np.sort(pool[start : start + n_held]) for start in range(0, n_splits * n_held, n_held)]
-    return [(np.setdiff1d(np.arange(len(rows)), one), one) for one in validation]
+    # of very few rows some splits would hold out none
+    return [(np.setdiff1d(np.arange(len(rows)), one), one) for one in validation if len(one)]
 
 
 def split_for_early_stopping(student: Student, rows: Rows, task: Task, seed: int) -> tuple[Rows, Rows | None]:

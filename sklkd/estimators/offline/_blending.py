@@ -25,6 +25,7 @@ from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.losses import Loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import resolve_student
+from sklkd.students._train import without_training
 from sklkd.teachers import (
     Estimand,
     Outputs,
@@ -293,7 +294,8 @@ class BlendingDecision:
             training = StudentTraining(
                 student, self.task, self.thresholds, self.seed + k, encoder=None if student.encoder else self._encoder
             )
-            self._trained[k] = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
+            trained = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
+            self._trained[k] = replace(trained, net=without_training(trained.net))
         return self._trained[k]
 
 
