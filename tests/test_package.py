@@ -30,6 +30,15 @@ def test_core_dependencies_and_their_lower_bounds_are_what_make_oldest_tests():
     assert {name: oldest[name] for name in bounds} == bounds
 
 
+def test_the_lower_bounds_are_tested_wherever_the_pinned_versions_are():
+    """While this holds, `make oldest` would run the same versions once more; where it fails, it belongs into .ci/run."""
+    pinned, oldest = (
+        {name.lower(): version for name, version in pins(f"constraints{one}.txt").items()} for one in ("", "-oldest")
+    )
+    again = "oldest" in (ROOT / ".ci" / "run").read_text().partition("for target in")[2]
+    assert again or all(pinned[name] == version for name, version in oldest.items())
+
+
 def test_constraints_pin_every_direct_requirement_that_ci_installs():
     extras = PROJECT["optional-dependencies"]
     wanted = {"numpy", "scipy", "scikit-learn", "torch", "skorch"}
