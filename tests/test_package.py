@@ -31,7 +31,7 @@ def test_core_dependencies_and_their_lower_bounds_are_what_make_oldest_tests():
 
 
 def test_the_lower_bounds_are_tested_wherever_the_pinned_versions_are():
-    """While this holds, `make oldest` would run the same versions once more; where it fails, it belongs into .ci/run."""
+    """While this holds, `make oldest` would run the same versions again; where it fails, it belongs into .ci/run."""
     pinned, oldest = (
         {name.lower(): version for name, version in pins(f"constraints{one}.txt").items()} for one in ("", "-oldest")
     )

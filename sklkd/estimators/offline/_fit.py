@@ -43,7 +43,6 @@ from sklkd.students._tabular_student import IMITATION, WITH_TEACHER
 from sklkd.students._train import trained_losses
 from sklkd.teachers import (
     Precomputed,
-    Teacher,
     TeacherFitter,
     accepts_missing,
     decision_threshold,
@@ -316,9 +315,9 @@ def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> 
 
 def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
     """What else is to be said of a teacher: how its outputs were read, and how it decides."""
-    # only adapters that have to find out what outputs mean have a say of their own
-    found_out = type(teacher).reads_as is not Teacher.reads_as and teacher.reads_as
-    notes = [f"The teacher's outputs were taken for {found_out}"] if found_out else []
+    # said where nothing but the numbers tells it
+    read = task.classification and teacher.needs_rows and teacher.reads_as
+    notes = [f"The teacher's outputs were taken for {read}"] if read else []
     notes += [f"Of the teacher could not be read: {failed}" for failed in teacher.fallbacks]
     if threshold is not None and task.classes is not None:
         notes.append(
