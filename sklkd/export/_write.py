@@ -95,13 +95,15 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
     classes = task.classes
     codec = est.encoder_.codec_ if source.coded else None
     learnt = codec.categories_ if codec is not None else []
-    return {
+    optional = {
+        "threshold": est._fitted.threshold,
+        "support": None if task.scaling is None else task.scaling.support,
+    }
+    required = {
         "format": FORMAT,
         "estimator": type(est).__name__,
         "classes": None if classes is None else classes.tolist(),
         "classes_dtype": None if classes is None else str(classes.dtype),
-        "threshold": est._fitted.threshold,
-        "support": None if task.scaling is None else task.scaling.support,
         "y_ndim": 1 if classes is not None else task.y_ndim,
         "n_outputs": task.n_outputs,
         "row_shape": list(source.shape),
@@ -123,6 +125,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+    return required | {name: value for name, value in optional.items() if value is not None}
 
 
 def _dtype_name(value: Any) -> str:

@@ -144,11 +144,11 @@ def test_a_student_without_hidden_layers_or_bins(ship):
 
 
 def test_metadata_say_what_the_file_is(fitted, ship):
-    predictor, _ = ship(fitted)
+    predictor, report = ship(fitted)
     model = onnx.load_from_string(predictor._content)
     metadata = json.loads({one.key: one.value for one in model.metadata_props}["sklkd"])
     assert metadata["classes"] == ["ant", "bee", "cat"]
-    assert metadata["dtypes"] == {"X": "float32"}
+    assert metadata["dtypes"] == {"X": report.numbers}
     assert metadata["opset"] == 18
     assert set(metadata["versions"]) == {"sklkd", "onnx", "onnxruntime", "python"}
     assert [value.name for value in model.graph.output] == ["label", "probabilities"]
