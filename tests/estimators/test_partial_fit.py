@@ -25,7 +25,7 @@ def test_the_first_call_fits():
 
 def test_later_calls_only_train():
     X, y = classes(300)
-    est = DistilledClassifier(LogisticRegression(), quick(2), hard_weight=0.1, blend=0, random_state=0).fit(
+    est = DistilledClassifier(LogisticRegression(), quick(1), hard_weight=0.1, blend=0, random_state=0).fit(
         X[:150], y[:150]
     )
     teacher, encoder, epochs = est.teacher_, est.encoder_, est.n_iter_
