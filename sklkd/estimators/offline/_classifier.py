@@ -59,7 +59,7 @@ class DistilledClassifier(Classification, BaseOffline):
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None where ``X_transfer`` or outputs are given. There are at
-        most ten for each distinct real row, and at most 40,000 or as many as there are real rows.
+        most ten for each distinct real row and at most 40,000; always 40,000 where the teacher alone is imitated.
     memory : str or object with ``cache``, default=None
         Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
         fold's teacher once.
