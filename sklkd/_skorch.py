@@ -13,7 +13,7 @@ from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetRegressor
 from skorch.dataset import Dataset
 from torch import nn
 
-from sklkd._torch import as_tensor, evaluating, first, float_dtype
+from sklkd._torch import as_tensor, evaluating, first, float_dtype, seeded
 
 __all__ = [
     "NetDataset",
@@ -46,7 +46,7 @@ def infers_nonlinearity(net: NeuralNet) -> bool:
 
 def initialized_module(net: NeuralNet) -> nn.Module:
     """The module that a net would train; torch's generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):  # any: its weights are not used
         return clone(net).set_params(verbose=0).initialize().module_
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
+from sklkd._decision_rule import predicted_codes
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import check_classes, check_weighted_classes
 from sklkd.estimators._task import Task
@@ -100,4 +101,4 @@ class Classification(ClassifierMixin, _Base):
         threshold = self._fitted.threshold
         if threshold is None:
             return self.classes_[logits.argmax(axis=1)]
-        return self.classes_[(softmax(logits, axis=1)[:, 1] >= threshold).astype(int)]
+        return self.classes_[predicted_codes(softmax(logits, axis=1), threshold)]

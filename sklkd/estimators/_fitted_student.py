@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -67,10 +67,6 @@ class FittedStudent:
     def __post_init__(self) -> None:
         folded = _as_arrays(self.encoder, self.net.module_)
         self.network = double_copy(self.net.module_, float64=self.float64) if folded is None else folded
-
-    def with_student(self, encoder: Any, net: Any) -> FittedStudent:
-        """The same with another trained student."""
-        return replace(self, encoder=encoder, net=net)
 
     def outputs(self, X: Any) -> NDArray[np.float64]:
         """The network's outputs (n, n_outputs) for checked rows: logits, or what the scaling makes targets of."""

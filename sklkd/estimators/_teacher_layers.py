@@ -65,10 +65,6 @@ class TeacherLayers:
         return as_features(features)
 
 
-NO_LAYERS = TeacherLayers([], None)
-"""Where a student learns from labels only, which asks no teacher."""
-
-
 def teacher_layers(loss: Loss, teacher: Teacher) -> tuple[str, ...]:
     """Names of the teacher's layers that a loss compares."""
     if loss.n_layers == 0:

@@ -37,11 +37,6 @@ def use_scaling(net: NeuralNet, scaling: TargetScaling) -> None:
     net.predict_nonlinearity = scaling
 
 
-def keep_units(net: NeuralNet, mean: Any, scale: Any) -> None:
-    """:func:`use_scaling` for targets anywhere on the real line."""
-    use_scaling(net, TargetScaling(mean, scale))
-
-
 def initialize(
     net: NeuralNet,
     objective: Objective,

@@ -277,7 +277,7 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
         TeacherLayers(losses, teacher, task),
         seed,
     )
-    return fitted.with_student(fitted.encoder, net)
+    return replace(fitted, net=net)
 
 
 def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
