@@ -104,8 +104,7 @@ class ColumnEncoding(nn.Module):
         numeric = [j for j in range(n_features) if cardinalities[j] == 0]
         column, left, slope = [], [], []
         for position, j in enumerate(numeric):
-            # as float32 has them: bins then meet without space or overlap, and none is empty
-            edge = np.unique(np.asarray(edges[j], np.float32)).astype(float)
+            edge = _distinct(edges[j])
             column += [position] * max(len(edge) - 1, 0)
             left += list(edge[:-1])
             slope += list(1 / np.diff(edge))
@@ -146,6 +145,13 @@ class ColumnEncoding(nn.Module):
         if len(self.level_code):
             parts.append((X.index_select(1, self.level_column) == self.level_code).to(z.dtype))
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+
+def _distinct(edges: Sequence[float]) -> np.ndarray:
+    """Edges as float32 has them: bins then meet without space or overlap, and each has a finite slope."""
+    edge = np.unique(np.asarray(edges, np.float32)).astype(float)
+    # next to 0, float32 numbers differ by less than what it has an inverse of
+    return edge[np.diff(edge, prepend=-np.inf) > 1 / np.finfo(np.float32).max]
 
 
 def _hidden_layer(n_in: int, n_out: int, dropout: float) -> nn.Sequential:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sklkd.students import TabularNet
 
@@ -70,6 +72,13 @@ def test_edges_that_are_one_in_float32_make_no_bin():
     encoding = TabularNet(1, 1, edges=[[0.0, 1.0, 1.0 + 1e-12, 2.0]]).encoding
     assert len(encoding.column) == 2
     assert encoding(torch.linspace(-1, 3, 9)[:, None]).isfinite().all()
+
+
+@given(st.lists(st.integers(-4, 2**24), min_size=2, max_size=6, unique=True))
+def test_edges_next_to_zero_have_finite_slopes(steps):
+    edges = sorted(float(np.float32(step * 2.0**-149)) for step in steps)
+    encoding = TabularNet(1, 1, edges=[edges]).encoding
+    assert encoding.slope.isfinite().all() and encoding(torch.tensor([[0.0]])).isfinite().all()
 
 
 def test_only_weights_are_learnt():
