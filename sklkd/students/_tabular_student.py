@@ -22,7 +22,8 @@ from sklkd.students._tabular_net import TabularNet
 # Rows that a training visits in all, for up to MANY_ROWS labelled rows; beyond, visits grow with this power of their
 # number (benchmarks/README.md, "Time of a fit"). Small sets are visited at most PASSES times. Labels only need fewer
 # visits: they are noisy, and early stopping ends the training.
-VISITS, LABEL_VISITS, PASSES = 300_000, 100_000, 200
+VISITS, PASSES = 300_000, 100
+LABEL_VISITS, MOST_LABEL_PASSES = 100_000, 200
 MANY_ROWS, GROWTH = 15_000, 2 / 3
 ALL_PASSES = 7  # over all rows, where few labelled ones make PASSES of them less
 LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
@@ -63,10 +64,10 @@ class Recipe:
         return self.lr * max(1.0, self.width / max(hidden)) ** 0.5
 
 
-WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=600, width=128)
+WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=300, width=128)
 # The teacher alone is followed closer in smaller batches, by 0.5 to 1.7 points of agreement on five of six sets
 # (benchmarks/README.md, "Imitation")
-IMITATION = Recipe(Muon, 2e-2, 512, steps=600, width=128)
+IMITATION = Recipe(Muon, 2e-2, 512, steps=300, width=128)
 # Label-only students are better blended in when trained by AdamW than by Muon on 6 of 8 sets, by 11 % on kin8nm, and a
 # step takes less than half the time
 LABELS_ONLY = Recipe(AdamW, 6e-3, 256)
@@ -102,7 +103,7 @@ class TabularStudent(NeuralNet):
         For labels only 0.006, and 0.005 for networks that teach each other or themselves. For AdamW with a teacher
         about 0.003 is right.
     max_epochs : int or "auto", default="auto"
-        "auto": as many as visit 300,000 rows, but at most 200 for each labelled row, or 7 passes over all rows where
+        "auto": as many as visit 300,000 rows, but at most 100 for each labelled row, or 7 passes over all rows where
         that is more; from 15,000 labelled rows on, visits grow with the power 2/3 of their number: 1.1 million for
         100,000. For labels only: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
         the epoch that does best on them is kept.
@@ -260,7 +261,7 @@ class TabularStudent(NeuralNet):
             return 1
         visits = distillation_visits(n_labelled, n_rows)
         if labels_only:
-            visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), PASSES * n_labelled)
+            visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), MOST_LABEL_PASSES * n_labelled)
         return max(1, math.ceil(visits / n_rows))
 
 
