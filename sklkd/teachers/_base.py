@@ -43,7 +43,6 @@ class Teacher:
     ``feature``         (n, ...) numbers of one layer
     ``splits``          the splits of its trees, in the columns that it is given
     ``estimand``        what it estimates, such as a mean, a quantile or reweighted probabilities
-    ``out_of_bag``      answers for the training rows from members that have not seen them, and ``has_out_of_bag``
     ``out_of_bag``      predictions for the training rows from members that have not seen them, and ``has_out_of_bag``
     ``reads_as``        what the numbers that the model returns are taken for
     ``fallbacks``       what could not be read of a foreign model, and why: the adapter does without it
@@ -130,7 +129,7 @@ class Teacher:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """Layers on the way to the answer, in that order, of which losses between layers take the last two."""
+        """Layers on the way to the output, in that order, of which losses between layers take the last two."""
         return () if self.default_layer is None else (self.default_layer,)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
@@ -146,7 +145,7 @@ class Teacher:
         return False
 
     def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """Answers for the rows that the teacher was fitted on, from those of its members that did not see the row.
+        """Predictions for the rows that the teacher was fitted on, by those of its members that have not seen the row.
 
         Parameters
         ----------
@@ -155,8 +154,8 @@ class Teacher:
 
         Returns
         -------
-        answer : ndarray of shape (n, n_classes) or (n, n_targets)
-            As of ``answer``; a row that every member has seen gets its ordinary answer.
+        predictions : ndarray of shape (n, n_classes) or (n, n_targets)
+            As of ``predictions``; those of a row that every member has seen are the ordinary ones.
         unseen : ndarray of bool, shape (n,)
             Rows that some member had not seen.
 
@@ -241,7 +240,7 @@ class Teacher:
         return list(self._failures)
 
     def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
-        """The teacher's answer for the rows of ``X``, checked.
+        """The teacher's outputs for the rows of ``X``, checked.
 
         Parameters
         ----------
@@ -268,7 +267,7 @@ class Teacher:
         raw = known._has_margins(sample(X, CHECKED))
         return Outputs.concatenate([known._classification(part, raw) for part in chunks(X)])
 
-    def answer(self, X: Any) -> np.ndarray:
+    def predictions(self, X: Any) -> np.ndarray:
         """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""
         known = self._known(X)
         if self.classes is None:
@@ -364,18 +363,18 @@ class Teacher:
         return _normalised(proba, f"predict_proba of {self.name}")
 
     def aligned(self, proba: np.ndarray) -> np.ndarray:
-        """Probabilities in the teacher's order of classes -> in the student's; rows sum to one."""
-        columns = self.columns(proba.shape[1])
-        if np.array_equal(columns, np.arange(proba.shape[1])):
+        """Probabilities (..., n_labels) in the teacher's order of classes -> in the student's, which sum to one."""
+        columns = self.columns(proba.shape[-1])
+        if np.array_equal(columns, np.arange(proba.shape[-1])):
             return proba
         absent = columns < 0
-        picked = proba[:, columns]
-        picked[:, absent] = FLOOR if self.missing == "floor" else 0.0
-        mass = picked.sum(axis=1, keepdims=True)
+        picked = proba[..., columns]
+        picked[..., absent] = FLOOR if self.missing == "floor" else 0.0
+        mass = picked.sum(axis=-1, keepdims=True)
         return np.divide(picked, mass, out=np.full_like(picked, 1 / len(columns)), where=mass > 0)
 
     def columns(self, n_columns: int) -> np.ndarray:
-        """For every class of the student the column of the teacher's answer, -1 where there is none."""
+        """For every class of the student the column of the teacher's output, -1 where there is none."""
         assert self.classes is not None
         return class_columns(
             self.labels,
