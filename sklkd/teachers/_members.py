@@ -114,7 +114,7 @@ class ListTeacher(MembersTeacher):
 class VotingTeacher(MembersTeacher):
     """``VotingClassifier`` and ``VotingRegressor``, with their weights.
 
-    With hard voting too they are the mean of the members' probabilities: votes alone say little.
+    With hard voting too, predictions are the mean of the members' probabilities: votes alone say little.
     """
 
     def setup(self) -> None:
