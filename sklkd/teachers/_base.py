@@ -33,6 +33,7 @@ class Teacher:
     override what differs; give :class:`sklkd.DistilledClassifier` an instance as its teacher.
 
     ==================  ==============================================================================================
+    ``setup``           checks of the model, and what is read of it once, when the adapter is made
     ``labels``          the teacher's own classes, None if it has none
     ``predict_proba``   (n, n_labels) probabilities in the order of ``labels``
     ``margins``         (n, n_labels) or, for two classes, (n,) raw margins, or None
@@ -74,7 +75,7 @@ class Teacher:
     """The layer that None means."""
 
     needs_rows: bool = False
-    """Whether it has to learn something from rows before it can be asked; see ``prepared``."""
+    """Whether it has to learn something from rows before it can predict; see ``prepared``."""
     _reference: Reference | None = None
     _learnt: dict[str, Any]
 
