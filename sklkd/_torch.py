@@ -63,15 +63,15 @@ class Trace:
 
 
 def trace(module: nn.Module, run: Callable[[], Any]) -> Trace:
-    """Watch a module answer a few rows."""
+    """Watch a forward pass of a few rows."""
     found = Trace()
 
-    def note(name: str, part: nn.Module, given: tuple, answer: Any) -> None:
-        answer = first(answer)
-        if not isinstance(answer, Tensor):
+    def note(name: str, part: nn.Module, given: tuple, output: Any) -> None:
+        output = first(output)
+        if not isinstance(output, Tensor):
             return
         found.shapes.pop(name, None)
-        found.shapes[name] = tuple(answer.shape[1:])
+        found.shapes[name] = tuple(output.shape[1:])
         if is_weighted(part) and given and isinstance(given[0], Tensor):
             found.weighted.append((name, tuple(given[0].shape[1:])))
 
@@ -95,16 +95,16 @@ def declared(module: nn.Module) -> Trace:
 
 
 def collect(module: nn.Module, layer: str, tap: Tap, run: Callable[[], Any]) -> np.ndarray:
-    """What one layer computes while the module answers in batches, all rows together, in float32.
+    """What one layer computes in forward passes of batches, all rows together, in float32.
 
     A layer that is called several times in one pass counts with its last call.
     """
     batches: list[np.ndarray] = []
     latest: list[Tensor] = []
 
-    def note(name: str, part: nn.Module, given: tuple, answer: Any) -> None:
+    def note(name: str, part: nn.Module, given: tuple, output: Any) -> None:
         if name == tap.path:
-            latest[:] = [given[0] if tap.given else first(answer)]
+            latest[:] = [given[0] if tap.given else first(output)]
         elif name == "":
             batches.extend(one.detach().float().cpu().numpy() for one in latest)
             latest.clear()
@@ -112,15 +112,15 @@ def collect(module: nn.Module, layer: str, tap: Tap, run: Callable[[], Any]) -> 
     with hooked(module, note, root=True):
         run()
     if not batches:
-        raise ValueError(f"layer {layer!r} is never called when the module answers.")
+        raise ValueError(f"layer {layer!r} is not called in a forward pass.")
     return np.concatenate(batches)
 
 
 @contextmanager
 def hooked(module: nn.Module, note: Callable[[str, nn.Module, tuple, Any], None], root: bool = False) -> Iterator[None]:
-    """Call ``note(name, part, inputs, answer)`` after every part of a module has run; the root's name is ""."""
+    """Call ``note(name, part, inputs, output)`` after every part of a module has run; the root's name is ""."""
     handles = [
-        part.register_forward_hook(lambda part, given, answer, name=name: note(name, part, given, answer))
+        part.register_forward_hook(lambda part, given, output, name=name: note(name, part, given, output))
         for name, part in module.named_modules()
         if name or root
     ]
@@ -131,9 +131,9 @@ def hooked(module: nn.Module, note: Callable[[str, nn.Module, tuple, Any], None]
             handle.remove()
 
 
-def first(answer: Any) -> Any:
+def first(output: Any) -> Any:
     """What a module returned, or the first of several things."""
-    return answer[0] if isinstance(answer, (tuple, list)) else answer
+    return output[0] if isinstance(output, (tuple, list)) else output
 
 
 def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:

@@ -20,7 +20,7 @@ Split = tuple[NDArray, NDArray]
 
 @dataclass
 class Knowledge:
-    """A teacher and its answers for the training rows.
+    """A teacher and its outputs for the training rows.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Knowledge:
     outputs : Outputs or None
         One row per training row; None where the teacher was not asked.
     unseen : ndarray of bool, shape (n,)
-        Rows whose answer comes from a teacher that was not fitted on them.
+        Rows whose outputs come from a teacher that was not fitted on them.
     source : {"in-sample", "oob", "cross-fit", "none"}
     """
 
@@ -85,21 +85,21 @@ def gather(
         return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread)
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
-            answer, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
+            predictions, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
         except ValueError:
             # "auto": fitted on other rows, or on these in another order
             if cv == "oob":
                 raise
         else:
-            return Knowledge(adapter, _out_of_bag_outputs(adapter, rows.X, answer, spread), unseen, "oob")
+            return Knowledge(adapter, _out_of_bag_outputs(adapter, rows.X, predictions, spread), unseen, "oob")
     return Knowledge(adapter, adapter.outputs(rows.X, spread=spread), np.zeros(len(rows), bool), "in-sample")
 
 
-def _out_of_bag_outputs(adapter: Teacher, X: Any, answer: NDArray, spread: bool) -> Outputs:
+def _out_of_bag_outputs(adapter: Teacher, X: Any, predictions: NDArray, spread: bool) -> Outputs:
     if adapter.classes is not None:
-        return Outputs(proba=answer)
+        return Outputs(proba=predictions)
     # members disagree no less where some of them have seen the row
-    return Outputs(values=answer, spread=adapter.outputs(X, spread=True).spread if spread else None)
+    return Outputs(values=predictions, spread=adapter.outputs(X, spread=True).spread if spread else None)
 
 
 def cross_fit(
@@ -111,7 +111,7 @@ def cross_fit(
     *,
     spread: bool,
 ) -> Knowledge:
-    """Answers for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
+    """Outputs for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
     for _, test in splits:
         if unseen[test].any():
@@ -119,7 +119,7 @@ def cross_fit(
         unseen[test] = True
     # scikit-learn's own, which hand the metadata routing on to the workers
     parts = Parallel(n_jobs=fitter.estimator.n_jobs)(
-        delayed(answer_fold)(fitter, teacher, rows, train, test, spread) for train, test in splits
+        delayed(predict_fold)(fitter, teacher, rows, train, test, spread) for train, test in splits
     )
     order = np.concatenate([test for _, test in splits])
     rest = np.flatnonzero(~unseen)
@@ -132,10 +132,10 @@ def cross_fit(
     return Knowledge(adapter, Outputs.concatenate(parts).take(np.argsort(order)), unseen, "cross-fit")
 
 
-def answer_fold(
+def predict_fold(
     fitter: TeacherFitter, teacher: Any, rows: Rows, train: NDArray, test: NDArray, spread: bool
 ) -> Outputs:
-    """Fit a clone without a fold, and ask it for the fold."""
+    """Fit a clone without a fold, and predict the fold with it."""
     part = rows.take(train)
     fitted = fitter.fit(teacher, part, refit=True)
     return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)

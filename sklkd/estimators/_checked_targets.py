@@ -34,7 +34,7 @@ def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray
     if len(known) < 2:
         raise ValueError(
             f"y must have at least 2 classes, got 1 class: {known[0]!r}. There is nothing to distil; "
-            "sklearn.dummy.DummyClassifier answers a constant."
+            "sklearn.dummy.DummyClassifier predicts a constant."
         )
     return y, known
 
@@ -105,7 +105,7 @@ def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     if constant.all():
         raise ValueError(
             f"y must vary, got {len(y)} rows that are all {center.tolist()}. There is nothing to distil; "
-            "sklearn.dummy.DummyRegressor answers a constant."
+            "sklearn.dummy.DummyRegressor predicts a constant."
         )
     return center, np.where(constant, 1.0, scale)
 

@@ -47,8 +47,10 @@ class FittedStudent:
         What the targets are made of besides the teacher's outputs.
     others : dict of str to FittedStudent
         The other trained models, by name.
-    network : NumpyStudent or nn.Module
+    network : Folded or nn.Module
         The network in float64, for predictions that do not depend on how rows are batched. It is not saved.
+    exits : dict of str to FittedStudent
+        The networks that end at an exit, by its name, as far as they have been asked for. They are not saved.
     """
 
     encoder: Any
@@ -63,6 +65,7 @@ class FittedStudent:
     blending: Any = None
     others: dict[str, FittedStudent] = field(default_factory=dict)
     network: Any = field(default=None, init=False)
+    exits: dict[str, FittedStudent] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         folded = _as_arrays(self.encoder, self.net.module_)
@@ -95,10 +98,10 @@ class FittedStudent:
         return ValueError(f"Input X contains NaN or another missing value, which {self.refuses_missing}")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "network"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("network", "exits")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update(state, exits={})
         self.__post_init__()
 
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklkd._sklearn import _safe_indexing
 from sklkd.students import InputEncoder
 from sklkd.students._cohort import JoinedEncoder
-from sklkd.teachers._probe import rows_with_gap
+from sklkd.teachers._probe import rows_with_missing
 
 
 def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
@@ -63,6 +63,6 @@ def handles_missing(encoder: Any, X: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return all(np.isfinite(encoder.transform(row)).all() for row in rows_with_gap(_safe_indexing(X, [0])))
+            return all(np.isfinite(encoder.transform(row)).all() for row in rows_with_missing(_safe_indexing(X, [0])))
         except Exception:  # noqa: BLE001 - someone else's steps, refusing in their own way
             return False

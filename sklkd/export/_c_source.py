@@ -122,7 +122,7 @@ def _data(est: Any, weights: Weights) -> str:
         "NUMBERS": len(folded.numeric),
         "INPUTS": weights.inputs,
         "BINNED": len(folded.binned),
-        "WITH_MISSING": len(folded.gaps),
+        "WITH_MISSING": len(folded.with_missing),
         "CATEGORICAL": len(folded.categorical),
         "NAMED": int(bool(names)),
         "HIDDEN": len(folded.layers),

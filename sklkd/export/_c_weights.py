@@ -32,7 +32,7 @@ class Weights:
         self._of_levels[folded.levels] = np.repeat(np.arange(len(folded.categorical)), np.diff(folded.level_starts))
         self._clip = self._round(folded.clip)
         self._values = self._round(folded.values, self._of_edges)
-        self._gap_values = self._round(folded.gap_values)
+        self._missing_weights = self._round(folded.missing_weights)
         self._level_values = self._round(folded.level_values, self._of_levels)
         self._layers = [self._round(weight) for weight, _ in folded.layers]
         self.widths = [_padded(folded.clip.shape[1]), *(_padded(len(bias)) for _, bias in folded.layers)]
@@ -58,7 +58,7 @@ class Weights:
             clip=_times(self._clip),
             values=values - first[self._of_edges],
             bias=self.folded.bias + first.sum(axis=0),
-            gap_values=_times(self._gap_values),
+            missing_weights=_times(self._missing_weights),
             level_values=_times(self._level_values, self._of_levels),
             layers=tuple(zip(map(_times, self._layers), biases, strict=True)),
         )
@@ -84,9 +84,9 @@ class Weights:
                 # nothing at a column's first edge: one row of zeros stands for all of these
                 stored = np.insert(np.delete(stored, folded.starts[:-1], axis=0), 0, 0, axis=0)
             found |= self._weights("value", (stored, scale), len(stored), width)
-        if len(folded.gaps):
-            found["with_missing"] = _index(folded.gaps)
-            found |= self._weights("missing", self._gap_values, len(folded.gaps), width)
+        if len(folded.with_missing):
+            found["with_missing"] = _index(folded.with_missing)
+            found |= self._weights("missing", self._missing_weights, len(folded.with_missing), width)
         for i, (layer, (_, bias)) in enumerate(zip(self._layers, folded.layers, strict=True), 1):
             found |= self._weights(f"layer_{i}", layer, self.widths[i - 1], self.widths[i], self.widths[i - 1])
             found[f"bias_{i}"] = ("float", _pad(bias[None], 1, self.widths[i]))
@@ -121,15 +121,15 @@ def _live(folded: Folded) -> Folded:
             starts.append(starts[-1] + len(edges))
             binned.append(column)
     edge = np.concatenate(kept) if kept else np.empty(0, dtype=np.intp)
-    gaps = folded.gap_values.any(axis=1)
+    adds = folded.missing_weights.any(axis=1)
     return replace(
         folded,
         binned=np.array(binned, dtype=np.intp),
         starts=np.array(starts, dtype=np.intp),
         edges=folded.edges[edge],
         values=folded.values[edge],
-        gaps=folded.gaps[gaps],
-        gap_values=folded.gap_values[gaps],
+        with_missing=folded.with_missing[adds],
+        missing_weights=folded.missing_weights[adds],
     )
 
 

@@ -53,10 +53,10 @@ def _first_layer(graph: Graph, folded: Folded, encoded: Encoded, whole_edges: bo
         lines = column[live], left[live, 0], slope[live, 0]
         bins = _bins(graph, encoded, len(folded.numeric), *lines, whole_edges)
         total = graph.op("Gemm", bins, graph.constant(weight[live]), total)
-    if encoded.unfilled is not None and len(folded.gaps):
+    if encoded.unfilled is not None and len(folded.with_missing):
         missing = graph.op("Cast", graph.op("IsNaN", encoded.unfilled), to=TensorProto.FLOAT)
-        reads = _reads(graph, folded.gaps, len(folded.numeric))
-        total = graph.op("Gemm", missing, graph.op("MatMul", reads, graph.constant(folded.gap_values)), total)
+        reads = _reads(graph, folded.with_missing, len(folded.numeric))
+        total = graph.op("Gemm", missing, graph.op("MatMul", reads, graph.constant(folded.missing_weights)), total)
     return total
 
 

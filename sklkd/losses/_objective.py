@@ -98,7 +98,7 @@ class Objective(nn.Module):
         """What may each stop training by itself: the module, and what is learnt beside it."""
         return [[module, self]]
 
-    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+    def validation_losses(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
         """The labels' losses of each part, on validation rows, by which training stops."""
         return [hard_loss(self.linked(outputs[0]), y, weight)]
 

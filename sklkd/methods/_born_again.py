@@ -15,7 +15,7 @@ from sklkd.losses._base import check_integer
 from sklkd.losses._objective import Objective
 from sklkd.methods._base import check_fraction
 from sklkd.methods._self import SelfMethod, Training, TrainingResult
-from sklkd.students._cohort import Cohort, Ensemble, mean_answer
+from sklkd.students._cohort import Cohort, Ensemble, mean_prediction
 from sklkd.students._forward import forward
 from sklkd.students._train import with_module
 from sklkd.teachers import Outputs
@@ -114,4 +114,4 @@ def training_outputs(net: NeuralNet, training: Training) -> Outputs:
 def average_of(nets: Sequence[NeuralNet], classification: bool) -> NeuralNet:
     """A net that predicts with the mean of several."""
     cohort = Cohort([net.module_ for net in nets])
-    return with_module(nets[-1], Ensemble(cohort, partial(mean_answer, classification=classification)))
+    return with_module(nets[-1], Ensemble(cohort, partial(mean_prediction, classification=classification)))

@@ -15,7 +15,7 @@ from sklkd.losses._base import check_number
 from sklkd.losses._objective import Objective, hard_loss
 from sklkd.losses._soft_target import with_negative_entropy
 from sklkd.methods._base import Method
-from sklkd.students._cohort import Cohort, mean_answer
+from sklkd.students._cohort import Cohort, mean_prediction
 from sklkd.transfer import TransferSet
 
 
@@ -76,7 +76,7 @@ class OnlineMethod(Method):
 
     def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
         """The prediction of all peers together: logits of their mean probability, or their mean value."""
-        return mean_answer(outputs, classification)
+        return mean_prediction(outputs, classification)
 
 
 class CohortObjective(Objective):
@@ -134,7 +134,7 @@ class CohortObjective(Objective):
         # branches of one trunk can only stop together
         return super().parts(module) if len(set(owned)) < len(owned) else [[peer] for peer in module.peers]
 
-    def judge(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
+    def validation_losses(self, outputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> list[Tensor]:
         return self.labels(outputs, y, weight)
 
     def terms(self, outputs: Sequence[Tensor], y: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -82,7 +82,7 @@ def measured_model(model: Any, classes: Any, X: Any) -> Measured:
 def _adapted(adapter: Any, model: Any, X: Any) -> Measured:
     two = adapter.classes is not None and len(adapter.classes) == 2
     threshold = decision_threshold(adapter, X) if two else None
-    return Measured(adapter.name, model, adapter.answer, training_seconds(model), threshold)
+    return Measured(adapter.name, model, adapter.predictions, training_seconds(model), threshold)
 
 
 def training_seconds(model: Any) -> float:

@@ -63,8 +63,8 @@ class Ensemble(nn.Module):
         return self.combine(self.cohort(X))
 
 
-def mean_answer(outputs: Sequence[Tensor], classification: bool) -> Tensor:
-    """The combined output of several networks: the logarithm of their mean probability, or their mean value."""
+def mean_prediction(outputs: Sequence[Tensor], classification: bool) -> Tensor:
+    """The mean prediction of several networks: the logarithm of their mean probability, or their mean value."""
     stacked = torch.stack(tuple(outputs))
     return torch.logsumexp(stacked.log_softmax(2), 0) if classification else stacked.mean(0)
 

@@ -40,7 +40,7 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         net.module_.eval()
         outputs = forward_all(net.module_, self.rows.inputs, net.device)
-        losses = [loss.item() for loss in net.criterion_.judge(outputs, self.rows.y, self.rows.weight)]
+        losses = [loss.item() for loss in net.criterion_.validation_losses(outputs, self.rows.y, self.rows.weight)]
         net.history.record("held_out_loss", sum(losses))
         if len(self.parts_) == 1:
             losses = [sum(losses)]

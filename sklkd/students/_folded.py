@@ -45,10 +45,10 @@ class Folded:
         Edges in units of z, float32 numbers that increase within a column.
     values : ndarray, shape (e, w)
         What the column's bins give at an edge; linear in between, constant outside.
-    gaps : ndarray of int, shape (g,)
+    with_missing : ndarray of int, shape (k,)
         Numeric columns whose missing values add something, counted among ``numeric``.
-    gap_values : ndarray, shape (g, w)
-        What they add.
+    missing_weights : ndarray, shape (k, w)
+        What these add.
     categorical : ndarray of int, shape (c,)
         Columns of categories.
     level_starts : ndarray of int, shape (c + 1,)
@@ -70,8 +70,8 @@ class Folded:
     starts: Ints
     edges: Floats
     values: Floats
-    gaps: Ints
-    gap_values: Floats
+    with_missing: Ints
+    missing_weights: Floats
     categorical: Ints
     level_starts: Ints
     levels: Ints
@@ -97,14 +97,14 @@ class Folded:
         # a row per column: what belongs to a column is then next to each other
         X = np.ascontiguousarray(Z.T) if len(self.numeric) == Z.shape[1] else Z.T[self.numeric]
         z = scaled(X, self.center[:, None], self.scale[:, None]).astype(np.float32).astype(np.float64)
-        absent = np.isnan(z)
-        any_absent = absent.any()
-        if any_absent:
-            z[absent] = 0.0
+        missing = np.isnan(z)
+        any_missing = missing.any()
+        if any_missing:
+            z[missing] = 0.0
         out = self._of_numbers(z)
         out += self.bias
-        if any_absent:
-            out += absent[self.gaps].T.astype(np.float64) @ self.gap_values
+        if any_missing:
+            out += missing[self.with_missing].T.astype(np.float64) @ self.missing_weights
         if len(self.categorical):
             out += self._of_categories(Z)
         return out
@@ -162,8 +162,8 @@ def fold(encoder: Any, module: Any) -> Folded | None:
     hidden: list[Any] = list(module.hidden)
     linear = [*(layer[0] for layer in hidden), module.output]
     (weight, bias), *layers = [(_array(one.weight).T.copy(), _array(one.bias)) for one in linear]
-    n_bins, gaps = len(encoding.column), _array(encoding.gaps).astype(np.intp)
-    clip, bins, gap_values, level_values = np.split(weight, np.cumsum([len(numeric), n_bins, len(gaps)]))
+    n_bins, with_missing = len(encoding.column), _array(encoding.with_missing).astype(np.intp)
+    clip, bins, missing_weights, level_values = np.split(weight, np.cumsum([len(numeric), n_bins, len(with_missing)]))
     binned, starts, edges, values = _ramps(encoding, bins)
     categorical, level_starts, levels, level_values = _levels(encoder, encoding, level_values)
     return Folded(
@@ -175,8 +175,8 @@ def fold(encoder: Any, module: Any) -> Folded | None:
         starts=starts,
         edges=edges,
         values=values,
-        gaps=gaps,
-        gap_values=gap_values,
+        with_missing=with_missing,
+        missing_weights=missing_weights,
         categorical=categorical,
         level_starts=level_starts,
         levels=levels,

@@ -141,7 +141,9 @@ def candidates(inputs: NetInputs) -> Iterator[Plan]:
 
 def smallest(encoding: ColumnEncoding, n_outputs: int) -> int:
     """Parameters of the smallest network for the columns of an encoding."""
-    n_numeric, n_missing, n_levels = (len(part) for part in (encoding.numeric, encoding.gaps, encoding.level_code))
+    n_numeric, n_missing, n_levels = (
+        len(part) for part in (encoding.numeric, encoding.with_missing, encoding.level_code)
+    )
     inputs = NetInputs(n_numeric, n_missing, n_levels, n_outputs, 0, np.zeros(0))
     return int(next(candidates(inputs)).costs(inputs)["max_parameters"])
 

@@ -92,7 +92,7 @@ class ColumnEncoding(nn.Module):
     column: Tensor
     left: Tensor
     slope: Tensor
-    gaps: Tensor
+    with_missing: Tensor
     level_column: Tensor
     level_code: Tensor
 
@@ -109,16 +109,16 @@ class ColumnEncoding(nn.Module):
             left += list(edge[:-1])
             slope += list(1 / np.diff(edge))
         levels = [(j, k) for j in range(n_features) for k in range(cardinalities[j])]
-        missing_positions = [position for position, j in enumerate(numeric) if missing[j]]
+        with_missing = [position for position, j in enumerate(numeric) if missing[j]]
         self._buffer("numeric", numeric, torch.long)
         self._buffer("column", column, torch.long)
         self._buffer("left", left, torch.float32)
         self._buffer("slope", slope, torch.float32)
-        self._buffer("gaps", missing_positions, torch.long)
+        self._buffer("with_missing", with_missing, torch.long)
         self._buffer("level_column", [j for j, _ in levels], torch.long)
         self._buffer("level_code", [k for _, k in levels], torch.float32)
         self.all_numeric = len(numeric) == n_features
-        self.n_outputs = len(numeric) + len(column) + len(missing_positions) + len(levels)
+        self.n_outputs = len(numeric) + len(column) + len(with_missing) + len(levels)
 
     def _buffer(self, name: str, values: list, dtype: torch.dtype) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=dtype))
@@ -132,16 +132,16 @@ class ColumnEncoding(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         z = X if self.all_numeric else X.index_select(1, self.numeric)
-        absent = z.isnan()
-        z = z.masked_fill(absent, 0.0)
+        missing = z.isnan()
+        z = z.masked_fill(missing, 0.0)
         # in float32 the square of more overflows; here all that is beyond is 3 anyway
         near = z.clamp(-1e18, 1e18)
         parts = [near * torch.rsqrt(1 + (near / 3) ** 2)]
         if len(self.column):
             # z * slope - left * slope would lose a narrow bin's digits
             parts.append(z.index_select(1, self.column).sub_(self.left).mul_(self.slope).clamp_(0, 1))
-        if len(self.gaps):
-            parts.append(absent.index_select(1, self.gaps).to(z.dtype))
+        if len(self.with_missing):
+            parts.append(missing.index_select(1, self.with_missing).to(z.dtype))
         if len(self.level_code):
             parts.append((X.index_select(1, self.level_column) == self.level_code).to(z.dtype))
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]

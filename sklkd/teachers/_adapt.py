@@ -76,7 +76,7 @@ def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str =
     Raises
     ------
     TypeError
-        If it has no method with which a teacher could answer, or is a regressor where classes are wanted.
+        If it has no method with which a teacher could predict, or is a regressor where classes are wanted.
 
     Examples
     --------

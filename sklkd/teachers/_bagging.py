@@ -31,7 +31,7 @@ from sklkd.teachers._thresholds import Splits
 class BaggingTeacher(EstimatorTeacher):
     """``BaggingClassifier`` or ``BaggingRegressor``, with or without a choice of columns for each member.
 
-    Layer: ``"members"`` (n, n_members, n_outputs), the answer of every member.
+    Layer: ``"members"`` (n, n_members, n_outputs), the prediction of every member.
     """
 
     default_layer = "members"
@@ -46,12 +46,10 @@ class BaggingTeacher(EstimatorTeacher):
         return None
 
     def members(self, X: Any) -> NDArray[np.float64]:
-        """The answer of every member, (n, n_members, n_outputs)."""
+        """The prediction of every member, (n, n_members, n_outputs)."""
         X = _as_bagging_sees(X)
-        answers = [self._member(i, X) for i in range(len(self.estimator.estimators_))]
-        if self.classes is not None:
-            answers = [self.aligned(answer) for answer in answers]
-        return np.stack(answers, axis=1)
+        predictions = np.stack([self._member(i, X) for i in range(len(self.estimator.estimators_))], axis=1)
+        return predictions if self.classes is None else self.aligned(predictions)
 
     def _member(self, i: int, X: Any) -> NDArray[np.float64]:
         """Probabilities (or votes, as Bagging counts them) in the ensemble's order of classes, or values."""
@@ -61,10 +59,10 @@ class BaggingTeacher(EstimatorTeacher):
         width = len(self.estimator.classes_)
         if not hasattr(member, "predict_proba"):
             return np.eye(width)[member.predict(X)]
-        answer = np.zeros((_num_samples(X), width))
+        proba = np.zeros((_num_samples(X), width))
         # Members are fitted on codes, and may have missed a class in their bag.
-        answer[:, member.classes_] = member.predict_proba(X)
-        return answer
+        proba[:, member.classes_] = member.predict_proba(X)
+        return proba
 
     def spread(self, X: Any) -> NDArray[np.float64]:
         return self.members(X).std(axis=1)
@@ -75,7 +73,7 @@ class BaggingTeacher(EstimatorTeacher):
 
     @property
     def members_shape(self) -> Shape:
-        """Of one row of the members' answers."""
+        """Of one row of the members' predictions."""
         return len(self.estimator.estimators_), None if self.classes is None else len(self.classes)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:

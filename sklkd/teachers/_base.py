@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.special import softmax
 
-from sklkd._sklearn import _num_samples
+from sklkd.teachers._checked_outputs import are_logits, checked_margins, checked_probabilities, checked_values
 from sklkd.teachers._classes import class_columns
 from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._estimand_reader import read_estimand
 from sklkd.teachers._fallback import failure
 from sklkd.teachers._outputs import FLOOR, Outputs
-from sklkd.teachers._reading import PROBABILITIES, two_sided
+from sklkd.teachers._reading import PROBABILITIES
 from sklkd.teachers._rows import Reference, chunks, sample
 from sklkd.teachers._thresholds import Splits, by_column, traceable
 
@@ -33,6 +33,7 @@ class Teacher:
     override what differs; give :class:`sklkd.DistilledClassifier` an instance as its teacher.
 
     ==================  ==============================================================================================
+    ``setup``           checks of the model, and what is read of it once, when the adapter is made
     ``labels``          the teacher's own classes, None if it has none
     ``predict_proba``   (n, n_labels) probabilities in the order of ``labels``
     ``margins``         (n, n_labels) or, for two classes, (n,) raw margins, or None
@@ -43,7 +44,6 @@ class Teacher:
     ``feature``         (n, ...) numbers of one layer
     ``splits``          the splits of its trees, in the columns that it is given
     ``estimand``        what it estimates, such as a mean, a quantile or reweighted probabilities
-    ``out_of_bag``      answers for the training rows from members that have not seen them, and ``has_out_of_bag``
     ``out_of_bag``      predictions for the training rows from members that have not seen them, and ``has_out_of_bag``
     ``reads_as``        what the numbers that the model returns are taken for
     ``fallbacks``       what could not be read of a foreign model, and why: the adapter does without it
@@ -75,7 +75,7 @@ class Teacher:
     """The layer that None means."""
 
     needs_rows: bool = False
-    """Whether it has to learn something from rows before it can be asked; see ``prepared``."""
+    """Whether it has to learn something from rows before it can predict; see ``prepared``."""
     _reference: Reference | None = None
     _learnt: dict[str, Any]
 
@@ -130,7 +130,7 @@ class Teacher:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """Layers on the way to the answer, in that order, of which losses between layers take the last two."""
+        """Layers on the way to the output, in that order, of which losses between layers take the last two."""
         return () if self.default_layer is None else (self.default_layer,)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
@@ -146,7 +146,7 @@ class Teacher:
         return False
 
     def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """Answers for the rows that the teacher was fitted on, from those of its members that did not see the row.
+        """Predictions for the rows that the teacher was fitted on, by those of its members that have not seen the row.
 
         Parameters
         ----------
@@ -155,8 +155,8 @@ class Teacher:
 
         Returns
         -------
-        answer : ndarray of shape (n, n_classes) or (n, n_targets)
-            As of ``answer``; a row that every member has seen gets its ordinary answer.
+        predictions : ndarray of shape (n, n_classes) or (n, n_targets)
+            As of ``predictions(X)``; those of a row that every member has seen are the ordinary ones.
         unseen : ndarray of bool, shape (n,)
             Rows that some member had not seen.
 
@@ -241,7 +241,7 @@ class Teacher:
         return list(self._failures)
 
     def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
-        """The teacher's answer for the rows of ``X``, checked.
+        """The teacher's outputs for the rows of ``X``, checked.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class Teacher:
         raw = known._has_margins(sample(X, CHECKED))
         return Outputs.concatenate([known._classification(part, raw) for part in chunks(X)])
 
-    def answer(self, X: Any) -> np.ndarray:
+    def predictions(self, X: Any) -> np.ndarray:
         """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""
         known = self._known(X)
         if self.classes is None:
@@ -326,7 +326,7 @@ class Teacher:
         return by_column(self.splits(X), X)
 
     def _classification(self, X: Any, raw: bool) -> Outputs:
-        margins = self._two_sided(X) if raw else None
+        margins = self.margins_by_class(X) if raw else None
         if margins is None:
             return Outputs(proba=self.aligned(self.probabilities(X)))
         columns = self.columns(margins.shape[1])
@@ -336,10 +336,10 @@ class Teacher:
         return Outputs(proba=softmax(margins, axis=1), margins=margins)
 
     def _regression(self, X: Any, spread: bool) -> Outputs:
-        values = self._target_columns(self.predict(X), X, "predict")
+        values = checked_values(self.predict(X), X, f"predict of {self.name}")
         deviation = self._spread(X) if spread else None
         if deviation is not None:
-            deviation = self._target_columns(deviation, X, "spread")
+            deviation = checked_values(deviation, X, f"spread of {self.name}")
         return Outputs(values=values, spread=deviation)
 
     def _spread(self, X: Any) -> np.ndarray | None:
@@ -349,33 +349,26 @@ class Teacher:
             self.note(failure("spread", error))
             return None
 
-    # Checks.
-
     def probabilities(self, X: Any) -> np.ndarray:
-        """The teacher's own probabilities, in its own order of classes, checked and normalised."""
-        answer = self.predict_proba(X)
-        if isinstance(answer, list) and answer and np.ndim(answer[0]) == 2:
+        """The teacher's own probabilities, in its own order of classes, checked."""
+        proba = self.predict_proba(X)
+        if isinstance(proba, list) and proba and np.ndim(proba[0]) == 2:
             raise ValueError(f"{self.name} is a multi-output classifier; a teacher must have one column of labels.")
-        proba = self._numbers(answer, X, "predict_proba")
-        if proba.ndim != 2:
-            raise ValueError(
-                f"predict_proba of {self.name} must return shape (n_rows, n_classes), got shape {proba.shape}."
-            )
-        return _normalised(proba, f"predict_proba of {self.name}")
+        return checked_probabilities(proba, X, f"predict_proba of {self.name}")
 
     def aligned(self, proba: np.ndarray) -> np.ndarray:
-        """Probabilities in the teacher's order of classes -> in the student's; rows sum to one."""
-        columns = self.columns(proba.shape[1])
-        if np.array_equal(columns, np.arange(proba.shape[1])):
+        """Probabilities (..., n_labels) in the teacher's order of classes -> in the student's, which sum to one."""
+        columns = self.columns(proba.shape[-1])
+        if np.array_equal(columns, np.arange(proba.shape[-1])):
             return proba
         absent = columns < 0
-        picked = proba[:, columns]
-        picked[:, absent] = FLOOR if self.missing == "floor" else 0.0
-        mass = picked.sum(axis=1, keepdims=True)
+        picked = proba[..., columns]
+        picked[..., absent] = FLOOR if self.missing == "floor" else 0.0
+        mass = picked.sum(axis=-1, keepdims=True)
         return np.divide(picked, mass, out=np.full_like(picked, 1 / len(columns)), where=mass > 0)
 
     def columns(self, n_columns: int) -> np.ndarray:
-        """For every class of the student the column of the teacher's answer, -1 where there is none."""
+        """For every class of the student the column of the teacher's output, -1 where there is none."""
         assert self.classes is not None
         return class_columns(
             self.labels,
@@ -388,71 +381,17 @@ class Teacher:
         )
 
     def _has_margins(self, X: Any) -> bool:
-        """Whether softmax(margins) is predict_proba on these rows, also far from 1/2, where a wrong scale hides."""
+        """Whether softmax(margins) is predict_proba on these rows."""
         try:
-            margins = self._two_sided(X)
+            margins = self.margins_by_class(X)
         except Exception as error:  # noqa: BLE001 - margins are optional, and a foreign model fails in any way
             # raises where the rows are at fault
             self.probabilities(X)
             self.note(failure("margins", error))
             return False
-        if margins is None:
-            return False
-        proba, expected = self.probabilities(X), softmax(margins, axis=1)
-        if proba.shape != expected.shape or not np.allclose(proba, expected, rtol=0, atol=1e-4):
-            return False
-        return bool(np.all(np.abs(np.log((proba + 1e-6) / (expected + 1e-6))) < 0.1))
+        return margins is not None and are_logits(margins, self.probabilities(X))
 
-    def _two_sided(self, X: Any) -> Any:
-        """Margins, one column per class (-m/2 and m/2 for a single m of two classes); None if there are none or not all
-        are finite."""
+    def margins_by_class(self, X: Any) -> np.ndarray | None:
+        """Margins (n, n_labels), -m/2 and m/2 for a single m; None if there are none or not all are finite."""
         margins = self.margins(X)
-        if margins is None:
-            return None
-        margins = self._numbers(margins, X, "the margin")
-        if not np.isfinite(margins).all():
-            return None
-        return two_sided(margins)
-
-    def _target_columns(self, values: Any, X: Any, method: str) -> np.ndarray:
-        values = self._numbers(values, X, method)
-        if values.ndim not in (1, 2):
-            raise ValueError(
-                f"{method} of {self.name} must return shape (n_rows,) or (n_rows, n_targets), got shape {values.shape}."
-            )
-        if not np.isfinite(values).all():
-            row = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise ValueError(f"{method} of {self.name} returned a value that is not finite (first in row {row}).")
-        return values.reshape(len(values), -1)
-
-    def _numbers(self, answer: Any, X: Any, method: str) -> np.ndarray:
-        """An answer as float64, one row per row asked."""
-        try:
-            numbers = np.asarray(answer, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{method} of {self.name} must return numbers: {error}") from error
-        n = _num_samples(X)
-        if numbers.ndim == 0 or len(numbers) != n:
-            got = "a single number" if numbers.ndim == 0 else f"{len(numbers)} rows"
-            raise ValueError(f"{method} of {self.name} must return one row per row of X ({n}), got {got}.")
-        return numbers
-
-
-def _normalised(proba: np.ndarray, source: str) -> np.ndarray:
-    """Checked probabilities whose rows sum to one exactly; a sum off by up to 1e-3 is rounding, of float16 say."""
-    _refuse(~np.isfinite(proba).all(axis=1), "NaN or infinity", proba, source)
-    _refuse((proba < -1e-6).any(axis=1), "a negative probability", proba, source)
-    _refuse(np.abs(proba.sum(axis=1) - 1) > 1e-3, "probabilities that do not sum to one", proba, source)
-    proba = np.maximum(proba, 0.0)
-    return proba / proba.sum(axis=1, keepdims=True)
-
-
-def _refuse(bad: Any, problem: str, proba: np.ndarray, source: str) -> None:
-    if not bad.any():
-        return
-    row = int(np.argmax(bad))
-    raise ValueError(
-        f"{source} returned {problem} in {int(bad.sum())} of {len(proba)} rows (first in row {row}: "
-        f"{np.array2string(proba[row], precision=4, threshold=6)}); a teacher must answer with probabilities >= 0 that "
-        "sum to one."
-    )
+        return None if margins is None else checked_margins(margins, X, f"the margin of {self.name}")

@@ -48,7 +48,7 @@ class BoosterTeacher(LeafTeacher):
 
     def predict_proba(self, X: Any) -> Any:
         if self.gives_raw_scores:
-            return softmax(self._two_sided(X), axis=1)
+            return softmax(self.margins_by_class(X), axis=1)
         proba = np.asarray(super().predict_proba(X))
         # one-vs-rest objectives do not normalise
         return proba / proba.sum(axis=1, keepdims=True) if proba.ndim == 2 else proba

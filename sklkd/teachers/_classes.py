@@ -28,7 +28,7 @@ def class_columns(
     labels : sequence or None
         The teacher's ``classes_``; None for a teacher that has none.
     n_columns : int
-        How many columns its answer has.
+        How many columns its output has.
     classes : ndarray
         The student's sorted classes.
     seen : sequence or None
@@ -44,7 +44,7 @@ def class_columns(
     names = list(range(n_columns)) if labels is None else np.asarray(labels).tolist()
     if len(names) != n_columns:
         raise ValueError(
-            f"{teacher} has {len(names)} classes_ but answers with {n_columns} columns; there must be one per class."
+            f"{teacher} has {len(names)} classes_ but returns {n_columns} columns; there must be one per class."
         )
     names = _names(names, classes.tolist(), seen, takes_codes)
     position = {name: column for column, name in enumerate(names)}
@@ -71,7 +71,7 @@ def _names(names: list, classes: list, seen: Sequence[Any] | None, takes_codes: 
 def _unseen(teacher: str, names: list, unseen: list, by_position: bool) -> str:
     if by_position:
         return (
-            f"{teacher} answers with {len(names)} columns and has no classes_, so that they cannot be matched with the "
+            f"{teacher} returns {len(names)} columns and has no classes_, so that they cannot be matched with the "
             f"classes of y (no column for {unseen[0]!r}); give it as many outputs as y has classes, or a classes_."
         )
     some = ", ".join(map(repr, unseen[:5])) + (", ..." if len(unseen) > 5 else "")

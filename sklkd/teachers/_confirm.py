@@ -49,7 +49,7 @@ def confirm_estimand(
 ) -> Estimand:
     """What a teacher estimates, after a look at its outputs for rows with labels.
 
-    An estimand that labels answer (class probabilities, a mean, a rate) is compared with the labels. If the outputs
+    Class probabilities, a mean and a rate, which labels tell as well, are compared with the labels. If the outputs
     are shifted as a whole, significantly and materially, and the teacher is informative once the shift is removed, the
     shift is taken as a purpose: class weights, a median, a quantile. Plain error, such as that of a constant, a badly
     fitted, overconfident or noisy teacher, leaves the estimand as it is.
@@ -57,7 +57,7 @@ def confirm_estimand(
     Parameters
     ----------
     estimand : Estimand
-        As the adapter says it. One that labels do not answer is returned as it is.
+        As the adapter says it. Any other kind is returned as it is.
     outputs : Outputs
         For n rows, best of all rows that the teacher has not been fitted on: on others an overfitted teacher agrees
         with the labels whatever its purpose is, and a shift goes unnoticed.

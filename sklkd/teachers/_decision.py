@@ -1,4 +1,4 @@
-"""From which probability on a teacher answers with the second of two classes."""
+"""From which probability on a teacher predicts the second of two classes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ COMPARED = 2_000
 """Rows on which a teacher's labels are compared with its probabilities."""
 
 LARGEST = ("sklearn", "xgboost", "lightgbm", "imblearn")
-"""Libraries whose classifiers answer with the class of the largest probability, unless they hold other classifiers."""
+"""Libraries whose classifiers predict the class of the largest probability, unless they hold other classifiers."""
 OTHERWISE = ("SVC", "NuSVC")
 """Those of them whose probabilities are made apart from their labels."""
 
 
 def decision_threshold(teacher: Teacher, X: Any) -> float | None:
-    """The probability of ``classes[1]`` at or above which the teacher's own ``predict`` answers ``classes[1]``.
+    """The probability of ``classes[1]`` at or above which the teacher's own ``predict`` gives ``classes[1]``.
 
     A ``FixedThresholdClassifier`` or ``TunedThresholdClassifierCV`` says it, at any depth of pipelines, searches and
     frozen estimators; a threshold on ``decision_function`` is moved to the probability that the teacher gives at that
-    margin. Other teachers are asked for labels, unless their class is known to answer with the largest probability.
+    margin. Other teachers are asked for labels, unless they are known to predict the class of the largest probability.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def decision_threshold(teacher: Teacher, X: Any) -> float | None:
     Returns
     -------
     float or None
-        None if the answer is the class of the largest probability, if there are not two classes, if the teacher has no
+        None if it predicts the class of the largest probability, if there are not two classes, if the teacher has no
         ``predict`` that gives labels (or it fails), or if no threshold reproduces the labels.
 
     Examples
@@ -69,7 +69,7 @@ def decision_threshold(teacher: Teacher, X: Any) -> float | None:
             elif hasattr(holder, "threshold") and origin(holder)[0] == "skorch":
                 # Above it, not at it.
                 return None if holder.threshold == 0.5 else float(np.nextafter(holder.threshold, 2))
-            return _observed(_codes(teacher, holder.predict(rows)), teacher.answer(X)[:, 1])
+            return _observed(_codes(teacher, holder.predict(rows)), teacher.predictions(X)[:, 1])
         except Exception:  # noqa: BLE001 - predict of a foreign model, without which a student can be had
             return None
 
@@ -90,7 +90,7 @@ def _innermost(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def _takes_the_largest(estimator: Any) -> bool:
-    """Whether a classifier is known to answer with the class of its largest probability, without asking it."""
+    """Whether a classifier is known to predict the class of its largest probability, without asking it."""
     library, own_class = origin(estimator)
     if library == "catboost":
         return estimator.get_probability_threshold() == 0.5
@@ -106,7 +106,7 @@ def _stated(teacher: Teacher, holder: Any, rows: Any, X: Any) -> float | None:
 
     Which class it is for is a parameter, or a matter of the metric that tuned it: the one that fits the labels.
     """
-    proba, labels = teacher.answer(X), _codes(teacher, holder.predict(rows))
+    proba, labels = teacher.predictions(X), _codes(teacher, holder.predict(rows))
     given = holder.best_threshold_ if hasattr(holder, "best_threshold_") else holder.threshold
     by_margin = holder.response_method == "decision_function" or not hasattr(holder.estimator_, "predict_proba")
     if given == "auto":

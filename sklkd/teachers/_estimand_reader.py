@@ -115,7 +115,7 @@ def _read_wrapper(estimator: Any, classifier: bool) -> Estimand | None:
 
 
 def _members(estimator: Any) -> Iterator[Any]:
-    """The fitted estimators inside, which answer as the outer one does."""
+    """The fitted estimators inside, which estimate what the outer one does."""
     members = getattr(estimator, "estimators_", None)
     if members is None:
         members = [estimator.estimator_] if hasattr(estimator, "estimator_") else []

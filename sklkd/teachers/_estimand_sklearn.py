@@ -21,10 +21,10 @@ LOSSES = {
 """Kind and support by the name of a loss or criterion, the same in all of scikit-learn; all but quantiles."""
 
 ROBUST = {"HuberRegressor", "TheilSenRegressor", "RANSACRegressor", "SVR", "NuSVR", "AdaBoostRegressor"}
-"""Regressors that are robust whatever their ``loss`` is (AdaBoost answers with a weighted median)."""
+"""Regressors that are robust whatever their ``loss`` is (AdaBoost predicts a weighted median)."""
 
 SCORES = ("outlier_detector", "density_estimator", "clusterer")
-"""Kinds of estimators, in scikit-learn's words, whose answers are scores."""
+"""Kinds of estimators, in scikit-learn's words, whose outputs are scores."""
 
 
 def read_classifier(estimator: Any) -> Estimand:

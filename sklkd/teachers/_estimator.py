@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._checked_outputs import checked_numbers
 from sklkd.teachers._reading import LABELS, PROBABILITIES
 
 
@@ -49,7 +50,7 @@ class EstimatorTeacher(Teacher):
     def predict_proba(self, X: Any) -> Any:
         if hasattr(self.estimator, "predict_proba"):
             return self.estimator.predict_proba(X)
-        margins = self._two_sided(X)
+        margins = self.margins_by_class(X)
         return self.one_hot(self.estimator.predict(X), X) if margins is None else softmax(margins, axis=1)
 
     def margins(self, X: Any) -> np.ndarray | None:
@@ -79,7 +80,7 @@ class EstimatorTeacher(Teacher):
         predicted = np.asarray(predicted)
         if predicted.ndim == 2 and predicted.shape[1] == 1:
             predicted = predicted[:, 0]
-        self._numbers(np.zeros(predicted.shape), X, "predict")
+        checked_numbers(np.zeros(predicted.shape), X, f"predict of {self.name}")
         if predicted.ndim != 1:
             raise ValueError(f"predict of {self.name} must return one label per row, got shape {predicted.shape}.")
         return predicted

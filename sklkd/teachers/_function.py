@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklkd.teachers._checked_outputs import checked_numbers
 from sklkd.teachers._estimator import EstimatorTeacher
 from sklkd.teachers._interpreted import InterpretedTeacher
 from sklkd.teachers._reading import LABELS, LOG_PROBABILITIES, LOGITS, reading_of
@@ -37,7 +38,7 @@ class PredictTeacher(InterpretedTeacher, EstimatorTeacher):
             known = set(np.asarray(self.classes if self.labels is None else self.labels).tolist())
             if outputs.dtype.kind != "f" or set(outputs.reshape(-1).tolist()) <= known:
                 return LABELS
-        reading = reading_of(self._numbers(outputs, rows, "predict"))
+        reading = reading_of(checked_numbers(outputs, rows, f"predict of {self.name}"))
         return LABELS if reading == LOGITS and _is_column(outputs) and not self.one_logit else reading
 
     def predict_proba(self, X: Any) -> Any:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._checked_outputs import checked_numbers
 from sklkd.teachers._reading import reading_of, to_probabilities
 
 
@@ -22,7 +26,7 @@ class InterpretedTeacher(Teacher):
 
     def read(self, rows: Any) -> str:
         """What the outputs mean, from those for some rows."""
-        return reading_of(self._numbers(self.raw(rows), rows, "predict"))
+        return reading_of(self._checked_raw(rows))
 
     def reading(self, X: Any) -> str:
         """What the outputs mean, from the rows that the adapter was prepared with, or from these where it was not."""
@@ -39,7 +43,10 @@ class InterpretedTeacher(Teacher):
         return self._learnt.get("reading") if rows is None else self.reading(rows)
 
     def predict_proba(self, X: Any) -> Any:
-        return to_probabilities(self._numbers(self.raw(X), X, "predict"), self.reading(X))
+        return to_probabilities(self._checked_raw(X), self.reading(X))
 
     def predict(self, X: Any) -> Any:
         return self.raw(X)
+
+    def _checked_raw(self, X: Any) -> NDArray[np.float64]:
+        return checked_numbers(self.raw(X), X, f"predict of {self.name}")

@@ -18,9 +18,9 @@ T = TypeVar("T", bound=Teacher)
 
 
 class MembersTeacher(Teacher):
-    """Named teachers whose mean is the answer, averaged by name of class.
+    """Named teachers whose predictions are averaged, by name of class.
 
-    Layers: ``"members"`` (n, n_members, n_outputs), the answer of every member, and each layer of a member as
+    Layers: ``"members"`` (n, n_members, n_outputs), the prediction of every member, and each layer of a member as
     ``"name.layer"``.
     """
 
@@ -44,22 +44,18 @@ class MembersTeacher(Teacher):
         members = [failed for member in self.members.values() for failed in member.fallbacks]
         return list(dict.fromkeys([*self._failures, *members]))
 
-    def answers(self, X: Any) -> NDArray[np.float64]:
-        """The answer of every member, (n, n_members, n_outputs), in the order of ``labels``."""
-        return np.stack([member.answer(X) for member in self.members.values()], axis=1)
-
     def predict_proba(self, X: Any) -> np.ndarray:
-        return self._mean(self.answers(X))
+        return self._mean(member_predictions(self.members, X))
 
     def _regression(self, X: Any, spread: bool) -> Outputs:
-        # One question to the members for both: asking them is what takes time.
-        answers = self.answers(X)
-        values = self._mean(answers)
-        deviation = np.sqrt(self._mean((answers - values[:, None]) ** 2)) if spread else None
+        # the members predict once for both, which is what takes time
+        predictions = member_predictions(self.members, X)
+        values = self._mean(predictions)
+        deviation = np.sqrt(self._mean((predictions - values[:, None]) ** 2)) if spread else None
         return Outputs(values=values, spread=deviation)
 
-    def _mean(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.average(answers, axis=1, weights=self.weights)
+    def _mean(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.average(predictions, axis=1, weights=self.weights)
 
     @property
     def layers(self) -> dict[str, Shape]:
@@ -70,8 +66,8 @@ class MembersTeacher(Teacher):
         return super().features(X, name) if name == "members" else member_features(self.members, X, name)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
-        answers = self.answers(X)
-        return answers if self.classes is None else aligned_members(self, answers)
+        predictions = member_predictions(self.members, X)
+        return predictions if self.classes is None else self.aligned(predictions)
 
     def splits(self, X: Any) -> Splits:
         return Splits.union([member.splits(X) for member in self.members.values()], self.weights)
@@ -85,10 +81,10 @@ class MembersTeacher(Teacher):
             return super().out_of_bag(X, y, sample_weight)
         y = self._labels_of_members(y)
         parts = [member.out_of_bag(X, y, sample_weight) for member in self.members.values()]
-        answer = self._mean(np.stack([answer for answer, _ in parts], axis=1))
+        mean = self._mean(np.stack([predictions for predictions, _ in parts], axis=1))
         # A row that a member has always seen is not unseen, though the others had not seen it.
         unseen = np.all([mask for _, mask in parts], axis=0)
-        return (answer if self.classes is None else self.aligned(answer)), unseen
+        return (mean if self.classes is None else self.aligned(mean)), unseen
 
     def _labels_of_members(self, y: Any) -> Any:
         return y
@@ -118,7 +114,7 @@ class ListTeacher(MembersTeacher):
 class VotingTeacher(MembersTeacher):
     """``VotingClassifier`` and ``VotingRegressor``, with their weights.
 
-    With hard voting too the answer is the mean of the members' probabilities: votes alone say little.
+    With hard voting too, predictions are the mean of the members' probabilities: votes alone say little.
     """
 
     def setup(self) -> None:
@@ -152,7 +148,7 @@ class VotingTeacher(MembersTeacher):
 
 
 class StackingTeacher(EstimatorTeacher):
-    """``StackingClassifier`` and ``StackingRegressor``: the answer is the final estimator's.
+    """``StackingClassifier`` and ``StackingRegressor``: the predictions are the final estimator's.
 
     Layers: as those of voting, of the members below the final estimator.
     """
@@ -183,8 +179,8 @@ class StackingTeacher(EstimatorTeacher):
         return super().features(X, name) if name == "members" else member_features(self.members, X, name)
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
-        answers = np.stack([member.answer(X) for member in self.members.values()], axis=1)
-        return answers if self.classes is None else aligned_members(self, answers)
+        predictions = member_predictions(self.members, X)
+        return predictions if self.classes is None else self.aligned(predictions)
 
     def splits(self, X: Any) -> Splits:
         return Splits.union(member.splits(X) for member in self.members.values())
@@ -230,7 +226,6 @@ def member_features(members: dict[str, Teacher], X: Any, layer: str) -> np.ndarr
     return members[name].features(X, layer[len(name) + 1 :])
 
 
-def aligned_members(teacher: Teacher, answers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Answers of members (n, n_members, n_labels) with the student's classes."""
-    n, m, k = answers.shape
-    return teacher.aligned(answers.reshape(n * m, k)).reshape(n, m, -1)
+def member_predictions(members: dict[str, Teacher], X: Any) -> NDArray[np.float64]:
+    """The predictions of all members, (n, n_members, n_outputs), with the members' classes."""
+    return np.stack([member.predictions(X) for member in members.values()], axis=1)

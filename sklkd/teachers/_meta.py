@@ -1,4 +1,4 @@
-"""Estimators around other estimators, whose answer is their own and whose splits are those of what is inside."""
+"""Estimators around other estimators, whose predictions are their own and whose splits are those of what is inside."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MetaTeacher(EstimatorTeacher):
             kept = self.estimator.get_support(indices=True)
             return inner_splits(self, self.estimator.estimator_, self.estimator.transform(X)).renamed(kept)
         splits = Splits.union(inner_splits(self, each, X) for each in fitted_inside(self.estimator))
-        # The later members of a chain also split what the earlier ones answered, in columns behind those of X.
+        # The later members of a chain also split what the earlier ones predicted, in columns behind those of X.
         return splits.within(width(X))
 
 

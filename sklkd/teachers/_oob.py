@@ -1,4 +1,4 @@
-"""Out-of-bag answers of ensembles that were bagged, from what they stored, without a refit.
+"""Out-of-bag predictions of ensembles that were bagged, from what they stored, without a refit.
 
 An ensemble stores how its bags were drawn, but not the rows. That the rows at hand are those that it was fitted on, in
 that order, is verified: by their number, and in a few trees by what their leaves learnt from the rows of their bag, or,
@@ -77,7 +77,7 @@ def completed(teacher: Teacher, X: Any, mean: NDArray[np.float64], unseen: NDArr
         predicted[~unseen] = 1 / predicted.shape[1]
         predicted = teacher.aligned(predicted)
     if not unseen.all():
-        predicted[~unseen] = teacher.answer(take(X, np.flatnonzero(~unseen)))
+        predicted[~unseen] = teacher.predictions(take(X, np.flatnonzero(~unseen)))
     return predicted
 
 
@@ -163,8 +163,8 @@ def tree_has_seen(
 ) -> bool:
     """Whether a scikit-learn tree can have been fitted on these rows.
 
-    Each of its leaves must hold as many rows as it was fitted with, and what it answers there must be their weighted
-    mean. Trees of medians, and those whose answers were pushed into a monotone order, are compared in the root alone.
+    Each of its leaves must hold as many rows as it was fitted with, and its value must be their weighted mean. Trees of
+    medians, and those whose values were pushed into a monotone order, are compared in the root alone.
 
     Parameters
     ----------

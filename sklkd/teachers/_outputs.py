@@ -1,4 +1,4 @@
-"""What a teacher answers."""
+"""The outputs of a teacher."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 FLOOR = 1e-4
 """The smallest probability of which a logarithm is taken, and what a class that a fold never saw is given.
 
-Trees and small forests answer 0 and 1; log 0 is no target. 1e-4 is far below what such a teacher can tell apart (one
+Trees and small forests predict 0 and 1; log 0 is no target. 1e-4 is far below what such a teacher can tell apart (one
 vote of a thousand trees is 1e-3) and keeps logits within about nine units.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """A teacher's answer for n rows, in float64.
+    """A teacher's outputs for n rows, in float64.
 
     Parameters
     ----------

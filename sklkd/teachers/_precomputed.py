@@ -61,7 +61,7 @@ class PrecomputedTeacher(Teacher):
             return self._regression(X, spread)
         return self._classification(X, False)
 
-    def answer(self, X: Any) -> np.ndarray:
+    def predictions(self, X: Any) -> np.ndarray:
         outputs = self.outputs(X)
         return outputs.proba if self.classes is not None else outputs.values  # type: ignore[return-value]
 
@@ -75,8 +75,8 @@ class PrecomputedTeacher(Teacher):
         held, n = np.asarray(self.estimator.outputs), _num_samples(X)
         if held.ndim == 0 or len(held) != n:
             raise ValueError(
-                f"Precomputed holds outputs for {len(held) if held.ndim else 0} rows, but X has {n} rows. It answers "
-                "for the training rows alone, one row of outputs per row of X: give it as many, do not ask it for "
+                f"Precomputed holds outputs for {len(held) if held.ndim else 0} rows, but X has {n} rows. It has "
+                "them for the training rows alone, one row of outputs per row of X: give it as many, do not ask it for "
                 "other rows (augment=None), and in a cross-validation pass the outputs to fit as teacher_outputs."
             )
         return held

@@ -90,8 +90,8 @@ def has_frozen_part(teacher: Any) -> bool:
     """Whether a clone of a teacher would keep parts that have been fitted to labels.
 
     These are frozen predictors and frozen supervised transformers at any depth, members that an ensemble takes prefit
-    (``cv="prefit"``, ``prefit=True``), and trained modules that a skorch net was given as an instance. Answers of such
-    a clone are not out of sample, whichever rows it is fitted on.
+    (``cv="prefit"``, ``prefit=True``), and trained modules that a skorch net was given as an instance. Such a clone's
+    predictions are not out of sample, whichever rows it is fitted on.
     """
     if isinstance(teacher, (list, tuple)):
         return any(has_frozen_part(member) for _, member in teacher)

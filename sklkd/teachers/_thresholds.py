@@ -114,7 +114,7 @@ def _grouped(feature: NDArray[np.intp], n_columns: int) -> list[NDArray[np.intp]
     return [order[low:high] for low, high in pairwise(bounds)]
 
 
-def pull_back(splits: Splits, Z: Any, X: Any) -> Splits:
+def splits_before_transform(splits: Splits, Z: Any, X: Any) -> Splits:
     """Splits of the transformed columns ``Z`` as splits of the columns ``X`` that they were made from.
 
     What the steps of a pipeline do to a column is read from the data: a transformed column is traced to the numeric

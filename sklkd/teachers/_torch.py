@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sklkd._skorch import cast_rows, infers_nonlinearity, is_fitted_net
 from sklkd._torch import LAST_HIDDEN, Trace, as_tensor, collect, declared, evaluating, first, trace
 from sklkd.teachers._base import Shape
+from sklkd.teachers._checked_outputs import checked_numbers
 from sklkd.teachers._interpreted import InterpretedTeacher
 from sklkd.teachers._reading import (
     LOG_PROBABILITIES,
@@ -165,7 +166,7 @@ class NetTeacher(TorchTeacher):
     def _proba(self, X: Any) -> NDArray[np.float64]:
         with evaluating(self.module):
             proba = self.estimator.predict_proba(cast_rows(self.module, X))
-        return self._numbers(proba, X, "predict_proba")
+        return checked_numbers(proba, X, f"predict_proba of {self.name}")
 
     def predict(self, X: Any) -> Any:
         with evaluating(self.module):

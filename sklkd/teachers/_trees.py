@@ -24,7 +24,7 @@ SPLITTING_TREES = 100
 class ForestTeacher(LeafTeacher):
     """A random forest, extra trees, or one decision tree.
 
-    Besides the leaves it has the layer ``"members"`` (n, n_trees, n_outputs), the answer of every tree.
+    Besides the leaves it has the layer ``"members"`` (n, n_trees, n_outputs), the prediction of every tree.
     """
 
     @property
@@ -49,12 +49,10 @@ class ForestTeacher(LeafTeacher):
         return leaves.reshape(len(leaves), -1)
 
     def members(self, X: Any) -> NDArray[np.float64]:
-        """The answer of every tree, (n, n_trees, n_outputs)."""
+        """The prediction of every tree, (n, n_trees, n_outputs)."""
         leaves = self.leaves(X)
-        answers = np.stack([node_answers(tree)[leaves[:, t]] for t, tree in enumerate(self.trees)], axis=1)
-        if self.classes is None:
-            return answers
-        return self.aligned(answers.reshape(-1, answers.shape[2])).reshape(*answers.shape[:2], -1)
+        predictions = np.stack([node_values(tree)[leaves[:, t]] for t, tree in enumerate(self.trees)], axis=1)
+        return predictions if self.classes is None else self.aligned(predictions)
 
     def spread(self, X: Any) -> NDArray[np.float64] | None:
         return None if self.n_trees == 1 else self.members(X).std(axis=1)
@@ -62,7 +60,7 @@ class ForestTeacher(LeafTeacher):
     @property
     @falls_back("layers", dict)
     def layers(self) -> dict[str, Shape]:
-        n_outputs = node_answers(self.trees[0]).shape[1] if self.classes is None else len(self.classes)
+        n_outputs = node_values(self.trees[0]).shape[1] if self.classes is None else len(self.classes)
         return {**super().layers, "members": (self.n_trees, n_outputs)}
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
@@ -89,7 +87,7 @@ class ForestTeacher(LeafTeacher):
             weights = row_weights(self.estimator, bags[t], target, sample_weight)
             if not any(tree_has_seen(self.trees[t], leaves[:, t], target, each) for each in weights):
                 raise not_its_rows(self, f"the leaves of tree {t} hold other rows")
-        return average_unseen(self, X, bags, lambda t, rows: node_answers(self.trees[t])[leaves[rows, t]])
+        return average_unseen(self, X, bags, lambda t, rows: node_values(self.trees[t])[leaves[rows, t]])
 
     def _leaves_by_tree(self, X: Any) -> NDArray[np.int32]:
         """All leaves, a tree's together in memory, in half the bytes."""
@@ -101,8 +99,8 @@ class ForestTeacher(LeafTeacher):
         return leaves
 
 
-def node_answers(tree: Any) -> NDArray[np.float64]:
-    """What a tree answers in each node: (n_nodes, n_classes) probabilities or (n_nodes, n_targets) values."""
+def node_values(tree: Any) -> NDArray[np.float64]:
+    """What a tree predicts in each node: (n_nodes, n_classes) probabilities or (n_nodes, n_targets) values."""
     value = tree.tree_.value
     if not hasattr(tree, "classes_"):
         return value[:, :, 0]

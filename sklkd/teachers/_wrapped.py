@@ -14,7 +14,7 @@ from sklkd.teachers._base import Shape, Teacher
 from sklkd.teachers._fallback import falls_back
 from sklkd.teachers._outputs import Outputs
 from sklkd.teachers._rows import Reference
-from sklkd.teachers._thresholds import Splits, pull_back
+from sklkd.teachers._thresholds import Splits, splits_before_transform
 
 
 class WrappedTeacher(Teacher):
@@ -113,4 +113,4 @@ class PipelineTeacher(WrappedTeacher):
     @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         Z = self.transform(X)
-        return pull_back(self.inner.splits(Z), Z, X)
+        return splits_before_transform(self.inner.splits(Z), Z, X)

@@ -61,7 +61,7 @@ def negative(answer):
         (Answers(one_nan), ValueError, "predict_proba of Answers returned NaN or infinity in 1 of 120 rows"),
         (Answers(negative), ValueError, "returned a negative probability in 1 of 120 rows"),
         (Answers(lambda p: p * 2), ValueError, "returned probabilities that do not sum to one in 120 of 120 rows"),
-        (Answers(lambda p: p[:, :2] * 1.5), ValueError, "Answers has 3 classes_ but answers with 2 columns"),
+        (Answers(lambda p: p[:, :2] * 1.5), ValueError, "Answers has 3 classes_ but returns 2 columns"),
         (Answers(lambda p: p[:-1]), ValueError, r"must return one row per row of X \(120\), got 119 rows"),
         (Answers(lambda p: p[0]), ValueError, "must return one row per row of X"),
         (Answers(lambda p: None), ValueError, "predict_proba of Answers must return"),
@@ -86,7 +86,7 @@ def negative(answer):
         ([("a__b", LogisticRegression())], ValueError, "contain no '__'.*got 'a__b'"),
         ([("a", LogisticRegression)], TypeError, "teacher must be an instance, got the class LogisticRegression"),
         (Precomputed(np.full((7, 3), 1 / 3)), ValueError, "Precomputed holds outputs for 7 rows, but X has 120 rows"),
-        (Precomputed(np.full((120, 2), 1 / 2)), ValueError, "answers with 2 columns and has no classes_"),
+        (Precomputed(np.full((120, 2), 1 / 2)), ValueError, "returns 2 columns and has no classes_"),
         (Precomputed(np.full((120, 3), 1.0)), ValueError, "do not sum to one"),
         (
             Precomputed(np.full((120, 3), 1 / 3), classes=["ant", "bee", "dog"]),
@@ -188,7 +188,7 @@ def test_spread_of_a_teacher_without_members():
             X,
             np.full(120, "ant"),
             ValueError,
-            "y must have at least 2 classes, got 1 class.*DummyClassifier answers a constant",
+            "y must have at least 2 classes, got 1 class.*DummyClassifier predicts a constant",
         ),
         (X[:1], Y[:1], ValueError, "at least 2 classes, got 1 class"),
         (X[:, :0], Y, ValueError, r"0 feature\(s\) .*minimum of 1 is required"),
@@ -229,7 +229,7 @@ def test_rows_of_classifiers(rows, labels, error, message):
 @pytest.mark.parametrize(
     ("rows", "values", "message"),
     [
-        (XR, np.full(120, 3.0), "y must vary, got 120 rows that are all .*DummyRegressor answers a constant"),
+        (XR, np.full(120, 3.0), "y must vary, got 120 rows that are all .*DummyRegressor predicts a constant"),
         (XR[:1], YR[:1], "at least 2 rows, got 1 sample"),
         (XR, np.where(YR > 1000, np.nan, YR), "Input y contains NaN"),
         (XR, np.where(YR > 1000, np.inf, YR), "Input y contains infinity"),
@@ -260,7 +260,7 @@ def test_one_constant_target_of_several():
             "X_transfer, augment and partial_fit need a teacher",
         ),
         ({"teacher_outputs": np.full((100, 3), 1 / 3)}, "Precomputed holds outputs for 100 rows, but X has 120 rows"),
-        ({"teacher_outputs": np.full((120, 2), 1 / 2)}, "answers with 2 columns"),
+        ({"teacher_outputs": np.full((120, 2), 1 / 2)}, "returns 2 columns"),
         ({"sample_weight": np.ones(5)}, r"sample_weight.shape == \(5,\)"),
     ],
 )

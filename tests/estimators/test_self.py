@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -229,6 +230,61 @@ def test_any_network_can_be_cut_again():
     np.testing.assert_array_equal(light.predict_proba(X, exit="one"), est.predict_proba(X, exit="one"))
     kept = {name for name, _ in light.cut("one").student_.module_.named_parameters()}
     assert kept == {"body.one.weight", "body.one.bias", "head.weight", "head.bias"}
+
+
+class Counted(nn.Module):
+    """Somebody's own network, which counts its copies."""
+
+    n_copies = 0
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(n_features, 9), nn.ReLU(), nn.Linear(9, 8), nn.ReLU())
+        self.out = nn.Linear(8, n_outputs)
+
+    def __deepcopy__(self, memo):
+        Counted.n_copies += 1
+        made = object.__new__(Counted)
+        memo[id(self)] = made
+        made.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return made
+
+    def forward(self, X):
+        return self.out(self.body(X))
+
+
+def test_a_network_is_cut_once_for_many_predictions_from_an_exit():
+    X, y = classes(60)
+    net = TabularStudent(module=Counted, max_epochs=2)
+    est = SelfDistilledClassifier(net, method=DeepToShallow(), random_state=0).fit(X, y)
+    size, n_uncut = len(pickle.dumps(est)), Counted.n_copies
+    told = est.predict_proba(X, exit=0)
+    n_copies = Counted.n_copies
+    assert n_copies > n_uncut
+    for exit in (0, -2, next(iter(est.exits_))):
+        np.testing.assert_array_equal(est.predict_proba(X, exit=exit), told)
+    np.testing.assert_array_equal(est.cut(0).predict_proba(X), told)
+    assert Counted.n_copies == n_copies
+    # it is no part of what is saved
+    assert len(pickle.dumps(est)) == size
+
+
+@pytest.mark.parametrize("module", [None, Counted])
+def test_another_fit_and_copies_have_exits_of_their_own(module):
+    X, y = classes(60)
+    net = student(max_epochs=2) if module is None else TabularStudent(module=module, max_epochs=2)
+    est = SelfDistilledClassifier(net, method=DeepToShallow(), random_state=0).fit(X, y)
+    told = [est.predict_proba(X, exit=exit) for exit in est.exits_]
+    for same in (copy.copy(est), copy.deepcopy(est), pickle.loads(pickle.dumps(est))):
+        for exit, expected in zip(est.exits_, told, strict=True):
+            np.testing.assert_array_equal(same.predict_proba(X, exit=exit), expected)
+    shared, others = copy.copy(est), y[::-1]
+    fresh = clone(est).fit(X, others)
+    est.fit(X, others)
+    for exit, before in zip(est.exits_, told, strict=True):
+        np.testing.assert_array_equal(est.predict_proba(X, exit=exit), fresh.predict_proba(X, exit=exit))
+        assert not np.allclose(est.predict_proba(X, exit=exit), before)
+        np.testing.assert_array_equal(shared.predict_proba(X, exit=exit), before)
 
 
 def test_exits_of_a_regressor_are_in_units_of_y():

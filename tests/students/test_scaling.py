@@ -139,7 +139,9 @@ def test_labels_and_losses_compare_standardized_predictions():
     given_ = scaling.standardize(scaling.values(output.numpy()))
     expected = 0.25 * (given_[0, 0] - 0.1) ** 2 + 0.75 * 2 * np.mean((given_[:, 0] - [0.3, 0.7]) ** 2)
     assert objective(output, y).item() == pytest.approx(expected, rel=1e-5)
-    assert objective.judge([output], y, None)[0].item() == pytest.approx((given_[0, 0] - 0.1) ** 2, rel=1e-5)
+    assert objective.validation_losses([output], y, None)[0].item() == pytest.approx(
+        (given_[0, 0] - 0.1) ** 2, rel=1e-5
+    )
 
 
 def test_rates_are_learnt_where_they_are_small():

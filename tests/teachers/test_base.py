@@ -155,7 +155,7 @@ def test_many_rows_are_asked_in_pieces(container, monkeypatch):
     teacher = adapt(Sum())
     assert np.array_equal(teacher.outputs(X).values[:, 0], values.sum(axis=1))
     assert teacher.estimator.asked == [4, 4, 3]
-    assert np.array_equal(teacher.answer(X)[:, 0], values.sum(axis=1))
+    assert np.array_equal(teacher.predictions(X)[:, 0], values.sum(axis=1))
 
 
 def test_few_rows_are_passed_as_they_are():

@@ -50,7 +50,7 @@ def test_codes_over_the_classes_of_a_fold():
 
 def test_surplus_outputs_without_classes_are_codes():
     assert columns(None, [0, 2], n=4) == [0, 2]
-    with pytest.raises(ValueError, match="answers with 4 columns and has no classes_"):
+    with pytest.raises(ValueError, match="returns 4 columns and has no classes_"):
         columns(None, ["x", "y"], n=4)
 
 
@@ -60,5 +60,5 @@ def test_unseen_class_is_named():
 
 
 def test_columns_and_classes_must_be_as_many():
-    with pytest.raises(ValueError, match="2 classes_ but answers with 3 columns"):
+    with pytest.raises(ValueError, match="2 classes_ but returns 3 columns"):
         columns(["a", "b"], ["a", "b"], n=3)

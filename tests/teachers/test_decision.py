@@ -91,7 +91,7 @@ def test_labels_on_fresh_rows_are_those_of_predict(name):
     teacher = adapt(model, NAMES)
     threshold = decision_threshold(teacher, X[SEEN])
     assert threshold is not None
-    assert np.array_equal(labels_at(threshold, teacher.answer(X[FRESH])), model.predict(X[FRESH]))
+    assert np.array_equal(labels_at(threshold, teacher.predictions(X[FRESH])), model.predict(X[FRESH]))
 
 
 @given(st.floats(0.01, 0.99), st.sampled_from(["no", "yes"]))
@@ -115,7 +115,7 @@ def test_a_stated_threshold_is_exact_at_the_probabilities_themselves(threshold, 
     teacher = adapt(model, NAMES)
     found = decision_threshold(teacher, grid)
     assert found is not None
-    assert np.array_equal(labels_at(found, teacher.answer(grid)), model.predict(grid))
+    assert np.array_equal(labels_at(found, teacher.predictions(grid)), model.predict(grid))
 
 
 def test_codes_instead_of_names():
@@ -129,7 +129,7 @@ def test_a_threshold_of_catboost():
     model.set_probability_threshold(0.2)
     teacher = adapt(model, NAMES)
     assert np.array_equal(
-        labels_at(decision_threshold(teacher, X[SEEN]), teacher.answer(X[FRESH])), model.predict(X[FRESH])
+        labels_at(decision_threshold(teacher, X[SEEN]), teacher.predictions(X[FRESH])), model.predict(X[FRESH])
     )
 
 
@@ -151,7 +151,7 @@ def test_votes_and_ensembles_that_no_threshold_reproduces():
     for model in (votes, soft, bagged):
         assert decision_threshold(adapt(model, NAMES), X) is None
     # The premise: votes are not the largest mean probability.
-    assert not np.array_equal(votes.predict(X), NAMES[adapt(votes, NAMES).answer(X).argmax(axis=1)])
+    assert not np.array_equal(votes.predict(X), NAMES[adapt(votes, NAMES).predictions(X).argmax(axis=1)])
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -160,7 +160,7 @@ def test_platt_scaling_agrees_with_predict_at_the_threshold_or_has_none():
     teacher = adapt(model, NAMES)
     found = decision_threshold(teacher, X[SEEN])
     if found is not None:
-        labels = labels_at(found, teacher.answer(X[SEEN]))
+        labels = labels_at(found, teacher.predictions(X[SEEN]))
         assert np.array_equal(labels, model.predict(X[SEEN]))
 
 

@@ -20,7 +20,7 @@ def test_probabilities_follow_their_classes():
 
 def test_values():
     assert adapt(Precomputed([1.0, 2.0, 3.0])).outputs(X).values.tolist() == [[1], [2], [3]]
-    assert adapt(Precomputed(np.ones((3, 2)))).answer(X).shape == (3, 2)
+    assert adapt(Precomputed(np.ones((3, 2)))).predictions(X).shape == (3, 2)
 
 
 def test_other_rows_cannot_be_asked():

@@ -45,7 +45,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklkd.teachers import adapt
-from sklkd.teachers._thresholds import Splits, by_column, pull_back
+from sklkd.teachers._thresholds import Splits, by_column, splits_before_transform
 
 X, Y = make_classification(200, 5, n_informative=4, n_redundant=0, random_state=0)
 
@@ -253,14 +253,14 @@ def test_rows_with_gaps_do_not_hide_a_column():
     x = rng.normal(size=(300, 2))
     x[rng.random(x.shape) < 0.4] = np.nan
     z = np.nan_to_num(x, nan=0.0)[:, ::-1] * 3 + 1
-    back = pull_back(splits([0, 1], [1.9, 0.4]), z, x)
+    back = splits_before_transform(splits([0, 1], [1.9, 0.4]), z, x)
     assert back.feature.tolist() == [1, 0] and np.allclose(back.threshold, [0.3, -0.2])
 
 
 def test_a_decreasing_column_and_one_beyond_the_sample():
     x = np.linspace(1, 2, 50)[:, None]
     z = 1 / x
-    back = pull_back(splits([0, 0], [0.75, 7.0]), z, x)
+    back = splits_before_transform(splits([0, 0], [0.75, 7.0]), z, x)
     assert len(back.threshold) == 1 and back.threshold[0] == pytest.approx(1 / 0.75, abs=1e-3)
 
 
@@ -269,7 +269,7 @@ def test_few_rows_prove_nothing():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 1))
     z = (x == x.max()).astype(float)
-    assert len(pull_back(splits([0], [0.5]), z, x).threshold) == 0
+    assert len(splits_before_transform(splits([0], [0.5]), z, x).threshold) == 0
 
 
 @settings(max_examples=50)
@@ -290,7 +290,7 @@ def test_mapped_thresholds_part_the_same_rows(seed, kind, d):
     values = np.unique(z[:, column])
     cut = int(rng.integers(1, len(values)))
     t = (values[cut - 1] + values[cut]) / 2
-    back = pull_back(splits([column], [t]), z, x)
+    back = splits_before_transform(splits([column], [t]), z, x)
     assert back.feature.tolist() == [order[column]]
     left = x[:, order[column]] <= back.threshold[0]
     expected = z[:, column] <= t

@@ -84,7 +84,7 @@ class BaseOffline(BaseDistilled):
         X_transfer : like X, of shape (m, n_features), default=None
             Unlabelled rows, on which the student learns from the teacher alone.
         teacher_outputs : array of shape (n, n_classes) or (n, n_targets), default=None
-            The teacher's answers for the rows of X, in place of a teacher. Cross-validation slices them with X.
+            The teacher's predictions for the rows of X, in place of a teacher. Cross-validation slices them with X.
 
         Returns
         -------

@@ -136,7 +136,7 @@ class DistilledClassifier(Classification, BaseOffline):
     else where its ``fit`` takes it. Rows of weight 0 are dropped and identical rows merged once the teacher has
     predicted, so that a weight of 2 and a repeated row are the same.
 
-    Missing values are accepted as far as the teacher answers for them, whatever its tags say; a category that was not
+    Missing values are accepted as far as the teacher predicts for them, whatever its tags say; a category that was not
     seen at fit is no error. The rows themselves go to the teacher as they are given.
 
     References
@@ -144,7 +144,7 @@ class DistilledClassifier(Classification, BaseOffline):
     .. [1] C. Bucila, R. Caruana, A. Niculescu-Mizil (2006), Model compression, KDD.
     .. [2] G. Hinton, O. Vinyals, J. Dean (2015), Distilling the knowledge in a neural network, arXiv:1503.02531.
     .. [3] T. Dao, G. M. Kamath, V. Syrgkanis, L. Mackey (2021), Knowledge distillation as semiparametric inference,
-       ICLR: why answers should be cross-fitted.
+       ICLR: why predictions should be cross-fitted.
 
     Examples
     --------

@@ -205,7 +205,7 @@ class OfflineFit:
         return training.fit_labels_only(seen, validation)
 
     def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
-        """Whether the teacher answers for rows with missing values; an error if it does not and is given some."""
+        """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""
         if rows.coded is None:
             return False
         missing = np.flatnonzero(np.isnan(rows.coded).any(axis=1))

@@ -87,14 +87,20 @@ class BaseSelf(BaseWithoutTeacher):
                 f"exit={exit!r}. Exits before the output come from method=DeepToShallow()."
             )
         place = names.index(exit) if isinstance(exit, str) else range(len(names))[exit]
-        where = self.exits_[names[place]]
-        student = replace(self._fitted, others={})
-        if where is not None:
-            net = self._for_predictions(with_module(self.student_, cut(self.student_.module_, where)), student.task)
-            student = replace(student, net=net)
-        light = self._single_exit(student)
+        light = self._single_exit(self._ending_at(names[place]))
         light.exits_ = {name: self.exits_[name] for name in names[:place]} | {names[place]: None}
         return light
+
+    def _ending_at(self, name: str) -> FittedStudent:
+        """The student without what lies behind an exit, made once for each fit."""
+        made, where = self._fitted.exits, self.exits_[name]
+        if name not in made:
+            student = replace(self._fitted, others={})
+            if where is not None:
+                net = with_module(self.student_, cut(self.student_.module_, where))
+                student = replace(student, net=self._for_predictions(net, student.task))
+            made[name] = student
+        return made[name]
 
     def _other_models(self) -> dict[str, Self]:
         exits = {f"exit {name}": self.cut(name) for name in list(self.exits_)[:-1]}

@@ -105,8 +105,8 @@ class SelfDistilledRegressor(Regression, BaseSelf):
         ----------
         X : array, frame or sparse matrix of shape (n, n_features)
         exit : int or str, default=None
-            Where to leave the network: a name in ``exits_`` or its place. None is the output. For many calls,
-            ``cut(exit)`` is faster.
+            Where to leave the network: a name in ``exits_`` or its place. None is the output. The network that ends
+            there is made at the first call, and kept.
 
         Returns
         -------
