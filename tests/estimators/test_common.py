@@ -59,12 +59,12 @@ EVERY_OTHER = [(slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice
 
 DEFAULTS = [
     DistilledClassifier(ExtraTreesClassifier(20, random_state=0), random_state=0),
-    DistilledClassifier(LogisticRegression(), random_state=0),
     DistilledRegressor(Ridge(), random_state=0),
 ]
 
 SHORT = TabularStudent("tiny", max_epochs=20)
 FORMS = [
+    DistilledClassifier(LogisticRegression(), random_state=0),
     DistilledRegressor(ExtraTreesRegressor(20, random_state=0), random_state=0),
     classifier(cv=None, augment=None),
     classifier(cv=3),

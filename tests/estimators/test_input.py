@@ -412,15 +412,15 @@ def test_labels_of_frames(kind):
         "nullable": pd.Series(np.searchsorted(np.unique(y), y), dtype="Int64"),
         "polars": pl.Series(y.tolist()),
     }[kind]
-    est = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, **PARAMS).fit(X, series)
+    est = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, augment=None, **PARAMS).fit(X, series)
     assert len(est.classes_) == 3
-    plain = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, **PARAMS).fit(X, y)
+    plain = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, augment=None, **PARAMS).fit(X, y)
     np.testing.assert_array_equal(est.predict_proba(X), plain.predict_proba(X))
 
 
 def test_targets_of_every_kind():
     X, y = targets()
-    est = DistilledRegressor(Ridge(), quick(), hard_weight=0, blend=0, **PARAMS)
+    est = DistilledRegressor(Ridge(), quick(), hard_weight=0, blend=0, augment=None, **PARAMS)
     plain = est.fit(X, y).predict(X)
     for other in (y.tolist(), pd.Series(y), pl.Series(y)):
         np.testing.assert_array_equal(est.fit(X, other).predict(X), plain)
