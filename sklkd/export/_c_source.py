@@ -103,6 +103,7 @@ int sklkd_code(int column, const char *text);
 
 #include <stddef.h>
 
+/* the same for the C file and its callers */
 #ifndef SKLKD_REAL
 #define SKLKD_REAL double
 #endif
