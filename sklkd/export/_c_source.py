@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import numbers
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._version import __version__
-from sklkd.export._c_weights import Weights
+from sklkd.export._c_costs import Costs, costs_of, names_size
+from sklkd.export._c_weights import Arrays, Weights
 from sklkd.export._format import C_FORMAT, KEY
 from sklkd.students._scaling import LEAST_LOG
 
@@ -21,52 +23,117 @@ TARGET_ARRAYS = {"real": ("center", "scale"), "positive": ("center", "gain", "be
 CODE = Path(__file__).with_name("student.c")
 
 
-def source(est: Any, weights: Weights) -> str:
-    """A fitted estimator, with its weights as they are to be stored."""
+def source(est: Any, weights: Weights, name: str) -> tuple[str, str]:
+    """The C file and the header file of a fitted estimator, with its weights as they are to be stored.
+
+    Parameters
+    ----------
+    est : DistilledClassifier or DistilledRegressor
+    weights : Weights
+    name : str
+        Of the student, for the header's include guard.
+    """
+    interface = _interface(est, name)
+    parts = {"ABOUT": _about(est, weights), "INTERFACE": interface, "DATA": _data(est, weights)}
     code = CODE.read_text(encoding="ascii")
-    return code.replace("/* @ABOUT@ */\n", _about(est, weights)).replace("/* @DATA@ */\n", _data(est, weights))
+    for mark, part in parts.items():
+        code = code.replace(f"/* @{mark}@ */\n", part)
+    return code, f"/* A small network that sklkd has distilled: what its C file has for others. */\n{interface}"
+
+
+def c_costs(est: Any, weights: Weights) -> Costs:
+    """What the file takes on a device."""
+    return costs_of(weights, est._fitted.task, _constants(est, weights))
+
+
+def _constants(est: Any, weights: Weights) -> Arrays:
+    """C type and contents of every constant array."""
+    scaling = est._fitted.task.scaling
+    used = () if scaling is None else TARGET_ARRAYS[scaling.support]
+    return weights.arrays | {f"target_{name}": ("sklkd_real", getattr(scaling, name)) for name in used}
 
 
 def _about(est: Any, weights: Weights) -> str:
-    missing = (
-        "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
-    )
-    task, others = est._fitted.task, ""
-    out = "the probabilities of the classes, in the order below" if task.classification else _values_in_words(task)
-    if task.classification:
-        others += f"""\
- *   int sklkd_label(const sklkd_real *out);
- *       the place of the predicted class among "classes" below, from 0: {_rule_in_words(est._fitted.threshold)}
-"""
-    if _names(est):
-        others += """\
- *   int sklkd_code(int column, const char *text);
- *       the code of a category that is a string, -1 for one that fit did not see; columns count from 0
-"""
+    costs, names = c_costs(est, weights), sum(names_size(found) for found in _names(est).values())
+    of_names = f", and names of categories {names:,} (with pointers of 4)" if names else ""
     return f"""\
-/* A small network that sklkd has distilled from a larger model. C99, no library but libm, no allocation, no state: it
- * may run in any number of threads.
+/* A small network that sklkd has distilled from a larger model. C99 or C++, no library but libm, no allocation, no
+ * state: it may run in any number of threads.
  *
- *   void sklkd_predict_one(const sklkd_real *row, sklkd_real *out);
- *   void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
- *       row: {est.n_features_in_} numbers, the columns in the order of fit; {missing}. A category is
- *       its code, from 0, or -1 if fit did not see it; "categories" below lists them in the order of their codes.
- *       out: for each row {out}
-{others} *
  *   cc -O3 -march=native -funroll-loops -fno-math-errno -ffp-contract=fast -c student.c
  *
  * sklkd_real is double, or float with -DSKLKD_REAL=float, for processors without doubles: inputs and their scales are
  * then rounded, which matters for numbers that are large beside their spread. For two students in one program, rename
- * the functions of one: -Dsklkd_predict=other_predict. Constants take {weights.bytes:,} bytes.
+ * the functions of one: -Dsklkd_predict=other_predict, here and where they are called.
+ *
+ * One row takes at most
+ *   {costs.multiply_adds:,} multiply-adds with weights,
+ *   {costs.exponentials:,} exponentials, which are polynomials, {costs.divisions:,} divisions,
+ *   {costs.square_roots:,} square roots, {costs.comparisons:,} comparisons with edges of bins.
+ * Arrays on the stack take {costs.stack_one:,} bytes in sklkd_predict_one, {costs.stack_many:,} in sklkd_predict.
+ * Constants take {costs.constants:,} bytes{of_names}; the code comes on top.
  *
  * {KEY}: {_metadata(est)}
  */
 """
 
 
+def _interface(est: Any, name: str) -> str:
+    """Types, sizes and functions, each with a comment."""
+    task, threshold = est._fitted.task, est._fitted.threshold
+    missing = (
+        "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
+    )
+    out = 'probabilities of the classes, in the order of "classes"' if task.classification else _values_in_words(task)
+    guard = f"SKLKD_{re.sub('[^A-Za-z0-9]', '_', name).upper()}_H"
+    others = ""
+    if task.classification:
+        others += f"""
+/* the place of the predicted class among "classes", from 0: {_rule_in_words(threshold)} */
+int sklkd_label(const sklkd_real *out);
+"""
+    if _names(est):
+        others += """
+/* the code of a category that is a string, -1 for one that fit did not see; columns count from 0 */
+int sklkd_code(int column, const char *text);
+"""
+    return f"""\
+#ifndef {guard}
+#define {guard}
+
+#include <stddef.h>
+
+/* the same for the C file and its callers */
+#ifndef SKLKD_REAL
+#define SKLKD_REAL double
+#endif
+typedef SKLKD_REAL sklkd_real;
+
+#define SKLKD_FEATURES {est.n_features_in_}
+#define SKLKD_OUTPUTS {_n_outputs(est)}
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* row: SKLKD_FEATURES numbers, the columns in the order of fit; {missing}.
+ * A category is its code, from 0, or -1 if fit did not see it. At the top of the C file "categories" lists them in the
+ * order of their codes, and "names" the columns.
+ * out: for each row SKLKD_OUTPUTS {out} */
+void sklkd_predict_one(const sklkd_real *row, sklkd_real *out);
+void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
+{others}
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
 def _values_in_words(task: Any) -> str:
     ranges = {"real": "", "positive": ", all above 0", "unit": ", from 0 to 1"}
-    return f"{task.n_outputs} value(s) in the units of y{ranges[task.scaling.support]}"
+    return f"value(s) in the units of y{ranges[task.scaling.support]}"
 
 
 def _rule_in_words(threshold: float | None) -> str:
@@ -88,10 +155,14 @@ def _metadata(est: Any) -> str:
         "names": [str(name) for name in est.feature_names_in_] if hasattr(est, "feature_names_in_") else None,
         "categories": categories,
         "empty": np.flatnonzero(codec._empty).tolist(),
-        "n_outputs": est.student_.module_.output.out_features,
+        "n_outputs": _n_outputs(est),
     }
     # a slash could end the comment, a question mark begin a trigraph
     return json.dumps(about, ensure_ascii=True).replace("/", "\\u002f").replace("?", "\\u003f")
+
+
+def _n_outputs(est: Any) -> int:
+    return est.student_.module_.output.out_features
 
 
 def _plain(values: NDArray, what: str) -> list[Any]:
@@ -110,13 +181,11 @@ def _data(est: Any, weights: Weights) -> str:
     folded, names, task = weights.folded, _names(est), est._fitted.task
     support = "" if task.scaling is None else task.scaling.support
     sizes = {
-        "SKLKD_FEATURES": est.n_features_in_,
-        "SKLKD_OUTPUTS": len(folded.layers[-1][1] if folded.layers else folded.bias),
         "CLASSES": int(task.classification),
         "THRESHOLD": int(est._fitted.threshold is not None),
         "POSITIVE": int(support == "positive"),
         "UNIT": int(support == "unit"),
-        "LEAST_LOG": f"({LEAST_LOG})",
+        "LEAST_LOG": _real(LEAST_LOG),
         "ALLOW_MISSING": int(est._fitted.handles_missing),
         "EIGHT_BITS": int(weights.eight_bits),
         "NUMBERS": len(folded.numeric),
@@ -133,31 +202,39 @@ def _data(est: Any, weights: Weights) -> str:
     }
     parts = [f"#define {name} {size}\n" for name, size in sizes.items()]
     parts.append(f"typedef {'signed char' if weights.eight_bits else 'float'} weight;\n\n")
-    parts += [_array(name, kind, array) for name, (kind, array) in weights.arrays.items()]
-    if task.scaling is not None:
-        used = TARGET_ARRAYS[support]
-        parts += [_array(f"target_{name}", "sklkd_real", getattr(task.scaling, name)) for name in used]
+    kinds = {"sklkd_real": _real, "float": _float}
+    if not weights.eight_bits:
+        kinds["weight"] = _float
+    for name, (kind, array) in _constants(est, weights).items():
+        parts.append(_array(name, kind, [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]))
     if est._fitted.threshold is not None:
-        parts.append(f"static const sklkd_real threshold = {est._fitted.threshold!r};\n")
+        parts.append(f"static const sklkd_real threshold = {_real(est._fitted.threshold)};\n")
     parts.append(_layers(weights))
     if names:
         parts.append(_lookup(names))
     return "".join(parts)
 
 
-def _array(name: str, kind: str, array: NDArray) -> str:
-    digits = {"float": "%.9g", "sklkd_real": "%.17g", "weight": "%.9g"}.get(kind, "%d")
-    numbers = [digits % number for number in np.ravel(array).tolist()]
+def _array(name: str, kind: str, numbers: list[str]) -> str:
     lines = [",".join(numbers[start : start + 16]) for start in range(0, len(numbers), 16)]
     body = ",\n".join(lines)
     return f"static const {kind} {name}[] = {{\n{body}}};\n"
+
+
+def _float(number: float) -> str:
+    digits = f"{number:.9g}"
+    return f"{digits}f" if "." in digits or "e" in digits else f"{digits}.0f"
+
+
+def _real(number: float) -> str:
+    return f"(sklkd_real){number!r}"
 
 
 def _layers(weights: Weights) -> str:
     """A macro that does something for every layer after the first."""
     calls = []
     for i, (inputs, outputs) in enumerate(zip(weights.widths, weights.widths[1:], strict=False), 1):
-        scale = f"layer_{i}_scale" if weights.eight_bits else "0"
+        scale = f"layer_{i}_scale" if weights.eight_bits else "NULL"
         calls.append(f" \\\n    DO(layer_{i}_weights, bias_{i}, {scale}, {inputs}, {outputs})")
     return f"#define LAYERS(DO){''.join(calls)}\n"
 
@@ -173,14 +250,14 @@ def _lookup(names: dict[int, list[Any]]) -> str:
     for j, found in names.items():
         # categories that are numbers hold their place, under a name that no string has
         quoted = ", ".join(_quoted(one) if isinstance(one, str) else '"\\377"' for one in found)
-        tables.append(f"static const char *const names_{j}[] = {{{quoted}, 0}};\n")
+        tables.append(f"static const char *const names_{j}[] = {{{quoted}, NULL}};\n")
         cases.append(f"    case {j}: return names_{j};\n")
     return f"""
 {"".join(tables)}
 static const char *const *names_of(int column)
 {{
     switch (column) {{
-{"".join(cases)}    default: return 0;
+{"".join(cases)}    default: return NULL;
     }}
 }}
 """

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sklkd.students._folded import Folded
 
-SIZES = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4}
+Arrays = dict[str, tuple[str, NDArray]]
+"""Name, C type and contents."""
 
 
 class Weights:
@@ -64,12 +65,12 @@ class Weights:
         )
 
     @cached_property
-    def arrays(self) -> dict[str, tuple[str, NDArray]]:
+    def arrays(self) -> Arrays:
         """C type and contents of every constant array; those of nothing are left out."""
         folded, width = self.folded, self.widths[0]
-        found: dict[str, tuple[str, NDArray]] = {"bias": ("float", _pad(folded.bias[None], 1, width))}
+        found: Arrays = {"bias": ("float", _pad(folded.bias[None], 1, width))}
         if len(folded.numeric):
-            found["center"], found["scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
+            found["number_center"], found["number_scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
             found |= self._weights("clip", self._clip, self.inputs, width)
         if len(folded.categorical):
             found["numeric"] = _index(folded.numeric)
@@ -94,19 +95,13 @@ class Weights:
 
     def _weights(
         self, name: str, rounded: tuple[NDArray, NDArray], rows: int, width: int, n_scales: int | None = None
-    ) -> dict[str, tuple[str, NDArray]]:
+    ) -> Arrays:
         """An array of weights, and in 8 bits its scales."""
         stored, scale = rounded
         found = {f"{name}_weights": ("weight", _pad(stored, rows, width))}
         if self.eight_bits:
             found[f"{name}_scale"] = ("float", np.pad(scale, (0, (n_scales or len(scale)) - len(scale))))
         return found
-
-    @property
-    def bytes(self) -> int:
-        """Size of the constants."""
-        sizes = SIZES | {"weight": 1 if self.eight_bits else 4}
-        return sum(sizes[kind] * array.size for kind, array in self.arrays.values())
 
 
 def _live(folded: Folded) -> Folded:

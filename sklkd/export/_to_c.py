@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd.estimators._access import with_network
 from sklkd.estimators._base import BaseDistilled
-from sklkd.export._c_source import source
+from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
 from sklkd.export._compare import agreement, largest_difference, outputs_of
 from sklkd.export._rows import training_like_rows
@@ -38,6 +38,10 @@ class CReport:
         its mean where that is larger.
     agreement : float
         Part of the rows with the same label; of regressors, the R2 of the values for the estimator's.
+    multiply_adds : int
+        With weights, that one row takes at most. The first lines of the file list the other operations.
+    stack_bytes : int
+        Size of the arrays that one row takes on the stack; those of several rows together stand in the file.
     """
 
     path: str
@@ -46,6 +50,8 @@ class CReport:
     n_rows: int
     largest_difference: float
     agreement: float
+    multiply_adds: int
+    stack_bytes: int
 
     def __str__(self) -> str:
         how = f", {self.quantize}" if self.quantize else ""
@@ -55,13 +61,22 @@ class CReport:
         )
 
 
-def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | None = None) -> CReport:
+def to_c(
+    est: Any,
+    path: str | PathLike[str],
+    *,
+    X: Any = None,
+    quantize: str | None = None,
+    header: str | PathLike[str] | None = None,
+) -> CReport:
     """Write encoding and student as one C99 file: no allocation, no library but libm.
 
-    The file says how it is compiled and called. It takes the columns in the order of fit as numbers, missing ones as
-    NAN, categories as codes, which its function ``sklkd_code`` finds for strings, and gives probabilities in the order
-    of ``classes_``, of which ``sklkd_label`` makes the label by the estimator's decision rule, or values in the units
-    and the range of y. In Python, :class:`CPredictor` compiles and calls it.
+    The file says how it is compiled and called, and what it takes on a device: bytes of flash and stack, and operations
+    for one row. It takes the columns in the order of fit as numbers, missing ones as NAN, categories as codes, which
+    its function ``sklkd_code`` finds for strings, and gives probabilities in the order of ``classes_``, of which
+    ``sklkd_label`` makes the label by the estimator's decision rule, or values in the units and the range of y. It is
+    C++ as well, with functions that have C linkage, and compiles without warnings. In Python, :class:`CPredictor`
+    compiles and calls it.
 
     Parameters
     ----------
@@ -75,6 +90,8 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
     quantize : {"int8"}, default=None
         Store weights in 8 bits, with one scale per column or unit that they come from: a quarter of the size, and a
         little less exact. None: 32 bits, within 1e-5 of the estimator's probabilities.
+    header : str or path, default=None
+        Header file to write as well, for code that calls the functions: the C file does not need it.
 
     Returns
     -------
@@ -85,7 +102,8 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
     TypeError
         For an estimator that is not one of sklkd's, or whose student is not the default one.
     ValueError
-        For another ``quantize``, and for categories or classes that are neither strings, numbers nor booleans.
+        For another ``quantize``, a ``header`` that is ``path``, and for categories or classes that are neither strings,
+        numbers nor booleans.
 
     Examples
     --------
@@ -104,6 +122,8 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
     """
     if quantize not in (None, "int8"):
         raise ValueError(f"quantize must be None or 'int8', got quantize={quantize!r}.")
+    if header is not None and Path(header).resolve() == Path(path).resolve():
+        raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
     if isinstance(est, Pipeline):
         raise TypeError(
             "est must be a distilled estimator to become C code, got a Pipeline: pass its last step, and run the steps "
@@ -119,15 +139,20 @@ def to_c(est: Any, path: str | PathLike[str], *, X: Any = None, quantize: str | 
             "with to_onnx."
         )
     weights = Weights(folded, eight_bits=quantize == "int8")
-    text = source(est, weights)
+    costs = c_costs(est, weights)
+    code, interface = source(est, weights, Path(path).stem)
     rows = training_like_rows(est, missing=est._fitted.handles_missing) if X is None else X
     expected, got = outputs_of(est, rows), outputs_of(with_network(est, weights.stored()), rows)
-    Path(path).write_text(text, encoding="ascii")
+    Path(path).write_text(code, encoding="ascii")
+    if header is not None:
+        Path(header).write_text(interface, encoding="ascii")
     return CReport(
         path=str(path),
-        bytes=weights.bytes,
+        bytes=costs.constants,
         quantize=quantize,
         n_rows=len(expected),
         largest_difference=largest_difference(est, expected, got),
         agreement=agreement(est, expected, got),
+        multiply_adds=costs.multiply_adds,
+        stack_bytes=costs.stack_one,
     )

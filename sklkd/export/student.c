@@ -1,7 +1,6 @@
 /* @ABOUT@ */
 #include <float.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,15 +10,8 @@
 #if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0
 #error "floats must be rounded to floats (on x86: -msse2 -mfpmath=sse)"
 #endif
-#ifndef SKLKD_REAL
-#define SKLKD_REAL double
-#endif
-typedef SKLKD_REAL sklkd_real;
 
-void sklkd_predict_one(const sklkd_real *row, sklkd_real *out);
-void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
-int sklkd_label(const sklkd_real *out);
-int sklkd_code(int column, const char *text);
+/* @INTERFACE@ */
 
 /* @DATA@ */
 
@@ -28,9 +20,18 @@ int sklkd_code(int column, const char *text);
 
 /* Vectors that straddle two cache lines take longer, and C99 aligns arrays for single numbers. */
 #define LINE 64
-#define SPARE (LINE / sizeof(float))
+#define SPARE (LINE / (int)sizeof(float))
 
-/* Inlined, a function would lose what restrict says of its arguments, and be slower for it. */
+/* C++ has no restrict, but its compilers have. */
+#if defined __GNUC__ || defined _MSC_VER
+#define RESTRICT __restrict
+#elif defined __cplusplus
+#define RESTRICT
+#else
+#define RESTRICT restrict
+#endif
+
+/* Inlined, a function would lose what RESTRICT says of its arguments, and be slower for it. */
 #ifdef __GNUC__
 #define APART __attribute__((noinline)) static
 #else
@@ -54,15 +55,16 @@ static float *aligned(float *units)
  * log(2)/2. */
 static inline float exponential(float x)
 {
-    union { int bits; float value; } power;
-    float n, r;
+    int32_t bits;
+    float n, r, power;
     x = x > 88.0f ? 88.0f : x;
     x = x > -87.0f ? x : -87.0f;
     n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, beside which a float has no fraction */
     n -= 12582912.0f;
-    power.bits = ((int)n + 127) * 8388608;
+    bits = ((int32_t)n + 127) * 8388608;
+    memcpy(&power, &bits, sizeof power);
     r = x - n * 0.693147181f;
-    return power.value
+    return power
         * (1.0f + r * (1.0f + r * (0.4999923f + r * (0.16667116f + r * (0.04189034f + r * 0.008312508f)))));
 }
 #endif
@@ -76,7 +78,7 @@ static void fill(const float *b, int width, int rows, float *y)
 }
 
 /* y plus x w, for one row; inputs and width are multiples of 8 */
-APART void layer_one(const weight *w, int inputs, int width, const float *x, float *restrict y)
+APART void layer_one(const weight *w, int inputs, int width, const float *x, float *RESTRICT y)
 {
     int i, u;
     for (i = 0; i < inputs; i += 8, x += 8, w += 8 * width)
@@ -92,7 +94,7 @@ APART void layer_one(const weight *w, int inputs, int width, const float *x, flo
 /* to four rows of y, what four inputs give: each weight is read once */
 #define SUM(r) float sum##r = y[u + r * width]
 #define ADD(r, k) sum##r += x[r * inputs + k] * w##k
-APART void four_by_four(const weight *w, int inputs, int width, const float *x, float *restrict y)
+APART void four_by_four(const weight *w, int inputs, int width, const float *x, float *RESTRICT y)
 {
     int u;
     for (u = 0; u < width; u++) {
@@ -110,7 +112,7 @@ APART void four_by_four(const weight *w, int inputs, int width, const float *x, 
 #define FOUR(r) \
     y[u + r * 8] += (x[i + r * inputs] * w0 + x[i + r * inputs + 1] * w1) \
         + (x[i + r * inputs + 2] * w2 + x[i + r * inputs + 3] * w3)
-APART void four_narrow(const weight *w, int inputs, const float *x, float *restrict y)
+APART void four_narrow(const weight *w, int inputs, const float *x, float *RESTRICT y)
 {
     int i, u;
     for (i = 0; i < inputs; i += 4, w += 32)
@@ -135,26 +137,28 @@ static void layer_many(const weight *w, int inputs, int width, int rows, const f
 
 #if NUMBERS
 /* z: scaled numbers, 0 where they are missing; c: smoothly clipped ones; infinity becomes NAN */
-APART void encode(const sklkd_real *x, float *z, float *c)
+APART void encode(const sklkd_real *x, int rows, float *z, float *c)
 {
-    int j;
-    for (j = 0; j < NUMBERS; j++) {
-        sklkd_real given = x[NUMERIC(j)], scaled = (given - center[j]) / scale[j];
-        float v, near;
-        scaled = scaled > 1e30f ? 1e30f : scaled;
-        scaled = scaled < -1e30f ? -1e30f : scaled;
-        v = (float)scaled;
+    int j, r;
+    for (r = 0; r < rows; r++, x += SKLKD_FEATURES, z += INPUTS, c += INPUTS) {
+        for (j = 0; j < NUMBERS; j++) {
+            sklkd_real given = x[NUMERIC(j)], scaled = (given - number_center[j]) / number_scale[j];
+            float v, near;
+            scaled = scaled > 1e30f ? 1e30f : scaled;
+            scaled = scaled < -1e30f ? -1e30f : scaled;
+            v = (float)scaled;
 #if ALLOW_MISSING
-        given = given != given ? 0 : given;
-        v = v != v ? 0.0f : v;
+            given = given != given ? 0 : given;
+            v = v != v ? 0.0f : v;
 #endif
-        near = v > 1e18f ? 1e18f : v;
-        near = near < -1e18f ? -1e18f : near;
-        z[j] = v;
-        c[j] = SCALED(near / sqrtf(1.0f + near * near * (1.0f / 9.0f)), clip_scale[j]) + (float)(given - given);
+            near = v > 1e18f ? 1e18f : v;
+            near = near < -1e18f ? -1e18f : near;
+            z[j] = v;
+            c[j] = SCALED(near / sqrtf(1.0f + near * near * (1.0f / 9.0f)), clip_scale[j]) + (float)(given - given);
+        }
+        for (; j < INPUTS; j++)
+            c[j] = 0.0f;
     }
-    for (; j < INPUTS; j++)
-        c[j] = 0.0f;
 }
 #endif
 
@@ -221,7 +225,7 @@ APART void find_many(const float *z, int rows, int *at, float *part)
     float s##k = SCALED(1.0f - part[k * stride], value_scale[b + k]); \
     float t##k = SCALED(part[k * stride], value_scale[b + k]);
 #define GIVES(k) (s##k * low##k[u] + t##k * high##k[u])
-APART void add_column(int b, const int *at, const float *part, int stride, float *restrict y)
+APART void add_column(int b, const int *at, const float *part, int stride, float *RESTRICT y)
 {
     COLUMN(0)
     int u;
@@ -230,7 +234,7 @@ APART void add_column(int b, const int *at, const float *part, int stride, float
     (void)b;
 }
 
-APART void add_four_columns(int b, const int *at, const float *part, int stride, float *restrict y)
+APART void add_four_columns(int b, const int *at, const float *part, int stride, float *RESTRICT y)
 {
     COLUMN(0) COLUMN(1) COLUMN(2) COLUMN(3)
     int u;
@@ -253,7 +257,7 @@ static void add_columns(const int *at, const float *part, int stride, int rows, 
 
 #if CATEGORICAL || WITH_MISSING
 /* y plus four rows of weights, each times its factor */
-APART void add_four(const weight *const *row, const float *factor, float *restrict y)
+APART void add_four(const weight *const *row, const float *factor, float *RESTRICT y)
 {
     const weight *w0 = row[0], *w1 = row[1], *w2 = row[2], *w3 = row[3];
     float s0 = factor[0], s1 = factor[1], s2 = factor[2], s3 = factor[3];
@@ -263,7 +267,7 @@ APART void add_four(const weight *const *row, const float *factor, float *restri
 }
 
 /* what categories and missing numbers add to the first layer of a row */
-static void add_categories(const sklkd_real *x, float *restrict y)
+static void add_categories(const sklkd_real *x, float *RESTRICT y)
 {
     const weight *row[CATEGORICAL + WITH_MISSING + 3];
     float factor[CATEGORICAL + WITH_MISSING + 3];
@@ -272,7 +276,7 @@ static void add_categories(const sklkd_real *x, float *restrict y)
     for (i = 0; i < CATEGORICAL; i++) {
         sklkd_real code = x[categorical[i]];
         int known = category_starts[i + 1] - category_starts[i] - 2;
-        int category = code != code ? known : code >= 0 && code < known ? (int)code : known + 1;
+        int category = code != code ? known : code >= 0 && code < (sklkd_real)known ? (int)code : known + 1;
         row[n] = category_weights + category_rows[category_starts[i] + category] * WIDTH;
         factor[n++] = SCALED(1.0f, category_scale[i]);
     }
@@ -375,7 +379,7 @@ void sklkd_predict_one(const sklkd_real *x, sklkd_real *out)
     float units[2 * WIDEST + SPARE], *h = aligned(units), *next = h + WIDEST;
 #if NUMBERS
     float z[INPUTS], c[INPUTS];
-    encode(x, z, c);
+    encode(x, 1, z, c);
 #endif
     fill(bias, WIDTH, 1, h);
 #if NUMBERS
@@ -403,8 +407,7 @@ static void predict_block(const sklkd_real *x, int rows, sklkd_real *out)
     int r;
 #if NUMBERS
     float z[BLOCK * INPUTS], c[BLOCK * INPUTS];
-    for (r = 0; r < rows; r++)
-        encode(x + r * SKLKD_FEATURES, z + r * INPUTS, c + r * INPUTS);
+    encode(x, rows, z, c);
 #endif
     fill(bias, WIDTH, rows, h);
 #if NUMBERS

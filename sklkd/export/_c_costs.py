@@ -1,0 +1,84 @@
+"""What a C file takes on a device: bytes of flash and stack, and operations."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from sklkd.estimators._task import Task
+from sklkd.export._c_weights import Arrays, Weights
+
+SIZES = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4}
+BLOCK = 32
+"""Rows at a time, as ``student.c`` has it."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one C file; operations are those of one row, at most.
+
+    Attributes
+    ----------
+    constants : int
+        Bytes of the constant arrays.
+    stack_one, stack_many : int
+        Bytes of the arrays that are alive at the same time, for one row and for many.
+    multiply_adds : int
+        With weights, those that pad layers included.
+    exponentials, divisions, square_roots : int
+    comparisons : int
+        With edges of bins.
+    """
+
+    constants: int
+    stack_one: int
+    stack_many: int
+    multiply_adds: int
+    exponentials: int
+    divisions: int
+    square_roots: int
+    comparisons: int
+
+
+def costs_of(weights: Weights, task: Task, arrays: Arrays) -> Costs:
+    """Count them.
+
+    Parameters
+    ----------
+    weights : Weights
+    task : Task
+    arrays : dict
+        All constants.
+    """
+    folded, widths = weights.folded, weights.widths
+    outputs = len(folded.layers[-1][1] if folded.layers else folded.bias)
+    sizes = SIZES | {"weight": 1 if weights.eight_bits else 4}
+    inputs = weights.inputs if len(folded.numeric) else 0
+    # rows of categories and missing values are added by fours
+    extra = len(folded.categorical) + len(folded.with_missing)
+    rows = inputs + 2 * len(folded.binned) + -(-extra // 4) * 4
+    silu = sum(widths[:-1])
+    bounded = task.classification or task.target_scaling.support != "real"
+    divided = task.classification or task.target_scaling.support == "unit"
+    # two buffers and their alignment, two encoded rows, places in bins; at most a pointer of 8 and a float for each of
+    # the rows to add, or a value for each of a block
+    one = 8 * max(widths) + 8 * inputs + 8 * len(folded.binned)
+    added = 12 * (extra + 3) if extra else 0
+    found = 4 * BLOCK if len(folded.binned) else 0
+    return Costs(
+        constants=sum(sizes[kind] * array.size for kind, array in arrays.values()),
+        stack_one=one + 64 + added,
+        stack_many=BLOCK * one + 64 + added + found,
+        multiply_adds=rows * widths[0] + sum(a * b for a, b in itertools.pairwise(widths)),
+        exponentials=silu + bounded * outputs,
+        divisions=2 * len(folded.numeric) + len(folded.binned) + silu + divided * outputs,
+        square_roots=len(folded.numeric),
+        comparisons=len(folded.edges) - 2 * len(folded.binned),
+    )
+
+
+def names_size(names: list[Any]) -> int:
+    """Bytes of a column's names of categories, and of the pointers to them where these have 4."""
+    texts = [name.encode() if isinstance(name, str) else b"-" for name in names]
+    return sum(len(text) + 1 + 4 for text in texts) + 4
