@@ -73,7 +73,7 @@ def are_logits(margins: NDArray[np.float64], proba: NDArray[np.float64]) -> bool
     return bool(np.all(np.abs(np.log((proba + 1e-6) / (expected + 1e-6))) < 0.1))
 
 
-def _refuse(bad: NDArray[np.bool_], problem: str, proba: NDArray[np.float64], source: str) -> None:
+def _refuse(bad: Any, problem: str, proba: NDArray[np.float64], source: str) -> None:
     if not bad.any():
         return
     row = int(np.argmax(bad))

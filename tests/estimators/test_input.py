@@ -412,9 +412,10 @@ def test_labels_of_frames(kind):
         "nullable": pd.Series(np.searchsorted(np.unique(y), y), dtype="Int64"),
         "polars": pl.Series(y.tolist()),
     }[kind]
-    est = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, augment=None, **PARAMS).fit(X, series)
+    imitation = {"hard_weight": 0, "blend": 0, "augment": None, **PARAMS}
+    est = DistilledClassifier(LogisticRegression(), quick(20), **imitation).fit(X, series)
     assert len(est.classes_) == 3
-    plain = DistilledClassifier(LogisticRegression(), quick(20), hard_weight=0, blend=0, augment=None, **PARAMS).fit(X, y)
+    plain = DistilledClassifier(LogisticRegression(), quick(20), **imitation).fit(X, y)
     np.testing.assert_array_equal(est.predict_proba(X), plain.predict_proba(X))
 
 
