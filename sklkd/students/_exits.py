@@ -23,7 +23,7 @@ class Exit:
 
     name: str
     tap: Tap
-    head: Head
+    head: nn.Module
     shape: tuple[int, ...]
 
     def __getstate__(self) -> dict[str, Any]:
