@@ -40,9 +40,6 @@ class Lookup(dict):
     def __missing__(self, cell: Any) -> float:
         return np.nan if is_missing(cell) else UNSEEN
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Lookup, (list(self),)
-
     def codes(self, cells: list[Any], name: str) -> NDArray[np.float64]:
         try:
             return np.fromiter(map(self.__getitem__, cells), np.float64, len(cells))

@@ -170,6 +170,15 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             light.__dict__.pop(name, None)
         return light
 
+    def __getstate__(self) -> dict[str, Any]:
+        # categories_ says the same, in arrays that skops stores
+        return {name: value for name, value in super().__getstate__().items() if name != "_lookups"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        known = enumerate(state.get("categories_", []))
+        self._lookups = {j: Lookup(categories.tolist()) for j, categories in known if categories is not None}
+
     def _check_invertible(self) -> None:
         if not self.invertible:
             raise ValueError("inverse_transform needs what fit saw: set invertible=True, got invertible=False.")

@@ -70,6 +70,12 @@ class BaseDistilled(NamedObjects, BaseEstimator):
                     f"minimum of 1 is required by {type(self).__name__}."
                 )
             return validate_data(self, X, reset=reset, skip_check_array=True)
+        if _is_one_dimensional(X):
+            raise ValueError(
+                "Expected 2D array, got 1D array instead. Reshape your data: use numpy.reshape(X, (-1, 1)) if it is "
+                "one column, or (1, -1) if it is one row. Texts go in a frame with one column, which steps of teacher "
+                "and student take, such as make_column_transformer((TfidfVectorizer(), 'text'))."
+            )
         if isinstance(X, (list, tuple)) and _has_text(X):
             # as an array of strings, its numbers would become text too
             X = np.array(X, dtype=object)
@@ -182,6 +188,13 @@ def tags_of(teacher: Any) -> Any:
     """A teacher's own tags, or scikit-learn's defaults."""
     known = hasattr(teacher, "__sklearn_tags__") and not isinstance(teacher, type)
     return get_tags(teacher if known else BaseEstimator())
+
+
+def _is_one_dimensional(X: Any) -> bool:
+    """Whether X is a series, an array of one dimension, or a list of texts."""
+    if isinstance(X, (list, tuple)):
+        return any(isinstance(row, str) for row in X)
+    return len(getattr(X, "shape", ())) == 1
 
 
 def _has_text(rows: Any) -> bool:

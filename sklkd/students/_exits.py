@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,25 @@ from sklkd.students._tabular_net import TabularNet
 _TABULAR = re.compile(r"hidden\.(\d+)")
 
 
-class Exit(NamedTuple):
+@dataclass(eq=False)
+class Exit:
     """An early exit: its name, the layer, the head that makes an output of it, and the shape of one input row."""
 
     name: str
     tap: Tap
     head: nn.Module
     shape: tuple[int, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # skops stores arrays, and no modules
+        return vars(self) | {"head": {name: value.cpu().numpy() for name, value in self.head.state_dict().items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        n_outputs, width = state["head"]["weight"].shape
+        head = Head(width, n_outputs, device="meta")  # its first weights are not drawn
+        arrays = {name: torch.as_tensor(value) for name, value in state["head"].items()}
+        head.load_state_dict(arrays, assign=True)
+        vars(self).update(state, head=head.eval())
 
 
 class Head(nn.Linear):
@@ -89,11 +102,11 @@ def cut(module: nn.Module, exit: Exit) -> nn.Module:
     if type(module) is TabularNet and tabular is not None and not exit.tap.given:
         shorter: Any = copy.deepcopy(module)
         shorter.hidden, shorter.output = shorter.hidden[: int(tabular[1]) + 1], copy.deepcopy(exit.head)
-        return shorter
+        return shorter.to(next(module.parameters()).device)
     # taps are paths in the network that was trained, also where it has been cut since
     body = copy.deepcopy(module.body if isinstance(module, Shortened) else module)
-    shortened = Shortened(body, exit.tap, copy.deepcopy(exit.head)).eval()
-    like = next(shortened.parameters())
+    like = next(body.parameters())
+    shortened = Shortened(body, exit.tap, copy.deepcopy(exit.head)).eval().to(like.device)
     return drop_unused(shortened, torch.zeros(2, *exit.shape, dtype=like.dtype, device=like.device))
 
 

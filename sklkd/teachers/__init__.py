@@ -2,6 +2,7 @@
 
 from sklkd.teachers._adapt import adapt, layers
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._confirm import confirm_estimand
 from sklkd.teachers._decision import decision_threshold
 from sklkd.teachers._estimand import Estimand
@@ -23,6 +24,7 @@ __all__ = [
     "adapt",
     "any_fitted",
     "can_clone",
+    "clone_teacher",
     "confirm_estimand",
     "decision_threshold",
     "fit_teacher",

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
@@ -23,6 +22,7 @@ from sklkd.exceptions import SampleWeightWarning
 from sklkd.rows import Rows
 from sklkd.teachers._adapt import adapt
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._recognise import is_fitted, is_search, takes_codes
 
 
@@ -62,7 +62,7 @@ class TeacherFitter:
             # over the classes present: boosters refuse codes that are missing between others
             y = np.unique(y, return_inverse=True)[1]
         params = self._weight_params(name, teacher, rows.weight)
-        return self.memory.cache(fit_teacher)(seeded(clone(teacher), seed), rows.X, y, params, seed)
+        return self.memory.cache(fit_teacher)(seeded(clone_teacher(teacher), seed), rows.X, y, params, seed)
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
         """The adapter of what ``fit`` made of a teacher.

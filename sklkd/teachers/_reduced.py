@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+
+from sklkd.teachers._clone import clone_teacher
 
 MEMBERS, ROUNDS, FASTEST = 100, 30, 0.3
 """A reduced teacher's members, its least rounds and its largest learning rate."""
@@ -68,7 +69,7 @@ def reduced_teacher(teacher: Any) -> Any:
         if not hasattr(part, "get_params") or isinstance(part, (type, FrozenEstimator)) or name.startswith(frozen):
             continue
         fewer |= _fewer(part, f"{name}__" if name else "")
-    return clone(teacher).set_params(**fewer) if fewer else teacher
+    return clone_teacher(teacher).set_params(**fewer) if fewer else teacher
 
 
 def _fewer(estimator: Any, prefix: str) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def unfrozen(teacher: Any) -> Any:
         return [(name, unfrozen(member)) for name, member in teacher]
     if isinstance(teacher, FrozenEstimator):
         return unfrozen(teacher.estimator)
-    teacher = clone(teacher)
+    teacher = clone_teacher(teacher)
     _unfreeze(teacher)
     return teacher
 

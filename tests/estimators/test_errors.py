@@ -9,9 +9,12 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
@@ -283,3 +286,24 @@ def test_not_fitted():
 def test_kinds_of_warnings():
     assert issubclass(TeacherWarning, SklkdWarning) and issubclass(SampleWeightWarning, SklkdWarning)
     assert issubclass(SklkdWarning, UserWarning) and issubclass(DivergedError, ValueError)
+
+
+TEXTS = ["good film", "bad film", "great fun", "awful plot"] * 15
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series, pl.Series])
+def test_texts_without_columns_are_refused_with_what_to_do_and_without_the_texts(container):
+    est = DistilledClassifier(LogisticRegression(), "tiny")
+    with pytest.raises(ValueError, match="frame with one column") as refusal:
+        est.fit(container(TEXTS), Y[: len(TEXTS)])
+    assert "film" not in str(refusal.value)
+
+
+def test_texts_in_a_frame_are_taken_by_the_steps_of_teacher_and_student():
+    frame, y = pd.DataFrame({"text": TEXTS}), np.array(["yes", "no"] * 30)
+
+    def piped(last):
+        return make_pipeline(make_column_transformer((TfidfVectorizer(), "text")), last)
+
+    est = DistilledClassifier(piped(LogisticRegression()), piped(quick(40)), hard_weight=0.5, blend=0, random_state=0)
+    assert (est.fit(frame, y).predict(frame) == y).all()

@@ -6,15 +6,29 @@ import copy
 import pickle
 
 import numpy as np
+import polars as pl
 import pytest
 import skops.io
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
-from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd import (
+    DistilledClassifier,
+    DistilledRegressor,
+    OnlineDistilledClassifier,
+    OnlineDistilledRegressor,
+    SelfDistilledClassifier,
+    SelfDistilledRegressor,
+)
+from sklkd.methods import DeepToShallow
 from sklkd.students import TabularStudent
+from tests.frames import KINDS, frame, unseen
 
 TRUSTED = [
     "sklkd._columns._codec.ColumnCodec",
@@ -37,6 +51,65 @@ REGRESSOR = [
     "sklkd.losses._target.TargetLoss",
     "sklkd.students._scaling.TargetScaling",
 ]
+
+
+SHARED = {
+    "sklkd._columns._codec.ColumnCodec",
+    "sklkd.estimators._fitted_student.FittedStudent",
+    "sklkd.estimators._task.Task",
+    "sklkd.students._encoder.InputEncoder",
+    "sklkd.students._tabular_student.TabularStudent",
+    "skorch.history.History",
+}
+N = 60
+
+
+class Parity(BaseEstimator):
+    """A teacher of rows of any kind, which tells even from odd ones."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+
+class ParityClassifier(ClassifierMixin, Parity):
+    def predict_proba(self, X):
+        return 0.1 + 0.8 * np.eye(2)[np.arange(len(X)) % 2]
+
+
+class ParityRegressor(RegressorMixin, Parity):
+    def predict(self, X):
+        return np.arange(len(X)) % 2 * 3.0
+
+
+OFFLINE = {"augment": None, "hard_weight": 0.5, "blend": 0, "random_state": 0}
+# each with the call that gives its light form
+ESTIMATORS = {
+    "DistilledClassifier": lambda: (DistilledClassifier(ParityClassifier(), student(), **OFFLINE), "without_teacher"),
+    "DistilledRegressor": lambda: (DistilledRegressor(ParityRegressor(), student(), **OFFLINE), "without_teacher"),
+    "OnlineDistilledClassifier": lambda: (OnlineDistilledClassifier(peers(), random_state=0), "without_peers"),
+    "OnlineDistilledRegressor": lambda: (OnlineDistilledRegressor(peers(), random_state=0), "without_peers"),
+    "SelfDistilledClassifier": lambda: (SelfDistilledClassifier(student(), random_state=0), None),
+    "SelfDistilledRegressor": lambda: (SelfDistilledRegressor(student(), random_state=0), None),
+}
+
+
+def peers():
+    return [("a", student()), ("b", student())]
+
+
+def fitted(name, X):
+    """A light estimator, and the method of it that says most."""
+    est, lighten = ESTIMATORS[name]()
+    odd = np.arange(len(X)) % 2
+    est.fit(X, odd if name.endswith("Classifier") else 3.0 * odd)
+    return est if lighten is None else getattr(est, lighten)(), getattr(est, "predict_proba", est.predict)
+
+
+def through_skops(est):
+    """The estimator after it was stored and loaded, with the types that are asked for trusted."""
+    content = skops.io.dumps(est)
+    return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +157,58 @@ def test_skops_stores_a_light_regressor_in_the_units_of_y(problem):
     np.testing.assert_array_equal(again.predict(X), est.predict(X))
     encoded = again.encoder_.transform(X)
     np.testing.assert_allclose(again.student_.predict(encoded), est.student_.predict(encoded), rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_skops_stores_every_estimator_with_every_kind_of_column(name, kind):
+    names = list({"label": None, kind: None})
+    X, rows = frame(N, 0, names), unseen(N, 1, names)
+    light, predict = fitted(name, X)
+    content = skops.io.dumps(light)
+    types = set(skops.io.get_untrusted_types(data=content))
+    assert types >= SHARED
+    assert {one.split(".")[0] for one in types - SHARED} == {"sklkd"}
+    again = skops.io.loads(content, trusted=list(types))
+    for one in (X, rows):
+        np.testing.assert_array_equal(getattr(again, predict.__name__)(one), predict(one))
+
+
+@pytest.mark.parametrize("container", ["object array", "strings", "list", "polars"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_skops_stores_what_was_fitted_on_other_containers(name, container):
+    columns = ["word", "level"] if container == "strings" else ["label", "word"]
+    X = frame(N, 0, columns).fillna({"word": "gap"})
+    cells = X.astype(object).to_numpy()
+    given = {
+        "object array": cells,
+        "strings": cells.astype(str),
+        "list": cells.tolist(),
+        "polars": pl.DataFrame({column: X[column].tolist() for column in X}),
+    }[container]
+    light, predict = fitted(name, given)
+    np.testing.assert_array_equal(getattr(through_skops(light), predict.__name__)(given), predict(given))
+
+
+def test_skops_stores_categories_that_only_the_students_own_steps_read():
+    X = frame(N, 0, ["label", "word"])
+    steps = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["word"]), remainder="passthrough")
+    est = DistilledClassifier(ParityClassifier(), make_pipeline(steps, student()), **OFFLINE)
+    light = est.fit(X, np.arange(N) % 2).without_teacher()
+    rows = unseen(N, 1, ["label", "word"])
+    np.testing.assert_array_equal(through_skops(light).predict_proba(rows), est.predict_proba(rows))
+
+
+def test_skops_stores_exits():
+    X = frame(N, 0, ["label", "word"])
+    net = TabularStudent(max_epochs=2, module__hidden=(8, 8, 8))
+    est = SelfDistilledClassifier(net, method=DeepToShallow(), random_state=0).fit(X, np.arange(N) % 2)
+    again = through_skops(est)
+    assert list(again.exits_) == list(est.exits_) == ["hidden.0", "hidden.1", "output"]
+    for exit in est.exits_:
+        np.testing.assert_array_equal(again.predict_proba(X, exit=exit), est.predict_proba(X, exit=exit))
+    shorter = est.cut("hidden.1")
+    np.testing.assert_array_equal(through_skops(shorter).predict_proba(X, exit=0), est.predict_proba(X, exit=0))
 
 
 def test_loading_draws_no_random_numbers(classifier):

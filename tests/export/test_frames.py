@@ -9,14 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.utils import check_random_state
 
 from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
+from tests.frames import KINDS, WORDS, frame, unseen
 
 from .conftest import assert_parity, quick
 
 N = 100_000
-WORDS = ["None", "nan", "NaN", "3.0", "3", "<NA>", "", "True", "ä\u200b", "None ", "\ue002"]
 
 
 class WordCounter(ClassifierMixin, BaseEstimator):
@@ -39,35 +38,6 @@ def numbers(X):
     return np.array([[sum(map(ord, repr(cell))) % 97 for cell in row] for row in cells], dtype=float)
 
 
-def frame(n, seed=0):
-    rng = check_random_state(seed)
-    words = rng.choice(np.array([*WORDS, None], dtype=object), n)
-    mixed = rng.choice(np.array([1, "1", 2.5, "2.5", None, 7], dtype=object), n)
-    return pd.DataFrame(
-        {
-            "label": rng.standard_normal(n),  # also what an output is called
-            "word": words,
-            "level": pd.Categorical(rng.choice(["low", "mid", "high"], n), ["low", "mid", "high"]),
-            "mixed": mixed,
-            "code": pd.Categorical(rng.randint(0, 5, n)),
-            "flag": rng.random_sample(n) > 0.5,
-            "count": pd.array(np.where(rng.random_sample(n) < 0.2, None, rng.randint(0, 30, n)), dtype="Int64"),
-            "1": np.where(rng.random_sample(n) < 0.2, np.nan, rng.standard_normal(n)),
-        }
-    )
-
-
-def unseen(n, seed):
-    """Rows with new categories in every categorical column."""
-    X = frame(n, seed)
-    rng = check_random_state(seed)
-    X["word"] = np.where(rng.random_sample(n) < 0.2, "never", X["word"])
-    X["level"] = X["level"].astype(object).where(rng.random_sample(n) < 0.8, "new").astype("category")
-    X["mixed"] = X["mixed"].where(rng.random_sample(n) < 0.8, 99)
-    X["code"] = pd.Categorical(np.where(rng.random_sample(n) < 0.8, X["code"].astype(int), 77))
-    return X
-
-
 @pytest.fixture(scope="module")
 def est():
     X = frame(400)
@@ -84,6 +54,13 @@ def predictor(est, tmp_path_factory):
 
 def test_seen_and_unseen_and_missing_cells_on_100_000_rows(est, predictor):
     assert_parity(est, predictor, unseen(N, 1))
+
+
+def test_every_kind_of_column(ship):
+    X = frame(400, names=KINDS)
+    y = np.where((X["text"] == "red").fillna(False) | (X["label"] > 0.3), "yes", "no")
+    est = DistilledClassifier(WordCounter(), quick(6), augment=None, random_state=0).fit(X, y)
+    assert_parity(est, ship(est)[0], unseen(2_000, 1, KINDS))
 
 
 def test_words_that_look_like_missing_values_are_kept_apart(est, predictor):

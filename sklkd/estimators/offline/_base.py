@@ -20,6 +20,7 @@ from sklkd.estimators._task import Task
 from sklkd.estimators.offline._fit import Distilled, OfflineFit, is_scorer, train_further
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
+from sklkd.teachers import clone_teacher
 
 
 class BaseOffline(BaseDistilled):
@@ -115,6 +116,14 @@ class BaseOffline(BaseDistilled):
             distilled = OfflineFit(fitted, rows, task, teacher_outputs).run(X_transfer)
         fitted._take_over(distilled)
         return self._replace_by(fitted)
+
+    def __sklearn_clone__(self) -> Self:
+        # scikit-learn refuses CatBoost with a list of columns, and with it every cross-validation
+        without = copy.copy(self)
+        without.teacher = None
+        made = super(BaseOffline, without).__sklearn_clone__()
+        made.teacher = clone_teacher(self.teacher)
+        return made
 
     def _take_over(self, distilled: Distilled) -> None:
         """Set the fitted attributes."""
