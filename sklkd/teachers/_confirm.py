@@ -38,15 +38,10 @@ EXTREME = 0.005
 CORRELATION = 0.4
 """The least rank correlation of an informative teacher with the targets."""
 REFERENCE = 0.5
-"""The part of the entropy that a model trained on the labels explains which a teacher must explain, where there is such
-a model; REFERENCE_CORRELATION is the same of its rank correlation. Without, 20 of 259 teachers in error look like a
-purpose on 24 sets of up to 3,000 rows; with them, 6."""
-REFERENCE_CORRELATION = 0.8
+"""The part of what a model trained on labels explains that a teacher must explain, if its shift is to be a purpose."""
 
 
-def confirm_estimand(
-    estimand: Estimand, outputs: Outputs, y: Any, weight: Any = None, *, reference: Outputs | None = None
-) -> Estimand:
+def confirm_estimand(estimand: Estimand, outputs: Outputs, y: Any, weight: Any = None) -> Estimand:
     """What a teacher estimates, after a look at its outputs for rows with labels.
 
     Class probabilities, a mean and a rate, which labels tell as well, are compared with the labels. If the outputs
@@ -66,10 +61,6 @@ def confirm_estimand(
         ``outputs.values``.
     weight : array-like of shape (n,), default=None
         Weights of the rows.
-    reference : Outputs, default=None
-        Of a model that was trained on other rows' labels, for the same rows. A teacher that explains much less than it,
-        once the shift is removed, is in error, as one that was fitted on other columns; without a reference, some of
-        these look like a purpose.
 
     Returns
     -------
@@ -94,23 +85,83 @@ def confirm_estimand(
         return estimand
     weight = np.ones(len(outputs)) if weight is None else np.asarray(weight, dtype=np.float64)
     if outputs.proba is not None:
-        other = None if reference is None else reference.proba
-        figures = _shift_of_rates(outputs.proba, np.asarray(y).astype(np.intp), weight, other)
+        figures = _shift_of_rates(outputs.proba, np.asarray(y).astype(np.intp), weight)
         kind = "reweighted probability"
     else:
         assert outputs.values is not None
-        targets = np.asarray(y, dtype=np.float64).reshape(len(outputs), -1)
-        other = None if reference is None else reference.values
-        figures = _shift_of_values(outputs.values, targets, weight, other)
+        figures = _shift_of_values(outputs.values, np.asarray(y, dtype=np.float64).reshape(len(outputs), -1), weight)
         kind = "location"
     if figures is None:
         return estimand
     return replace(estimand, kind=kind, source=f"{estimand.source}: {figures}", known=True)
 
 
-def _shift_of_rates(
-    proba: NDArray[np.float64], y: NDArray[np.intp], weight: NDArray[np.float64], reference: NDArray[np.float64] | None
-) -> str | None:
+def natural_if_balanced(estimand: Estimand, share: NDArray[np.float64]) -> Estimand:
+    """Natural probabilities where a teacher's weights balance classes that are balanced; else the estimand as it is.
+
+    Parameters
+    ----------
+    estimand : Estimand
+    share : ndarray of shape (n_classes,)
+        The part of the rows that is of each class.
+    """
+    share = share[share > 0]
+    even = np.full(len(share), 1 / len(share))
+    # what is known is no estimate: either figure tells
+    material = (_log_odds(even, share) > np.log(ODDS)).any() or np.abs(even - share).sum() / 2 >= SHARE
+    if not estimand.balanced or material:
+        return estimand
+    return replace(estimand, kind="probability", source=f"{estimand.source}, of balanced classes", balanced=False)
+
+
+def explains_less(outputs: Outputs, reference: Outputs, y: Any, weight: Any = None) -> bool:
+    """Whether a shifted teacher explains much less than another model, and is in error rather than of a purpose.
+
+    So is one that was fitted on other columns. The shift itself does not count: classifiers are recalibrated, and
+    values moved to the quantile at which the teacher's lie.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        Of the teacher.
+    reference : Outputs
+        Of a model that was trained on the labels of other rows, for the same rows.
+    y, weight
+        As for :func:`confirm_estimand`.
+    """
+    weight = np.ones(len(outputs)) if weight is None else np.asarray(weight, dtype=np.float64)
+    if outputs.proba is not None:
+        codes = np.asarray(y).astype(np.intp)
+        share = np.bincount(codes, weight) / weight.sum()
+        usual = -np.sum(share[share > 0] * np.log(share[share > 0]))
+        own, other = (
+            usual - _recalibrated(np.log(np.maximum(proba, FLOOR)), codes, weight, shift=True)[0]
+            for proba in (outputs.proba, np.asarray(reference.proba))
+        )
+    else:
+        targets = np.asarray(y, dtype=np.float64).reshape(len(outputs), -1)
+        assert outputs.values is not None and reference.values is not None
+        of_targets = zip(outputs.values.T, reference.values.T, targets.T, strict=True)
+        own, other = np.sum([_explained_of_target(*each, weight) for each in of_targets], axis=0)
+    return bool(own < REFERENCE * other)
+
+
+def _explained_of_target(
+    value: NDArray[np.float64], reference: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
+) -> list[float]:
+    """Parts of a constant's pinball loss that two models save, at the level of the first."""
+    level = float(np.clip(np.average(value >= y, weights=weight), EXTREME, 1 - EXTREME))
+
+    def loss(values: Any) -> float:
+        residual = y - values
+        residual = residual - np.quantile(residual, level, weights=weight, method="inverted_cdf")
+        return float(np.average(np.maximum(level * residual, (level - 1) * residual), weights=weight))
+
+    usual = loss(0.0)
+    return [1 - loss(value) / usual, 1 - loss(reference) / usual]
+
+
+def _shift_of_rates(proba: NDArray[np.float64], y: NDArray[np.intp], weight: NDArray[np.float64]) -> str | None:
     """The figures of a shift of base rates, or None if there is none, or none on purpose."""
     labels = np.eye(proba.shape[1])[y]
     mean, share = np.average(proba, axis=0, weights=weight), np.average(labels, axis=0, weights=weight)
@@ -118,20 +169,14 @@ def _shift_of_rates(
     # Some variance is left where a teacher has memorised its training rows.
     residual = np.average((proba - labels) ** 2, axis=0, weights=weight)
     error = _standard_error(np.maximum(residual, 0.02 * share * (1 - share)), weight)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.abs(logit(mean) - logit(share))
-        shifted = present & (np.abs(mean - share) > Z * error) & (ratio > np.log(ODDS))
+    shifted = (np.abs(mean - share) > Z * error) & (_log_odds(mean, share) > np.log(ODDS))
     if not shifted.any() or np.abs(mean - share).sum() / 2 < SHARE:
         return None
     logits = np.log(np.maximum(proba, FLOOR))
     scaled, (slope, *_) = _recalibrated(logits, y, weight, shift=False)
     moved, (slope, *_) = _recalibrated(logits, y, weight, shift=True)
     entropy = -np.sum(share[present] * np.log(share[present]))
-    wanted = INFORMATION * entropy
-    if reference is not None:
-        best, _ = _recalibrated(np.log(np.maximum(reference, FLOOR)), y, weight, shift=True)
-        wanted = max(wanted, REFERENCE * (entropy - best))
-    plausible = SLOPES[0] <= slope <= SLOPES[1] and entropy - moved >= wanted
+    plausible = SLOPES[0] <= slope <= SLOPES[1] and entropy - moved >= INFORMATION * entropy
     n = weight.sum() ** 2 / (weight**2).sum()
     # What a single factor on the logits mends as well is confidence, not a shift.
     needed = (scaled - moved) * n > Z**2 / 2 * (proba.shape[1] - 1) and scaled - moved > 0.01 * entropy
@@ -141,12 +186,14 @@ def _shift_of_rates(
     return f"its mean probability of class {worst} is {mean[worst]:.2f} where {share[worst]:.2f} of {len(y):,} rows are"
 
 
-def _shift_of_values(
-    values: NDArray[np.float64],
-    y: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    reference: NDArray[np.float64] | None,
-) -> str | None:
+def _log_odds(mean: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much the log-odds of two base rates of each class differ; 0 where no or every row is of a class."""
+    present = (share > 0) & (share < 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(present, np.abs(logit(mean) - logit(share)), 0.0)
+
+
+def _shift_of_values(values: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> str | None:
     """The figures of a shift of the mean of some target, or None if there is none, or none on purpose."""
     if values.shape != y.shape:
         return None
@@ -154,8 +201,7 @@ def _shift_of_values(
         seen = np.isfinite(y[:, j])
         value, target = values[seen, j], y[seen, j]
         figures = _shift_of_target(value, target, weight[seen])
-        best = CORRELATION if reference is None else _correlation(reference[seen, j], target)
-        if figures is not None and _correlation(value, target) >= max(CORRELATION, REFERENCE_CORRELATION * best):
+        if figures is not None and _correlation(value, target) >= CORRELATION:
             return figures
     return None
 

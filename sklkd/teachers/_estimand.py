@@ -42,6 +42,8 @@ class Estimand:
     known : bool, default=True
         Whether parameters of the teacher say so. False: it is assumed, to be tested on rows with
         ``confirm_estimand``.
+    balanced : bool, default=False
+        Of reweighted probabilities: whether all classes weigh the same, which changes nothing where they are as many.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Estimand:
     levels: tuple[float, ...] = ()
     support: str = "real"
     known: bool = True
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -106,8 +109,9 @@ def combined(members: Sequence[Estimand], source: str = "") -> Estimand:
     supports = {member.support for member in members}
     support = first.support if len(supports) == 1 else "real" if "real" in supports else "positive"
     kinds = {member.kind for member in members}
+    balanced = kinds != {"probability"} and all(member.balanced or member.kind == "probability" for member in members)
     if len(kinds) == 1 and len({member.levels for member in members}) == 1:
-        return Estimand(first.kind, named, first.levels, support, known)
+        return Estimand(first.kind, named, first.levels, support, known, balanced)
     if kinds <= {"probability", "reweighted probability"}:
         kind = "reweighted probability"
     elif kinds <= {"mean", "rate"}:
@@ -116,4 +120,4 @@ def combined(members: Sequence[Estimand], source: str = "") -> Estimand:
         kind = "robust location"
     else:
         kind = "location"
-    return Estimand(kind, named, support=support, known=known)
+    return Estimand(kind, named, support=support, known=known, balanced=balanced)

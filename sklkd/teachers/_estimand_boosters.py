@@ -104,7 +104,7 @@ def lightgbm_estimand(
     if classifier:
         for key in ("is_unbalance", "unbalance", "unbalanced_sets"):
             if parameters.get(key) in (True, 1, "true", "True"):
-                return reweighted(f"{name}({key}=True)")
+                return reweighted(f"{name}({key}=True)", balanced=objective == "binary")
         weight = parameters.get("scale_pos_weight")
         if weight is not None and not equal([1.0, float(weight)]):
             return reweighted(f"{name}(scale_pos_weight={weight!r})")

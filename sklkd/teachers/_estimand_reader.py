@@ -110,8 +110,12 @@ def _read_wrapper(estimator: Any, classifier: bool) -> Estimand | None:
     }:
         # Ensembles whose members are parts, not teachers: forests, boosters, AdaBoost's median.
         return None
-    members = list(_members(estimator))
-    return None if not members else combined([read_estimand(member, classifier) for member in members])
+    members = [read_estimand(member, classifier) for member in _members(estimator)]
+    if not members:
+        return None
+    # of several classes, each against the rest is never as many
+    one_each = name == "OneVsRestClassifier" and len(members) > 1
+    return replace(combined(members), balanced=False) if one_each else combined(members)
 
 
 def _members(estimator: Any) -> Iterator[Any]:

@@ -19,8 +19,8 @@ def equal(weights: Iterable[Any]) -> bool:
     return bool(len(numbers) == 0 or numbers.max() <= EQUAL * numbers.min())
 
 
-def reweighted(source: str, known: bool = True) -> Estimand:
-    return Estimand("reweighted probability", source, known=known)
+def reweighted(source: str, *, balanced: bool = False) -> Estimand:
+    return Estimand("reweighted probability", source, balanced=balanced)
 
 
 def class_weights(estimator: Any) -> Estimand | None:
@@ -29,8 +29,10 @@ def class_weights(estimator: Any) -> Estimand | None:
     if given is None:
         return None
     name = type(estimator).__name__
+    if isinstance(given, str):
+        return reweighted(f"{name}(class_weight={given!r})", balanced=True)
     if not isinstance(given, Mapping):
-        return reweighted(f"{name}(class_weight={given!r})" if isinstance(given, str) else f"{name}(class_weight=...)")
+        return reweighted(f"{name}(class_weight=...)")
     labels = getattr(estimator, "classes_", None)
     # A class that is not in the dict has weight 1.
     weights = (
@@ -47,11 +49,11 @@ def class_priors(estimator: Any) -> Estimand | None:
         if given is None or (isinstance(given, str) and given == "empirical"):
             continue
         if isinstance(given, str):
-            return reweighted(f"{name}({key}={given!r})")
+            return reweighted(f"{name}({key}={given!r})", balanced=given == "uniform")
         counts = getattr(estimator, "class_count_", None)
         if counts is not None and np.allclose(np.asarray(counts) / np.sum(counts), given, rtol=0.05, atol=1e-3):
             continue
-        return reweighted(f"{name}({key}={np.asarray(given).round(4).tolist()})")
+        return reweighted(f"{name}({key}={np.asarray(given).round(4).tolist()})", balanced=equal(given))
     if getattr(estimator, "fit_prior", True) is False and getattr(estimator, "class_prior", None) is None:
-        return reweighted(f"{name}(fit_prior=False)")
+        return reweighted(f"{name}(fit_prior=False)", balanced=True)
     return None

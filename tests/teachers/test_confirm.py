@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from catboost import CatBoostClassifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightgbm import LGBMClassifier
 from scipy.special import expit, logit
 from scipy.stats import gamma
 from sklearn.datasets import make_classification, make_regression
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from xgboost import XGBClassifier
 
-from sklkd.teachers import Estimand, Outputs, confirm_estimand
+from sklkd.teachers import Estimand, Outputs, adapt, confirm_estimand, explains_less, natural_if_balanced
 
 PROBABILITY = Estimand("probability", "mine", known=False)
 MEAN = Estimand("mean", "mine", known=False)
@@ -137,15 +146,93 @@ def test_weights_are_those_under_which_a_teacher_is_natural():
     assert confirm_estimand(PROBABILITY, outputs, y, np.where(y == 1, 6.0, 1.0)) is PROBABILITY
 
 
-def test_a_reference_tells_a_misfit_from_a_purpose():
-    rng = np.random.default_rng(0)
+@given(SEEDS)
+@settings(max_examples=10)
+def test_a_reference_tells_values_of_a_misfit_from_those_of_a_purpose(seed):
+    rng = np.random.default_rng(seed)
     expected, y = targets(rng, 2_000)
-    purpose = Outputs(values=1.9 * expected[:, None])
-    misfit = Outputs(values=2.5 * (expected * np.exp(0.75 * rng.standard_normal(2_000)))[:, None])
     reference = Outputs(values=expected[:, None])
+    misfit = Outputs(values=2.5 * (expected * np.exp(0.75 * rng.standard_normal(2_000)))[:, None])
     assert confirm_estimand(MEAN, misfit, y).kind == "location"
-    assert confirm_estimand(MEAN, misfit, y, reference=reference) is MEAN
-    assert confirm_estimand(MEAN, purpose, y, reference=reference).kind == "location"
+    assert explains_less(misfit, reference, y)
+    for level in (0.1, 0.5, 0.9):
+        purpose = Outputs(values=(expected * gamma(2, scale=0.5).ppf(level))[:, None])
+        assert not explains_less(purpose, reference, y)
+
+
+def test_a_quantile_explains_its_own_level_where_the_noise_differs_between_rows():
+    rng = np.random.default_rng(0)
+    centre, spread = rng.standard_normal(3_000), np.exp(rng.standard_normal(3_000))
+    y = centre + spread * rng.exponential(size=3_000)
+    quantile = centre + spread * np.log(10)
+    reference = Outputs(values=(centre + spread)[:, None])
+    # the 0.9 quantile follows the spread, the mean of rows with little of it their centre
+    assert not explains_less(Outputs(values=quantile[:, None]), reference, y)
+    assert explains_less(Outputs(values=quantile[rng.permutation(3_000), None]), reference, y)
+
+
+@given(SEEDS, st.floats(-3, 3))
+@settings(max_examples=10)
+def test_a_shift_of_log_odds_does_not_count_against_a_classifier(seed, shift):
+    rng = np.random.default_rng(seed)
+    log_odds, y = classes(rng, 2_000, 0.15)
+    noisy = log_odds + 3 * rng.standard_normal(2_000)
+    reference = two(expit(log_odds))
+    assert not explains_less(two(expit(log_odds + shift)), reference, y)
+    assert explains_less(two(expit(noisy + shift)), reference, y)
+
+
+def test_weights_count_in_what_is_explained():
+    log_odds, y = classes(np.random.default_rng(0), 2_000, 0.3)
+    good, noise = two(expit(log_odds)), two(expit(np.random.default_rng(1).permutation(log_odds)))
+    half = np.arange(2_000) < 1_000
+    mixed = Outputs(proba=np.where(half[:, None], good.proba, noise.proba))
+    assert not explains_less(mixed, good, y, np.where(half, 1.0, 1e-6))
+    assert explains_less(mixed, good, y, np.where(half, 1e-6, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("shares", "natural"),
+    [
+        ([0.5, 0.5], True),
+        ([0.49, 0.51], True),
+        ([0.45, 0.55], False),
+        ([1 / 3, 1 / 3, 1 / 3], True),
+        ([0.2, 0.3, 0.5], False),
+        ([0.5, 0.5, 0.0], True),
+        ([0.01] + [0.99 / 32] * 32, False),
+    ],
+)
+def test_balanced_weights_count_where_they_change_the_shares(shares, natural):
+    balanced = Estimand("reweighted probability", "mine", balanced=True)
+    found = natural_if_balanced(balanced, np.array(shares))
+    assert found.kind == ("probability" if natural else "reweighted probability")
+    assert natural or found is balanced
+    for other in (PROBABILITY, Estimand("reweighted probability", "mine")):
+        assert natural_if_balanced(other, np.array(shares)) is other
+
+
+OF_TWO_CLASSES = [
+    LGBMClassifier(is_unbalance=True, n_estimators=3, verbose=-1),
+    XGBClassifier(scale_pos_weight=1, n_estimators=3),
+]
+OF_ANY_CLASSES = [
+    HistGradientBoostingClassifier(class_weight="balanced", max_iter=3),
+    RandomForestClassifier(3, class_weight="balanced_subsample"),
+    LGBMClassifier(class_weight="balanced", n_estimators=3, verbose=-1),
+    CatBoostClassifier(auto_class_weights="Balanced", iterations=3, verbose=0, allow_writing_files=False),
+    VotingClassifier([("a", LogisticRegression(class_weight="balanced")), ("b", GaussianNB())], voting="soft"),
+    make_pipeline(StandardScaler(), LogisticRegression(class_weight={0: 2, 1: 2, 2: 2})),
+]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_that_are_equal_on_balanced_classes_leave_natural_probabilities(n_classes):
+    y = np.arange(300) % n_classes
+    X = np.eye(n_classes)[y] + np.random.default_rng(0).standard_normal((300, n_classes))
+    for model in OF_ANY_CLASSES + (OF_TWO_CLASSES if n_classes == 2 else []):
+        estimand = adapt(model.fit(X, y), range(n_classes)).estimand
+        assert natural_if_balanced(estimand, np.full(n_classes, 1 / n_classes)).kind == "probability", model
 
 
 @pytest.mark.parametrize("kind", ["reweighted probability", "median", "quantile", "score"])

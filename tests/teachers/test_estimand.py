@@ -300,6 +300,31 @@ def test_weights_of_balanced_classes_change_nothing():
     assert estimand_of(catc(auto_class_weights="Balanced"), y=y, classes=NAMES).kind == "probability"
 
 
+def test_wrappers_keep_whether_classes_weigh_the_same():
+    balanced, other = logistic(class_weight="balanced"), logistic(class_weight={1: 5})
+    kept = [
+        BaggingClassifier(balanced, 2),
+        VotingClassifier([("a", balanced), ("b", tree())], voting="soft"),
+        StackingClassifier([("a", logistic())], balanced, cv=2),
+        FixedThresholdClassifier(balanced),
+        GaussianNB(priors=[0.5, 0.5]),
+    ]
+    lost = [
+        VotingClassifier([("a", balanced), ("b", other)], voting="soft"),
+        GaussianNB(priors=[0.7, 0.3]),
+        VotingClassifier([("a", logistic()), ("b", tree())], voting="soft"),
+    ]
+    assert [estimand_of(model, y=CODES, classes=NAMES).balanced for model in kept] == [True] * len(kept)
+    assert [estimand_of(model, y=CODES, classes=NAMES).balanced for model in lost] == [False] * len(lost)
+
+
+def test_one_classifier_for_each_class_does_not_balance_them():
+    y = np.arange(len(X)) % 3
+    model = OneVsRestClassifier(logistic(class_weight="balanced"))
+    assert not estimand_of(model, y=y, classes=[0, 1, 2]).balanced
+    assert estimand_of(model, y=CODES, classes=NAMES).balanced
+
+
 @pytest.mark.parametrize(("method", "natural"), [("sigmoid", True), ("isotonic", True), ("temperature", False)])
 def test_calibration_takes_weights_back_unless_it_only_scales(method, natural):
     inner = make_sampling_pipeline(RandomUnderSampler(), logistic())

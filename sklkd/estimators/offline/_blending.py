@@ -32,6 +32,9 @@ from sklkd.teachers import (
     TeacherFitter,
     can_clone,
     confirm_estimand,
+    explains_less,
+    is_fitted,
+    natural_if_balanced,
     reduced_teacher,
     unfrozen,
 )
@@ -114,7 +117,9 @@ class TeacherClones:
 
         That is what a reduced clone predicts, or a whole one where the reduced one fails: where much of its loss on
         unseen rows is there on seen ones too and is not the teacher's, as with boosters that diverge on rare classes.
-        None if the whole clone fails as well.
+        None if the whole clone fails as well. A teacher that is worse on held rows, seen or not, than a clone that has
+        not seen them is none that such a clone stands for, as one that was fitted on other columns: these are its own
+        outputs.
         """
         whole = unfrozen(self.teacher)
         reduced = reduced_teacher(whole)
@@ -124,7 +129,7 @@ class TeacherClones:
             predicted, again = self._of_clone(draft, seen, [held, some])
             excess = validation_loss(again, some, self.task) - usual
             if excess <= FAILED * validation_loss(predicted, held, self.task):
-                return predicted
+                return max(predicted, of_outputs(held.outputs), key=lambda one: validation_loss(one, held, self.task))
         return None
 
     def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
@@ -149,15 +154,15 @@ class Validated:
         Part of the loss of the classes' frequencies that the mixture saves; 1 for regression.
     n_rows : int
     losses : dict of str to float
-    out_of_sample : bool
-        Whether the teacher's own outputs were out of sample; else a clone's were compared.
+    beside : str
+        What the students were compared with.
     """
 
     weight: float
     explained: float
     n_rows: int
     losses: dict[str, float]
-    out_of_sample: bool
+    beside: str
 
 
 class Undecided(Exception):
@@ -200,23 +205,55 @@ class BlendingDecision:
         Parameters
         ----------
         estimand : Estimand
-            What the teacher estimates.
+            What the teacher says that it estimates.
         threshold : float or None
             The decision threshold of a teacher that has one.
         hard_weight, blend : float or "auto"
             As the user passed them; a number is obeyed.
         """
         given = not isinstance(hard_weight, str), not isinstance(blend, str)
+        if self.task.classification:
+            estimand = natural_if_balanced(estimand, np.bincount(self.rows.y, self.rows.weight) / len(self.rows))
+        confirmed = self._confirmed(estimand)
         if all(given):
-            return self._blending(estimand, float(hard_weight), float(blend), "given")
-        hard, weight, reason, validated = self._auto(estimand, threshold)
+            return self._blending(confirmed, float(hard_weight), float(blend), "given")
+        in_error = confirmed is not estimand and self._teacher_explains_less()
+        if not in_error:
+            estimand = confirmed
+        hard, weight, reason, validated = self._auto(estimand, threshold, in_error)
         if given[0]:
             hard = float(hard_weight)
         if given[1]:
             weight = float(blend)
         return self._blending(estimand, hard, weight, reason, validated)
 
-    def _auto(self, estimand: Estimand, threshold: float | None) -> tuple[float, float, str, Validated | None]:
+    def _confirmed(self, estimand: Estimand) -> Estimand:
+        """What the teacher estimates, tested on rows where parameters do not say it, or cannot say it all.
+
+        The parameters of a teacher that was fitted by the user do not tell whether its fit was given weights.
+        """
+        rows = self.rows
+        if not estimand.answered_by_labels or (estimand.known and not is_fitted(self.clones.teacher)):
+            return estimand
+        unseen = np.flatnonzero(rows.out_of_sample)
+        some = rows.take(unseen) if len(unseen) >= FEWEST else rows
+        return confirm_estimand(estimand, some.outputs, some.y, some.weight)
+
+    def _teacher_explains_less(self) -> bool:
+        """Whether a shifted teacher explains much less of held-out rows than label-only students, and is in error.
+
+        With too few rows to train these on, a shift counts as a purpose.
+        """
+        try:
+            held, predicted = self._predict_held_out()
+        except Undecided:
+            return False
+        reference = Outputs(proba=predicted) if self.task.classification else Outputs(values=predicted)
+        return explains_less(held.outputs, reference, held.y, held.weight)
+
+    def _auto(
+        self, estimand: Estimand, threshold: float | None, in_error: bool
+    ) -> tuple[float, float, str, Validated | None]:
         """Both weights as "auto" has them, and what they rest on."""
         if self.losses[0][1].always_alone:
             return 0.0, 0.0, f"{type(self.losses[0][1]).__name__} trains alone", None
@@ -228,14 +265,13 @@ class BlendingDecision:
         if not any(loss.teaches_output for _, loss in self.losses):
             return BESIDE_HIDDEN, 0.0, "no loss compares outputs, so that labels train the last layer", None
         try:
-            found = self._validate()
+            found = self._validate(in_error)
         except Undecided as error:
             return UNKNOWN, 0.0, f"constants, because {error}", None
-        compared = "the teacher's out-of-sample outputs" if found.out_of_sample else "a clone of the teacher"
         if found.weight <= THRESHOLD:
-            return 0.0, 0.0, f"label-only students add nothing to {compared} on validation rows", found
+            return 0.0, 0.0, f"label-only students add nothing to {found.beside} on validation rows", found
         hard = round(LABELS * found.explained**NOISE * (found.weight - THRESHOLD) / (1 - THRESHOLD), 2)
-        return hard, found.weight, f"the mixture with {compared} that is best on validation rows", found
+        return hard, found.weight, f"the mixture with {found.beside} that is best on validation rows", found
 
     def _blending(
         self, estimand: Estimand, hard: float, weight: float, reason: str, validated: Validated | None = None
@@ -249,22 +285,38 @@ class BlendingDecision:
         n_students = STUDENTS_OF_MANY if len(self.rows) >= MANY else STUDENTS
         return validation_splits(self.rows, self.seed, n_students, HELD_OUT)
 
-    def _validate(self) -> Validated:
-        """Train the first half of the label-only students, and compare them with the teacher on their held-out rows."""
-        rows, task, splits = self.rows, self.task, self._splits()
-        if len(rows) < FEWEST or (task.classification and any(len(np.unique(rows.y[seen])) < 2 for seen, _ in splits)):
+    def _validation_splits(self) -> list[Split]:
+        """The splits of the first half of the label-only students."""
+        rows, splits = self.rows, self._splits()
+        one_class = self.task.classification and any(len(np.unique(rows.y[seen])) < 2 for seen, _ in splits)
+        if len(rows) < FEWEST or one_class:
             raise Undecided("there are too few distinct rows to hold some out")
-        splits = splits[: len(splits) // 2]
-        out_of_sample = all(bool(rows.out_of_sample[held].all()) for _, held in splits)
-        if out_of_sample:
-            of_teacher = [of_outputs(rows.outputs.take(held)) for _, held in splits]
-        else:
-            of_teacher = self._clone_predictions(splits)
-        predicted = [self._student(k).predictions(rows.take(held)) for k, (_, held) in enumerate(splits)]
-        held_rows = rows.take(np.concatenate([held for _, held in splits]))
-        return compare(np.concatenate(predicted), np.concatenate(of_teacher), held_rows, task, out_of_sample)
+        return splits[: len(splits) // 2]
 
-    def _clone_predictions(self, splits: list[Split]) -> list[NDArray]:
+    def _predict_held_out(self) -> tuple[Rows, NDArray]:
+        """The validation rows, and what label-only students predict that have not seen them."""
+        splits = self._validation_splits()
+        predicted = [self._student(k).predictions(self.rows.take(held)) for k, (_, held) in enumerate(splits)]
+        return self.rows.take(np.concatenate([held for _, held in splits])), np.concatenate(predicted)
+
+    def _validate(self, in_error: bool) -> Validated:
+        """Train the first half of the label-only students, and compare them with the teacher on their held-out rows.
+
+        A teacher in error is no better than its outputs, whether it has seen the rows or not.
+        """
+        splits = self._validation_splits()
+        clones = None
+        if in_error:
+            beside = "the teacher's outputs, shifted by error rather than on purpose,"
+        elif all(bool(self.rows.out_of_sample[held].all()) for _, held in splits):
+            beside = "the teacher's out-of-sample outputs"
+        else:
+            beside, clones = "a clone of the teacher", self._clone_predictions(splits)
+        held_rows, predicted = self._predict_held_out()
+        of_teacher = of_outputs(held_rows.outputs) if clones is None else clones
+        return compare(predicted, of_teacher, held_rows, self.task, beside)
+
+    def _clone_predictions(self, splits: list[Split]) -> NDArray:
         if not can_clone(self.clones.teacher):
             raise Undecided("the teacher has no outputs for rows that it has not seen, and cannot be cloned")
         found = []
@@ -278,7 +330,7 @@ class BlendingDecision:
             if predicted is None:
                 raise Undecided("a clone of the teacher, fitted on a part of the rows, is far worse than it on these")
             found.append(predicted)
-        return found
+        return np.concatenate(found)
 
     def _all_students(self) -> tuple[TrainedStudent, ...]:
         return tuple(self._student(k) for k in range(len(self._splits())))
@@ -299,7 +351,7 @@ class BlendingDecision:
         return self._trained[k]
 
 
-def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, out_of_sample: bool) -> Validated:
+def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, beside: str) -> Validated:
     """Find the best mixture of label-only students and teacher on rows that neither have seen.
 
     Parameters
@@ -309,8 +361,8 @@ def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, o
     rows : Rows
         Validation rows.
     task : Task
-    out_of_sample : bool
-        Whether ``of_teacher`` are the teacher's own outputs.
+    beside : str
+        What ``of_teacher`` are, in words.
     """
 
     def loss(mixed: NDArray) -> float:
@@ -323,7 +375,7 @@ def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, o
     weight = best_weight(of_students, of_teacher, likelihood, PRIOR)
     left = loss(weight * of_students + (1 - weight) * of_teacher)
     losses = {"teacher": loss(of_teacher), "label-only students": loss(of_students), "mixture": left}
-    return Validated(weight, _explained(left, rows, task), len(rows), losses, out_of_sample)
+    return Validated(weight, _explained(left, rows, task), len(rows), losses, beside)
 
 
 def _explained(left: float, rows: Rows, task: Task) -> float:
@@ -352,16 +404,3 @@ def best_weight(
 
     found = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-3})
     return round(float(min((0.0, float(found.x), 1.0), key=cost)), 2)
-
-
-def estimand_on(rows: Rows, estimand: Estimand, kept: bool, task: Task) -> Estimand:
-    """What the teacher estimates, tested on rows where parameters do not say it, or cannot say it all.
-
-    The parameters of a teacher that was fitted by the user do not tell whether its fit was given weights.
-    """
-    if rows.outputs is None or not estimand.answered_by_labels or (estimand.known and not kept):
-        return estimand
-    unseen = np.flatnonzero(rows.out_of_sample)
-    some = rows.take(unseen) if len(unseen) >= FEWEST else rows
-    y = some.y if task.classification else some.y[:, : task.n_outputs]
-    return confirm_estimand(estimand, some.outputs, y, some.weight)

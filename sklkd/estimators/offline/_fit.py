@@ -22,7 +22,7 @@ from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
-from sklkd.estimators.offline._blending import Blending, BlendingDecision, TeacherClones, estimand_on
+from sklkd.estimators.offline._blending import Blending, BlendingDecision, TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
     TeacherOutputs,
     beside_synthetic,
@@ -194,7 +194,6 @@ class OfflineFit:
         estimand = teacher.estimand
         if self._labels_only:
             return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
-        estimand = estimand_on(rows, estimand, is_fitted(self.teacher), task)
         clones = TeacherClones(self.teacher, self.fitter, task)
         decision = BlendingDecision(rows, clones, self.est.student, thresholds, self.losses, self.sample_seed)
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)

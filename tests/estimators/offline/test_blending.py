@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.estimators._task import Task
@@ -21,7 +27,7 @@ from sklkd.estimators.offline._transfer_rows import similar_next_to_each_other
 from sklkd.rows import Rows
 from sklkd.students import TabularStudent
 from sklkd.students._scaling import TargetScaling
-from sklkd.teachers import Estimand, Outputs, Precomputed
+from sklkd.teachers import Estimand, Outputs, Precomputed, confirm_estimand
 
 
 def quick(epochs=20):
@@ -123,14 +129,14 @@ def test_rows_that_the_teacher_has_not_seen_are_held_out_first(n_unseen, only_un
 def test_what_the_mixture_explains_of_the_labels():
     rows = rows_of(4, None, y=[0, 0, 1, 1])
     knows, half = np.eye(2)[rows.y] * 0.8 + 0.1, np.full((4, 2), 0.5)
-    found = compare(knows, half, rows, BINARY, True)
+    found = compare(knows, half, rows, BINARY, "a teacher")
     mixed = found.weight * 0.9 + (1 - found.weight) * 0.5
     assert 0.25 < found.weight < 1
     assert found.explained == pytest.approx(1 - np.log(mixed) / np.log(0.5), abs=1e-6)
     expected = {"teacher": np.log(2), "label-only students": -np.log(0.9), "mixture": -np.log(mixed)}
     assert found.losses == pytest.approx(expected, abs=1e-6)
-    assert compare(half, half, rows, BINARY, True).explained == pytest.approx(0, abs=1e-6)
-    assert compare(knows, half, rows_of(4, None, y=np.zeros((4, 2))), REAL, True).explained == 1
+    assert compare(half, half, rows, BINARY, "a teacher").explained == pytest.approx(0, abs=1e-6)
+    assert compare(knows, half, rows_of(4, None, y=np.zeros((4, 2))), REAL, "a teacher").explained == 1
 
 
 def test_a_teacher_that_knows_nothing_is_not_imitated():
@@ -150,6 +156,113 @@ def test_labels_count_for_themselves_where_they_are_clean():
         for y in (clean, noisy)
     ]
     assert LABELS >= weights[0] > 0.5 * LABELS and weights[1] < 0.1 * LABELS
+
+
+class Moved(RegressorMixin, BaseEstimator):
+    """A class whose parameters say nothing: a regressor that is asked about other columns, and a constant."""
+
+    def __init__(self, inside, columns=None, constant=0.0):
+        self.inside = inside
+        self.columns = columns
+        self.constant = constant
+
+    def fit(self, X, y):
+        self.inside_ = clone(self.inside).fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.inside_.predict(X if self.columns is None else X[:, self.columns]) + self.constant
+
+
+WORSE_THAN_THE_MEAN = pytest.mark.filterwarnings("ignore::sklkd.exceptions.TeacherWarning")
+
+
+@WORSE_THAN_THE_MEAN
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_shift_by_error_is_no_purpose(kept):
+    """A regressor that is asked about other columns than it was fitted on is mended by labels, not imitated."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = 1000 + 10 * (X @ [3.0, 1.5, 1.0] + 0.3 * rng.normal(size=400))
+    teacher = Moved(LinearRegression(), [1, 2, 0], 30.0)
+    predicted = clone(teacher).fit(X, y).predict(X)
+    assert confirm_estimand(Estimand("mean", "", known=False), Outputs(values=predicted[:, None]), y).kind == "location"
+    teacher = teacher.fit(X, y) if kept else teacher
+    est = DistilledRegressor(teacher, quick(40), augment=None, random_state=0).fit(X, y)
+    assert est.account_.estimand.kind == "mean"
+    assert est.blend_ > 0.8
+    assert np.mean((est.predict(X) - y) ** 2) < 0.2 * np.mean((predicted - y) ** 2)
+    imitating = DistilledRegressor(teacher, quick(1), hard_weight=0, blend=0, augment=None, random_state=0).fit(X, y)
+    # nobody has to know with both numbers given, and no label-only student is trained
+    assert imitating.account_.estimand.kind == "location"
+
+
+@pytest.mark.parametrize("level", [0.1, 0.9])
+def test_a_shift_on_purpose_is_imitated(level):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(800, 3))
+    y = 1000 + 10 * (X[:, 0] + np.exp(0.5 * X[:, 1]) * rng.exponential(size=800))
+    inside = GradientBoostingRegressor(loss="quantile", alpha=level, n_estimators=50, random_state=0)
+    est = DistilledRegressor(Moved(inside), quick(30), augment=None, random_state=0).fit(X, y)
+    assert (est.account_.estimand.kind, est.blend_, est.hard_weight_) == ("location", 0, 0)
+
+
+class WeightedAtFit(LogisticRegression):
+    """Weights that no parameter tells."""
+
+    def fit(self, X, y):
+        return super().fit(X, y, sample_weight=np.where(y == 1, 8.0, 1.0))
+
+
+def test_weights_on_purpose_that_no_parameter_tells_are_imitated():
+    X, y = make_classification(800, 5, n_informative=4, n_redundant=0, weights=[0.85], random_state=0)
+    est = DistilledClassifier(WeightedAtFit(), quick(30), augment=None, random_state=0).fit(X, y)
+    assert (est.account_.estimand.kind, est.blend_) == ("reweighted probability", 0)
+
+
+@WORSE_THAN_THE_MEAN
+def test_a_classifier_that_is_asked_about_other_columns_is_not_imitated():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3))
+    y = (X @ [4.0, 2.0, 1.0] + rng.logistic(size=500) > 4).astype(int)
+    teacher = LogisticRegression().fit(X[:, [1, 2, 0]], y)
+    teacher.coef_, teacher.intercept_ = teacher.coef_ / 2, teacher.intercept_ / 2 + 2
+    outputs = Outputs(proba=teacher.predict_proba(X))
+    assert confirm_estimand(Estimand("probability", ""), outputs, y).kind == "reweighted probability"
+    est = DistilledClassifier(teacher, quick(40), augment=None, random_state=0).fit(X, y)
+    assert est.account_.estimand.kind == "probability"
+    # its clones are fitted on the right columns, and say nothing of it
+    assert est.blend_ > 0.8
+    assert log_loss(y, est.predict_proba(X)) < 0.5 * log_loss(y, outputs.proba)
+
+
+@WORSE_THAN_THE_MEAN
+def test_given_outputs_that_are_shifted_by_error_are_not_imitated():
+    """They may come from rows that the teacher has seen: it is no better than they are."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = X @ [3.0, 1.5, 1.0] + 0.3 * rng.normal(size=400)
+    est = DistilledRegressor(Precomputed(X @ [1.0, 3.0, 1.5] + 3), quick(40), random_state=0).fit(X, y)
+    assert est.account_.estimand.kind == "mean"
+    assert est.blend_ > 0.8 and est.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_balanced_weights_of_balanced_classes_leave_the_blending(n_classes):
+    X, y = rows_with_classes([1 / n_classes] * n_classes)
+    teacher = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    account = DistilledClassifier(teacher, quick(60), augment=None, random_state=0).fit(X, y).account_
+    assert account.estimand.kind == "probability"
+    assert account.blend > 0.8 and account.losses["label-only students"] < 0.8 * account.losses["teacher"]
+
+
+def rows_with_classes(shares):
+    """300 rows of classes with these shares, at a distance from the middle that no linear teacher sees."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(len(shares)), np.round(300 * np.asarray(shares)).astype(int))
+    X = rng.normal(size=(len(y), 3))
+    X[:, :2] *= ((1 + 2 * y) / np.linalg.norm(X[:, :2], axis=1))[:, None] + 0.2 * rng.normal(size=(len(y), 1))
+    return X, y
 
 
 def test_a_perfect_teacher_is_imitated():
