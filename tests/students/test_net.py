@@ -145,6 +145,15 @@ def nets(module=Net, **params):
     return NeuralNetClassifier(module, **params)
 
 
+@pytest.fixture
+def heard_signals():
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize(
     "net", [nets(callbacks=[InterruptedByTheUser()]), nets(InterruptedInTheModule)], ids=["callback", "module"]
 )
