@@ -29,7 +29,7 @@ X, y = load_wine(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=0, stratify=y)
 forest = RandomForestClassifier(200, random_state=0).fit(X, y)
 
-student = TabularStudent("tiny", max_epochs=60)
+student = TabularStudent("tiny")
 params = {"student": student, "hard_weight": 0.0, "blend": 0.0, "random_state": 0}
 plain = DistilledClassifier(forest, loss=[("kd", SoftTargetLoss())], **params).fit(X, y)
 related = DistilledClassifier(forest, loss=[("kd", SoftTargetLoss()), ("sp", SPLoss(weight=1000.0))], **params)
