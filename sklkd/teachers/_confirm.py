@@ -37,7 +37,7 @@ EXTREME = 0.005
 """The least part of the rows on either side of a quantile."""
 CORRELATION = 0.4
 """The least rank correlation of an informative teacher with the targets."""
-REFERENCE = 0.25
+REFERENCE = 0.4
 """The part of what a model trained on labels explains that a teacher must explain, if its shift is to be a purpose."""
 
 

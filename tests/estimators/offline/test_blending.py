@@ -225,7 +225,7 @@ def test_a_classifier_that_is_asked_about_other_columns_is_not_imitated():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 3))
     y = (X @ [4.0, 2.0, 1.0] + rng.logistic(size=500) > 4).astype(int)
-    teacher = LogisticRegression().fit(X[:, [1, 2, 0]], y)
+    teacher = LogisticRegression().fit(X[:, [2, 1, 0]], y)
     teacher.coef_, teacher.intercept_ = teacher.coef_ / 2, teacher.intercept_ / 2 + 2
     outputs = Outputs(proba=teacher.predict_proba(X))
     assert confirm_estimand(Estimand("probability", ""), outputs, y).kind == "reweighted probability"
