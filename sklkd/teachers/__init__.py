@@ -3,7 +3,7 @@
 from sklkd.teachers._adapt import adapt, layers
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
-from sklkd.teachers._confirm import confirm_estimand, explains_less, natural_if_balanced
+from sklkd.teachers._confirm import confirm_estimand, natural_if_balanced, shifted_in_error
 from sklkd.teachers._decision import decision_threshold
 from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._fit import TeacherFitter, fit_teacher, seeded, weight_name
@@ -27,7 +27,6 @@ __all__ = [
     "clone_teacher",
     "confirm_estimand",
     "decision_threshold",
-    "explains_less",
     "fit_teacher",
     "has_frozen_part",
     "is_fitted",
@@ -35,6 +34,7 @@ __all__ = [
     "natural_if_balanced",
     "reduced_teacher",
     "seeded",
+    "shifted_in_error",
     "takes_codes",
     "unfrozen",
     "weight_name",

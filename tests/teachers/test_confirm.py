@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from sklkd.teachers import Estimand, Outputs, adapt, confirm_estimand, explains_less, natural_if_balanced
+from sklkd.teachers import Estimand, Outputs, adapt, confirm_estimand, natural_if_balanced, shifted_in_error
 
 PROBABILITY = Estimand("probability", "mine", known=False)
 MEAN = Estimand("mean", "mine", known=False)
@@ -154,10 +154,10 @@ def test_a_reference_tells_values_of_a_misfit_from_those_of_a_purpose(seed):
     reference = Outputs(values=expected[:, None])
     misfit = Outputs(values=2.5 * (expected * np.exp(0.75 * rng.standard_normal(2_000)))[:, None])
     assert confirm_estimand(MEAN, misfit, y).kind == "location"
-    assert explains_less(misfit, reference, y)
+    assert shifted_in_error(misfit, reference, y)
     for level in (0.1, 0.5, 0.9):
         purpose = Outputs(values=(expected * gamma(2, scale=0.5).ppf(level))[:, None])
-        assert not explains_less(purpose, reference, y)
+        assert not shifted_in_error(purpose, reference, y)
 
 
 def test_a_quantile_explains_its_own_level_where_the_noise_differs_between_rows():
@@ -167,8 +167,8 @@ def test_a_quantile_explains_its_own_level_where_the_noise_differs_between_rows(
     quantile = centre + spread * np.log(10)
     reference = Outputs(values=(centre + spread)[:, None])
     # the 0.9 quantile follows the spread, the mean of rows with little of it their centre
-    assert not explains_less(Outputs(values=quantile[:, None]), reference, y)
-    assert explains_less(Outputs(values=quantile[rng.permutation(3_000), None]), reference, y)
+    assert not shifted_in_error(Outputs(values=quantile[:, None]), reference, y)
+    assert shifted_in_error(Outputs(values=quantile[rng.permutation(3_000), None]), reference, y)
 
 
 @given(SEEDS, st.floats(-3, 3))
@@ -178,8 +178,25 @@ def test_a_shift_of_log_odds_does_not_count_against_a_classifier(seed, shift):
     log_odds, y = classes(rng, 2_000, 0.15)
     noisy = log_odds + 3 * rng.standard_normal(2_000)
     reference = two(expit(log_odds))
-    assert not explains_less(two(expit(log_odds + shift)), reference, y)
-    assert explains_less(two(expit(noisy + shift)), reference, y)
+    assert not shifted_in_error(two(expit(log_odds + shift)), reference, y)
+    assert shifted_in_error(two(expit(noisy + shift)), reference, y)
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_a_purpose_may_go_with_little_knowledge(seed):
+    """A teacher that sees little of what labels rest on is in error only if its outputs do not mean what they say."""
+    rng = np.random.default_rng(seed)
+    seen, y = classes(rng, 4_000, 0.2)
+    all_of_it = seen + 6 * (y - 0.5)
+    good, weak, sure = two(expit(all_of_it)), two(expit(seen + 2)), two(expit(2 * seen + 2))
+    assert not shifted_in_error(weak, good, y)
+    assert shifted_in_error(sure, good, y)
+    x, unseen = rng.standard_normal((2, 4_000))
+    y = x + 3 * unseen + 0.1 * rng.standard_normal(4_000)
+    good, weak, steep = (Outputs(values=v[:, None]) for v in (x + 3 * unseen, x + 4, 2 * x + 4))
+    assert not shifted_in_error(weak, good, y)
+    assert shifted_in_error(steep, good, y)
 
 
 def test_weights_count_in_what_is_explained():
@@ -187,8 +204,8 @@ def test_weights_count_in_what_is_explained():
     good, noise = two(expit(log_odds)), two(expit(np.random.default_rng(1).permutation(log_odds)))
     half = np.arange(2_000) < 1_000
     mixed = Outputs(proba=np.where(half[:, None], good.proba, noise.proba))
-    assert not explains_less(mixed, good, y, np.where(half, 1.0, 1e-6))
-    assert explains_less(mixed, good, y, np.where(half, 1e-6, 1.0))
+    assert not shifted_in_error(mixed, good, y, np.where(half, 1.0, 1e-6))
+    assert shifted_in_error(mixed, good, y, np.where(half, 1e-6, 1.0))
 
 
 @pytest.mark.parametrize(

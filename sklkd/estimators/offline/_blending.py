@@ -32,10 +32,10 @@ from sklkd.teachers import (
     TeacherFitter,
     can_clone,
     confirm_estimand,
-    explains_less,
     is_fitted,
     natural_if_balanced,
     reduced_teacher,
+    shifted_in_error,
     unfrozen,
 )
 
@@ -217,7 +217,7 @@ class BlendingDecision:
         confirmed = self._confirmed(estimand)
         if all(given):
             return self._blending(confirmed, float(hard_weight), float(blend), "given")
-        in_error = confirmed is not estimand and self._teacher_explains_less()
+        in_error = confirmed is not estimand and self._shifted_in_error()
         if not in_error:
             estimand = confirmed
         hard, weight, reason, validated = self._auto(estimand, threshold, in_error)
@@ -239,8 +239,8 @@ class BlendingDecision:
         some = rows.take(unseen) if len(unseen) >= FEWEST else rows
         return confirm_estimand(estimand, some.outputs, some.y, some.weight)
 
-    def _teacher_explains_less(self) -> bool:
-        """Whether a shifted teacher explains much less of held-out rows than label-only students, and is in error.
+    def _shifted_in_error(self) -> bool:
+        """Whether the shift of a teacher is an error, which label-only students tell on their held-out rows.
 
         With too few rows to train these on, a shift counts as a purpose.
         """
@@ -249,7 +249,7 @@ class BlendingDecision:
         except Undecided:
             return False
         reference = Outputs(proba=predicted) if self.task.classification else Outputs(values=predicted)
-        return explains_less(held.outputs, reference, held.y, held.weight)
+        return shifted_in_error(held.outputs, reference, held.y, held.weight)
 
     def _auto(
         self, estimand: Estimand, threshold: float | None, in_error: bool

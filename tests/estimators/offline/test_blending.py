@@ -183,8 +183,8 @@ def test_a_shift_by_error_is_no_purpose(kept):
     """A regressor that is asked about other columns than it was fitted on is mended by labels, not imitated."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 3))
-    y = 1000 + 10 * (X @ [3.0, 1.5, 1.0] + 0.3 * rng.normal(size=400))
-    teacher = Moved(LinearRegression(), [1, 2, 0], 30.0)
+    y = 1000 + 10 * (X @ [4.0, 1.0, 1.0] + 0.3 * rng.normal(size=400))
+    teacher = Moved(LinearRegression(), [1, 2, 0], 50.0)
     predicted = clone(teacher).fit(X, y).predict(X)
     assert confirm_estimand(Estimand("mean", "", known=False), Outputs(values=predicted[:, None]), y).kind == "location"
     teacher = teacher.fit(X, y) if kept else teacher
@@ -220,13 +220,22 @@ def test_weights_on_purpose_that_no_parameter_tells_are_imitated():
     assert (est.account_.estimand.kind, est.blend_) == ("reweighted probability", 0)
 
 
+def test_a_purpose_that_a_network_knows_more_than_is_imitated():
+    """A weighted linear model of what is not linear explains little of it, and what it says is no error."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1_000, 3))
+    y = (2 * X[:, 0] + 4 * X[:, 1] * X[:, 2] + rng.logistic(size=1_000) > 4).astype(int)
+    est = DistilledClassifier(WeightedAtFit(), quick(60), augment=None, random_state=0).fit(X, y)
+    assert (est.account_.estimand.kind, est.blend_) == ("reweighted probability", 0)
+
+
 @WORSE_THAN_THE_MEAN
 def test_a_classifier_that_is_asked_about_other_columns_is_not_imitated():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 3))
     y = (X @ [4.0, 2.0, 1.0] + rng.logistic(size=500) > 4).astype(int)
-    teacher = LogisticRegression().fit(X[:, [2, 1, 0]], y)
-    teacher.coef_, teacher.intercept_ = teacher.coef_ / 2, teacher.intercept_ / 2 + 2
+    teacher = LogisticRegression().fit(X[:, [1, 2, 0]], y)
+    teacher.coef_, teacher.intercept_ = 0.65 * teacher.coef_, 0.65 * teacher.intercept_ + 2
     outputs = Outputs(proba=teacher.predict_proba(X))
     assert confirm_estimand(Estimand("probability", ""), outputs, y).kind == "reweighted probability"
     est = DistilledClassifier(teacher, quick(40), augment=None, random_state=0).fit(X, y)
@@ -241,8 +250,8 @@ def test_given_outputs_that_are_shifted_by_error_are_not_imitated():
     """They may come from rows that the teacher has seen: it is no better than they are."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 3))
-    y = X @ [3.0, 1.5, 1.0] + 0.3 * rng.normal(size=400)
-    est = DistilledRegressor(Precomputed(X @ [1.0, 3.0, 1.5] + 3), quick(40), random_state=0).fit(X, y)
+    y = X @ [4.0, 1.0, 1.0] + 0.3 * rng.normal(size=400)
+    est = DistilledRegressor(Precomputed(X @ [1.0, 4.0, 1.0] + 5), quick(40), random_state=0).fit(X, y)
     assert est.account_.estimand.kind == "mean"
     assert est.blend_ > 0.8 and est.score(X, y) > 0.9
 
