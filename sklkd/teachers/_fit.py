@@ -36,7 +36,7 @@ class TeacherFitter:
     classes : ndarray or None
         Sorted classes; None for regression.
     seed : int or None
-        Seeds the ``random_state``s of the teacher that are None. None: they stay None.
+        Seeds each ``random_state`` of the teacher that is None. None: they stay None.
     """
 
     def __init__(self, estimator: Any, classes: NDArray | None, seed: int | None):
