@@ -190,7 +190,8 @@ class Teacher:
 
         Such are what the outputs of a torch module mean, the shapes of its layers, and the embedding of leaves. A
         prepared adapter treats all rows alike; one that is not learns it anew from the rows of each call. It refers
-        to ``X`` without keeping it alive, and pickles without it.
+        to ``X`` without keeping it alive, and pickles without it. Prepared again, it keeps what it has learnt, and
+        learns the rest from the new rows.
 
         Parameters
         ----------
@@ -204,7 +205,8 @@ class Teacher:
         if not self.needs_rows:
             return self
         prepared = copy(self)
-        prepared._reference, prepared._learnt = rows, {}
+        prepared._learnt = {} if self._reference is None else dict(self._learnt)
+        prepared._reference = rows
         return prepared
 
     def _known(self, X: Any) -> Teacher:

@@ -112,6 +112,16 @@ def test_outputs_are_read_by_what_they_look_like(kind, way):
         assert is_fitted(model)
 
 
+def test_an_adapter_that_is_prepared_again_reads_outputs_as_before():
+    def logit_or_probability(X):
+        return np.asarray(X)[:, 0]
+
+    unsure, sure = np.full((50, 1), 0.5), np.full((50, 1), 3.0)
+    first = adapt(logit_or_probability, NAMES[:2]).prepared(sure)
+    assert first.reads_as == "logits" and first.prepared(unsure).reads_as == "logits"
+    assert adapt(logit_or_probability, NAMES[:2]).prepared(unsure).reads_as == "probabilities"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_values(way):
     teacher = adapt(WAYS[way](lambda X: np.asarray(X)[:, :2])).prepared(X)

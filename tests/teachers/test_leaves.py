@@ -34,6 +34,13 @@ def test_it_is_learnt_once_from_the_rows_that_the_adapter_is_prepared_with():
     assert np.isfinite(teacher.features(X[150:], "leaf_embedding")).all()
 
 
+def test_prepared_again_before_it_is_asked_it_learns_from_the_new_rows():
+    plain = adapt(ExtraTreesClassifier(10, max_depth=3, random_state=0).fit(X, Y), [0, 1])
+    twice, once = plain.prepared(X[:20]).prepared(X[50:]), plain.prepared(X[50:])
+    assert np.array_equal(twice.features(X), once.features(X))
+    assert not np.allclose(twice.features(X), plain.prepared(X[:20]).features(X))
+
+
 def test_a_small_ensemble_is_filled_up_with_zeros():
     embedded = adapt(ExtraTreesClassifier(2, max_depth=1, random_state=0).fit(X, Y), [0, 1]).features(X)
     assert embedded.shape == (200, 32) and np.count_nonzero(np.abs(embedded).max(axis=0) > 1e-6) <= 4

@@ -127,10 +127,10 @@ class OfflineFit:
         """
         deduplication = Deduplication(self.rows)
         knowledge = self._ask_teacher(deduplication)
-        teacher = knowledge.teacher
         task, y = self._task_and_targets(knowledge)
-        layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         rows = deduplication.distinct_rows(task.encode(y), standardized(knowledge, task))
+        teacher = knowledge.teacher.prepared(rows.X)
+        layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
         thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
