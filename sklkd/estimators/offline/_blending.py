@@ -9,7 +9,6 @@ a part of that weight. Where labels answer another question (a quantile, reweigh
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +21,7 @@ from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedSt
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
 from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.losses import Loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import resolve_student
@@ -29,14 +29,11 @@ from sklkd.students._train import without_training
 from sklkd.teachers import (
     Estimand,
     Outputs,
-    TeacherFitter,
     can_clone,
     confirm_estimand,
     is_fitted,
     natural_if_balanced,
-    reduced_teacher,
     shifted_in_error,
-    unfrozen,
 )
 
 UNKNOWN = 0.1  # hard_weight where nothing can be found out: the usual one (Hinton et al. 2015 and its followers)
@@ -50,9 +47,6 @@ LABELS, NOISE = 0.25, 3
 # A teacher knows more than its clone, beside which the students were validated (benchmarks/README.md, "Targets")
 THRESHOLD = 0.2
 PRIOR = (0.25, 0.3)  # mean and standard deviation of the weight before anything is known
-# A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
-# part of its loss on unseen rows: 0.11 at most where it has not, 0.1 to 1 where it has diverged
-FAILED, COMPARED = 0.5, 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,52 +88,6 @@ class Blending:
     def with_notes(self, notes: Sequence[str]) -> Blending:
         """The same, with more to say."""
         return replace(self, account=replace(self.account, notes=(*self.account.notes, *notes)))
-
-
-@dataclass(frozen=True, eq=False)
-class TeacherClones:
-    """How clones of a teacher are fitted on parts of the rows, to find out how good it is on rows it has not seen.
-
-    Attributes
-    ----------
-    teacher : object
-        As the user passed it.
-    fitter : TeacherFitter
-    task : Task
-    """
-
-    teacher: Any
-    fitter: TeacherFitter
-    task: Task
-
-    def predictions(self, seen: Rows, held: Rows) -> NDArray | None:
-        """What the teacher would predict for held rows if it had seen the others alone.
-
-        That is what a reduced clone predicts, or a whole one where the reduced one fails: where much of its loss on
-        unseen rows is there on seen ones too and is not the teacher's, as with boosters that diverge on rare classes.
-        None if the whole clone fails as well. A teacher that is worse on held rows, seen or not, than a clone that has
-        not seen them is none that such a clone stands for, as one that was fitted on other columns: these are its own
-        outputs.
-        """
-        whole = unfrozen(self.teacher)
-        reduced = reduced_teacher(whole)
-        some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / COMPARED)))
-        usual = validation_loss(of_outputs(some.outputs), some, self.task)
-        for draft in [reduced] if reduced is whole else [reduced, whole]:
-            predicted, again = self._of_clone(draft, seen, [held, some])
-            excess = validation_loss(again, some, self.task) - usual
-            if excess <= FAILED * validation_loss(predicted, held, self.task):
-                return max(predicted, of_outputs(held.outputs), key=lambda one: validation_loss(one, held, self.task))
-        return None
-
-    def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
-        equal = seen.weight is None or bool(np.all(seen.weight == seen.weight[0]))
-        rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight)
-        with warnings.catch_warnings():
-            # a clone's complaints are those of the teacher, which has made them already
-            warnings.simplefilter("ignore")
-            clone = self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True)
-        return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
-from sklkd.estimators.offline._blending import Blending, BlendingDecision, TeacherClones
+from sklkd.estimators.offline._blending import Blending, BlendingDecision
+from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
     TeacherOutputs,
     beside_synthetic,
