@@ -77,7 +77,6 @@ class Teacher:
     needs_rows: bool = False
     """Whether it has to learn something from rows before it can predict; see ``prepared``."""
     _reference: Reference | None = None
-    _learnt: dict[str, Any]
 
     def __init__(
         self,
@@ -94,6 +93,7 @@ class Teacher:
         self.missing = missing
         self.name = type(estimator).__name__
         self._failures: list[str] = []
+        self._learnt: dict[str, Any] = {}
         self._adapt = adapt
         self.setup()
 
@@ -205,8 +205,7 @@ class Teacher:
         if not self.needs_rows:
             return self
         prepared = copy(self)
-        prepared._learnt = {} if self._reference is None else dict(self._learnt)
-        prepared._reference = rows
+        prepared._reference, prepared._learnt = rows, dict(self._learnt)
         return prepared
 
     def _known(self, X: Any) -> Teacher:

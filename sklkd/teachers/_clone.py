@@ -13,7 +13,7 @@ def clone_teacher(teacher: Any) -> Any:
     """An unfitted clone of a teacher, by scikit-learn's ``clone`` but for CatBoost.
 
     CatBoost gives copies of its parameters, which ``clone`` refuses where one is a list, such as ``cat_features``. The
-    columns of categories and texts that only its ``fit`` was told are parameters of the clone.
+    columns of categories and texts that were passed to its ``fit`` alone become parameters of the clone.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ class TorchTeacher(InterpretedTeacher):
         rows = None if self._reference is None else self._reference.few()
         if rows is not None:
             return self.learnt("trace", lambda rows: trace(self.module, partial(self.forward, sample(rows, 2))), rows)
-        if self._reference is not None and "trace" in self._learnt:
+        if "trace" in self._learnt:
             return self._learnt["trace"]
         width = next((part.in_features for part in self.module.modules() if hasattr(part, "in_features")), None)
         if width is None:
