@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -27,12 +28,12 @@ from sklkd.teachers._recognise import is_fitted, is_search, takes_codes
 
 
 class TeacherFitter:
-    """Fits unfitted teachers, or clones of fitted ones: seeds them, codes their labels, hands weights on.
+    """Fits unfitted teachers, or clones of fitted ones: seeds them, codes their labels, hands arguments on.
 
     Parameters
     ----------
     estimator : object
-        The distilled estimator: its ``memory``, ``n_jobs`` and metadata routing.
+        The distilled estimator: its ``memory``, ``n_jobs``, ``teacher_fit_params`` and metadata routing.
     classes : ndarray or None
         Sorted classes; None for regression.
     seed : int or None
@@ -46,22 +47,27 @@ class TeacherFitter:
 
     def fit(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Any:
         """The teacher, fitted: as it stands where it is already, unless ``refit``; else a fitted clone."""
+        params = self.estimator.teacher_fit_params or {}
         if not isinstance(teacher, list):
-            return self._fit_one("teacher", teacher, rows, refit, self.seed)
+            return self._fit_one("teacher", teacher, rows, refit, self.seed, params)
+        of_member = params_by_member(params, [name for name, _ in teacher])
         seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(teacher)).tolist()
         return [
-            (name, self._fit_one(name, member, rows, refit, None if self.seed is None else seed))
+            (name, self._fit_one(name, member, rows, refit, None if self.seed is None else seed, of_member[name]))
             for (name, member), seed in zip(teacher, seeds, strict=True)
         ]
 
-    def _fit_one(self, name: str, teacher: Any, rows: Rows, refit: bool, seed: int | None) -> Any:
+    def _fit_one(
+        self, name: str, teacher: Any, rows: Rows, refit: bool, seed: int | None, params: dict[str, Any]
+    ) -> Any:
         if not refit and is_fitted(teacher):
             return teacher
         y = rows.y
         if self.classes is not None and takes_codes(teacher):
             # over the classes present: boosters refuse codes that are missing between others
-            y = np.unique(y, return_inverse=True)[1]
-        params = self._weight_params(name, teacher, rows.weight)
+            present, y = np.unique(y, return_inverse=True)
+            params = with_codes(params, present)
+        params = self._weight_params(name, teacher, rows.weight) | params
         return self.memory.cache(fit_teacher)(seeded(clone_teacher(teacher), seed), rows.X, y, params, seed)
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
@@ -101,6 +107,37 @@ class TeacherFitter:
                 SampleWeightWarning,
             )
         return {}
+
+
+def params_by_member(params: dict[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Arguments of the fits of several teachers, from names like ``name__argument``."""
+    of_member: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, value in params.items():
+        name, _, argument = key.partition("__")
+        if name not in of_member or not argument:
+            raise ValueError(
+                f"teacher_fit_params must have keys <name of the teacher>__<argument> where teacher is a list, with a "
+                f"name among {sorted(names)}, got {key!r}."
+            )
+        of_member[name][argument] = value
+    return of_member
+
+
+def with_codes(params: dict[str, Any], classes: NDArray) -> dict[str, Any]:
+    """The same, with the labels of an ``eval_set`` as the codes that the teacher is fitted on."""
+
+    def coded(y: Any) -> NDArray:
+        known = np.isin(y, classes)
+        if not known.all():
+            raise ValueError(
+                "teacher_fit_params: the labels of eval_set must be among those that the teacher is fitted on, got "
+                f"{np.count_nonzero(~known)} of {known.size} that are not."
+            )
+        return np.searchsorted(classes, y)
+
+    # of a Pipeline's last step its name comes first
+    sets = {key: value for key, value in params.items() if key.rpartition("__")[2] == "eval_set" and value is not None}
+    return params | {key: [(X, coded(y)) for X, y in pairs] for key, pairs in sets.items()}
 
 
 def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], seed: int | None) -> Any:

@@ -155,7 +155,7 @@ def test_the_generator_of_torch_is_left_alone():
 
 
 class Distilled:
-    memory = None
+    memory = teacher_fit_params = None
 
 
 def test_the_adapter_has_learnt_from_the_training_rows():

@@ -31,6 +31,7 @@ class BaseOffline(BaseDistilled):
         "blend": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
         "cv": ["cv_object", StrOptions({"auto", "oob"}), None],
         "augment": [HasMethods(["fit", "sample"]), StrOptions({"auto"}), None],
+        "teacher_fit_params": [dict, None],
         "memory": [str, HasMethods(["cache"]), None],
         "keep_teacher": ["boolean"],
         "n_jobs": [Integral, None],
@@ -50,6 +51,7 @@ class BaseOffline(BaseDistilled):
         blend: float | str = "auto",
         cv: Any = "auto",
         augment: Any = "auto",
+        teacher_fit_params: dict[str, Any] | None = None,
         memory: Any = None,
         keep_teacher: bool = True,
         n_jobs: int | None = None,
@@ -63,6 +65,7 @@ class BaseOffline(BaseDistilled):
         self.blend = blend
         self.cv = cv
         self.augment = augment
+        self.teacher_fit_params = teacher_fit_params
         self.memory = memory
         self.keep_teacher = keep_teacher
         self.n_jobs = n_jobs
@@ -182,6 +185,7 @@ class BaseOffline(BaseDistilled):
         check_is_fitted(self, "student_")
         light = copy.copy(self)
         light.teacher = light.teacher_ = None
+        light.teacher_fit_params = None
         light.label_students_ = []
         # losses may hold layers of their own
         light.loss_ = clone(self.loss_, safe=False)

@@ -56,6 +56,11 @@ class DistilledRegressor(Regression, BaseOffline):
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None where ``X_transfer`` or outputs are given. There are at
         most ten for each distinct real row and at most 40,000; always 40,000 where the teacher alone is imitated.
+    teacher_fit_params : dict, default=None
+        Further keyword arguments of the teacher's ``fit``, such as ``cat_features`` or ``eval_set``, passed as they
+        are wherever it is fitted: on all rows, on parts of them, and where a clone of a fitted teacher is. In a list
+        of teachers a name is ``<name of the teacher>__<argument>``. What has one entry per row cannot go here, since
+        cross-validation would not slice it.
     memory : str or object with ``cache``, default=None
         Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
         fold's teacher once.
