@@ -121,7 +121,7 @@ def shifted_in_error(outputs: Outputs, reference: Outputs, y: Any, weight: Any =
 
     In error it explains much less than a model that was trained on labels, and is not calibrated even once the shift is
     removed. A purpose may go with little knowledge, as in a linear model, but its outputs then mean what they say. For
-    values this is seen at the quantile of the targets at which they lie.
+    values this is seen at the quantile of the targets at which they lie, and each target must be calibrated.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def shifted_in_error(outputs: Outputs, reference: Outputs, y: Any, weight: Any =
         codes = np.asarray(y).astype(np.intp)
         share = np.bincount(codes, weight) / weight.sum()
         usual = -np.sum(share[share > 0] * np.log(share[share > 0]))
-        (own, (slope, *_)), (other, _) = (
+        (own, (slopes, *_)), (other, _) = (
             _recalibrated(np.log(np.maximum(proba, FLOOR)), codes, weight, shift=True)
             for proba in (outputs.proba, np.asarray(reference.proba))
         )
@@ -146,8 +146,10 @@ def shifted_in_error(outputs: Outputs, reference: Outputs, y: Any, weight: Any =
         targets = np.asarray(y, dtype=np.float64).reshape(len(outputs), -1)
         assert outputs.values is not None and reference.values is not None
         of_targets = zip(outputs.values.T, reference.values.T, targets.T, strict=True)
-        own, other, slope = np.mean([_of_quantile(*each, weight) for each in of_targets], axis=0)
-    return bool(own < REFERENCE * other and not CALIBRATED[0] <= slope <= CALIBRATED[1])
+        each = np.array([_of_quantile(*target, weight) for target in of_targets if np.ptp(target[2]) > 0])
+        own, other, slopes = each[:, 0].mean(), each[:, 1].mean(), each[:, 2]
+    calibrated = (slopes >= CALIBRATED[0]) & (slopes <= CALIBRATED[1])
+    return bool(own < REFERENCE * other and not np.all(calibrated))
 
 
 def _of_quantile(

@@ -199,6 +199,20 @@ def test_a_purpose_may_go_with_little_knowledge(seed):
     assert shifted_in_error(steep, good, y)
 
 
+def test_slopes_of_several_targets_do_not_make_up_for_each_other():
+    rng = np.random.default_rng(0)
+    x, unseen, noise = rng.standard_normal((3, 4_000, 2))
+    y = x + 3 * unseen + 0.1 * noise
+    good, weak = Outputs(values=x + 3 * unseen), x + 4
+    assert not shifted_in_error(Outputs(values=weak), good, y)
+    assert shifted_in_error(Outputs(values=weak * [2 / 3, 2.0]), good, y)
+    # a constant target says nothing
+    constant = np.concatenate([y, np.ones((4_000, 1))], axis=1)
+    more = [Outputs(values=np.concatenate([v, np.ones((4_000, 1))], axis=1)) for v in (weak, weak * 2, good.values)]
+    assert not shifted_in_error(more[0], more[2], constant)
+    assert shifted_in_error(more[1], more[2], constant)
+
+
 def test_weights_count_in_what_is_explained():
     log_odds, y = classes(np.random.default_rng(0), 2_000, 0.3)
     good, noise = two(expit(log_odds)), two(expit(np.random.default_rng(1).permutation(log_odds)))
