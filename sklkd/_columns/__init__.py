@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 from sklkd._columns._cells import UNSEEN
 from sklkd._columns._reader import ColumnReader
 from sklkd._columns._rows import identical_rows
+from sklkd._columns._texts import checked_texts, has_one_dimension, text_codes
 
 if TYPE_CHECKING:
     from sklkd._columns._codec import ColumnCodec
 
-__all__ = ["UNSEEN", "ColumnCodec", "ColumnReader", "identical_rows"]
+__all__ = [
+    "UNSEEN",
+    "ColumnCodec",
+    "ColumnReader",
+    "checked_texts",
+    "has_one_dimension",
+    "identical_rows",
+    "text_codes",
+]
 
 if not TYPE_CHECKING:
 

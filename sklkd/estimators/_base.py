@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklkd._columns import checked_texts, has_one_dimension
 from sklkd._named import NamedObjects
 from sklkd._torch import generator_kept
 from sklkd._version import __version__
@@ -63,6 +64,12 @@ class BaseDistilled(NamedObjects, BaseEstimator):
         """X as the teacher gets it: frames and sparse matrices as they are, everything else as an array."""
         if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
             raise TypeError("X must hold its rows, got a lazy frame: pass X.collect().")
+        if hasattr(X, "__dask_graph__"):
+            raise TypeError("X must hold its rows, got a Dask collection: pass X.compute().")
+        if has_one_dimension(X):
+            return self._check_texts(X, reset=reset)
+        if not reset and not hasattr(self, "n_features_in_"):
+            raise ValueError("X must be texts in one dimension, such as a list of str or a Series, as fit was given.")
         if hasattr(X, "columns") and hasattr(X, "dtypes"):
             if X.shape[0] < 1 or X.shape[1] < 1:
                 raise ValueError(
@@ -70,12 +77,6 @@ class BaseDistilled(NamedObjects, BaseEstimator):
                     f"minimum of 1 is required by {type(self).__name__}."
                 )
             return validate_data(self, X, reset=reset, skip_check_array=True)
-        if _is_one_dimensional(X):
-            raise ValueError(
-                "Expected 2D array, got 1D array instead. Reshape your data: use numpy.reshape(X, (-1, 1)) if it is "
-                "one column, or (1, -1) if it is one row. Texts go in a frame with one column, which steps of teacher "
-                "and student take, such as make_column_transformer((TfidfVectorizer(), 'text'))."
-            )
         if isinstance(X, (list, tuple)) and _has_text(X):
             # as an array of strings, its numbers would become text too
             X = np.array(X, dtype=object)
@@ -89,6 +90,21 @@ class BaseDistilled(NamedObjects, BaseEstimator):
             ensure_all_finite="allow-nan" if allow_nan else True,
             allow_nd=True,
         )
+
+    def _check_texts(self, X: Any, *, reset: bool) -> Any:
+        """Texts, one a row, where the students have steps that read them."""
+        texts = checked_texts(X)
+        if texts is None or (not reset and hasattr(self, "n_features_in_")):
+            raise ValueError(
+                "Expected 2D array, got 1D array instead. Reshape your data: use numpy.reshape(X, (-1, 1)) if it is "
+                "one column, or (1, -1) if it is one row."
+            )
+        if not all(isinstance(student, Pipeline) and len(student.steps) > 1 for student in self._students()):
+            raise ValueError(
+                "student must have steps that read texts where X holds them, such as Pipeline([('tfidf', "
+                "TfidfVectorizer()), ('net', TabularStudent())])."
+            )
+        return texts
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         """The student's outputs in float64, of shape (n, n_outputs)."""
@@ -106,7 +122,7 @@ class BaseDistilled(NamedObjects, BaseEstimator):
             type(X) is np.ndarray
             and X.ndim == 2
             and X.dtype.kind in "fiu"
-            and X.shape[1] == self.n_features_in_
+            and X.shape[1] == getattr(self, "n_features_in_", None)
             and len(X) > 0
             and not hasattr(self, "feature_names_in_")
             and isinstance(self.encoder_, InputEncoder)
@@ -188,13 +204,6 @@ def tags_of(teacher: Any) -> Any:
     """A teacher's own tags, or scikit-learn's defaults."""
     known = hasattr(teacher, "__sklearn_tags__") and not isinstance(teacher, type)
     return get_tags(teacher if known else BaseEstimator())
-
-
-def _is_one_dimensional(X: Any) -> bool:
-    """Whether X is a series, an array of one dimension, or a list of texts."""
-    if isinstance(X, (list, tuple)):
-        return any(isinstance(row, str) for row in X)
-    return len(getattr(X, "shape", ())) == 1
 
 
 def _has_text(rows: Any) -> bool:

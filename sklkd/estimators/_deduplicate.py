@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec, identical_rows
+from sklkd._columns import ColumnCodec, has_one_dimension, identical_rows, text_codes
 from sklkd._sklearn import _safe_indexing
 from sklkd.knowledge import Knowledge
 from sklkd.rows import Rows
@@ -37,9 +37,10 @@ class Deduplication:
         self.codec: ColumnCodec | None = None
         self.invertible: ColumnCodec | None = None
         self.coded: NDArray | None = None
-        if getattr(X, "ndim", 2) > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
+        n_dimensions = 1 if has_one_dimension(X) else getattr(X, "ndim", 2)
+        if n_dimensions > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
-        if getattr(X, "ndim", 2) == 2:
+        if n_dimensions == 2:
             self.invertible = ColumnCodec()
             self.coded = self.invertible.fit_transform(X)
             self.codec = self.invertible.without_template()
@@ -51,6 +52,8 @@ class Deduplication:
         return identical_rows(self._matrix(self.rows.X))[1]
 
     def _matrix(self, X: object) -> NDArray:
+        if has_one_dimension(X):
+            return text_codes(X)
         if self.codec is None:
             array = np.asarray(X, dtype=np.float64)
             return array.reshape(len(array), -1)

@@ -12,6 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sklkd._columns import has_one_dimension
 from sklkd._sklearn import _safe_indexing
 from sklkd.students import InputEncoder
 from sklkd.students._cohort import JoinedEncoder
@@ -39,7 +40,7 @@ def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
     encoded = steps.fit_transform(X, y)
     last = ("float32", FunctionTransformer(as_float32).set_output(transform="default").fit(encoded))
     encoder = Pipeline([*steps.steps, last])
-    if np.ndim(encoded) == 2 and not handles_missing(encoder, X):
+    if np.ndim(encoded) == 2 and not has_one_dimension(X) and not handles_missing(encoder, X):
         fill = SimpleImputer(strategy="median", keep_empty_features=True)
         filled = fill.fit_transform(encoded)
         filling = Pipeline([*steps.steps, ("fill", fill), last])

@@ -33,7 +33,7 @@ class BaseWithoutTeacher(BaseDistilled):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
             Training rows.
         y : array of shape (n,) or, for regression, (n, n_targets)
             Labels or targets.

@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd._columns import has_one_dimension
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
 from sklkd._sklearn import _safe_indexing
@@ -85,6 +86,8 @@ def open_source(model: Any, X: Any) -> Source:
     ------
     TypeError
         For a model that does not end in a distilled estimator.
+    NotImplementedError
+        For a model that reads texts.
     ValueError
         Where rows are needed, or the estimator gets other columns than numbers from the steps before it.
     """
@@ -103,7 +106,13 @@ def open_source(model: Any, X: Any) -> Source:
             "est gets categories from the steps before it, which cannot be exported: let them code categories as "
             "numbers, or leave them to the estimator."
         )
-    names = getattr(model.steps[0][1] if steps else est, "feature_names_in_", None)
+    reader = steps[0][1] if steps else est
+    if not hasattr(reader, "n_features_in_") and (X is None or has_one_dimension(X)):
+        raise NotImplementedError(
+            "est reads texts, which have no columns for a graph to take: export a student that reads the numbers of "
+            "their vectorizer, and keep that beside it, or pickle est.without_teacher()."
+        )
+    names = getattr(reader, "feature_names_in_", None)
     if X is None:
         X = _made_up(est, steps, own)
     shape = np.shape(X)[1:]

@@ -104,7 +104,7 @@ def to_onnx(
         For parameters out of range, and where the graph's predictions differ from the estimator's by more than 1e-5
         without ``quantize``; nothing is written then.
     NotImplementedError
-        For steps of a Pipeline that skl2onnx cannot convert.
+        For steps of a Pipeline that skl2onnx cannot convert, and for rows that are texts.
     ImportError
         Where ``sklkd[onnx]`` is not installed.
 

@@ -79,7 +79,7 @@ class BaseOffline(BaseDistilled):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
             Training rows; the teacher gets them as they are.
         y : array of shape (n,) or, for regression, (n, n_targets)
             Labels or targets. None for a teacher that scores rows, such as an outlier detector.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from sklkd._columns import has_one_dimension
 from sklkd.augment import MUNGE
 from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task
@@ -77,6 +78,11 @@ def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing
 def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: bool) -> Any:
     """What makes synthetic rows: "auto" makes none where the user has unlabelled rows, or outputs alone."""
     if not isinstance(augment, str):
+        if augment is not None and has_one_dimension(rows.X):
+            raise ValueError(
+                f"augment must be 'auto' or None where X holds texts, got {type(augment).__name__}: samplers change "
+                "the values of columns. Pass more texts as X_transfer."
+            )
         return clone(augment, safe=False)
     if has_unlabelled or not teacher.answers_new_rows or rows.coded is None or len(rows) < 2:
         return None

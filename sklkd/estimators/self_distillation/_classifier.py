@@ -101,7 +101,7 @@ class SelfDistilledClassifier(Classification, BaseSelf):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
         exit : int or str, default=None
             Where to leave the network: a name in ``exits_`` or its place. None is the output. The network that ends
             there is made at the first call, and kept.
@@ -117,7 +117,7 @@ class SelfDistilledClassifier(Classification, BaseSelf):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
         exit : int or str, default=None
             As in :meth:`predict`.
 
