@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     GradientBoostingRegressor,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -351,6 +352,27 @@ def test_where_a_reduced_clone_fails_a_whole_one_is_compared():
     )
     assert reduced.losses == pytest.approx(plain.losses)
     assert reduced.blend == plain.blend < 0.9
+
+
+class ForgetsTheRareClass(NeedsTrees):
+    """With fewer than 300 "trees" it is sure that no row is of the second class."""
+
+    def predict_proba(self, X):
+        proba = self.model_.predict_proba(X)
+        return np.eye(2)[np.zeros(len(proba), int)] if self.fails_ else proba
+
+
+@pytest.mark.parametrize("n_members", [1, 2, 3])
+def test_where_one_reduced_member_fails_a_whole_clone_is_compared(n_members):
+    X, y = make_classification(300, 5, class_sep=2.0, flip_y=0.05, weights=[0.8], random_state=0)
+
+    def account(member):
+        others = [(f"m{k}", LogisticRegression(C=10.0**-k)) for k in range(n_members - 1)]
+        voting = VotingClassifier([*others, ("last", member)], voting="soft")
+        return DistilledClassifier(voting, quick(30), augment=None, random_state=0).fit(X, y).account_
+
+    forgetful, plain = account(ForgetsTheRareClass()), account(LogisticRegression())
+    assert forgetful.losses == pytest.approx(plain.losses)
 
 
 def test_where_a_clone_fails_too_nothing_is_blended_in():
