@@ -22,6 +22,12 @@ def gaps(rng, column):
     return np.where(rng.random_sample(len(column)) < 0.2, None, column)
 
 
+def dates(rng, n):
+    """Hours of three years, one in five missing."""
+    hours = pd.DatetimeIndex(np.datetime64("2022-01-01T00", "us") + rng.randint(0, 3 * 365 * 24, n).astype("m8[h]"))
+    return hours.where(rng.random_sample(n) >= 0.2)
+
+
 # name of the column: its cells from (rng, n), and a category that they do not have (None: it is not of categories)
 KINDS = {
     "label": (lambda rng, n: rng.standard_normal(n), None),  # also what an output is called
@@ -40,6 +46,14 @@ KINDS = {
     "maybe": (lambda rng, n: gaps(rng, rng.random_sample(n) > 0.5), None),
     "empty": (lambda rng, n: np.full(n, np.nan), None),
     "nothing": (lambda rng, n: np.full(n, None), None),
+    "when": (lambda rng, n: dates(rng, n), None),
+    "zone": (
+        lambda rng, n: dates(rng, n).tz_localize("Europe/Rome", ambiguous="NaT", nonexistent="NaT"),
+        None,
+    ),
+    "day": (lambda rng, n: np.where(rng.random_sample(n) < 0.2, None, dates(rng, n).date), None),
+    "month": (lambda rng, n: dates(rng, n).to_period("M"), None),
+    "took": (lambda rng, n: pd.to_timedelta(gaps(rng, rng.randint(0, 90_000, n)), unit="min"), None),
 }
 
 

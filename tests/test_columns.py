@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import pickle
 import subprocess
@@ -399,12 +398,6 @@ class _Cell:
             "Column 0: argument must be a string or a number, not 'bytes'",
         ),
         (np.array([["2020-01-01"]], dtype="M8[D]"), ValueError, "dates or durations .*convert it to numbers first"),
-        (pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}), ValueError, "Column 'when' holds dates"),
-        (pd.DataFrame({"t": pd.to_datetime(["2020-01-01"], utc=True)}), ValueError, "Column 't' holds dates"),
-        (pd.DataFrame({"t": pd.to_timedelta([1], unit="D")}), ValueError, "Column 't' holds dates or durations"),
-        (pd.DataFrame({"t": [datetime.date(2020, 1, 1)]}), ValueError, "Column 't' holds dates"),
-        (pd.DataFrame({"t": pd.period_range("2020", periods=1, freq="D")}), TypeError, "not 'Period'"),
-        (pl.DataFrame({"when": [datetime.date(2020, 1, 1)]}), ValueError, "Column 'when' holds dates"),
         (np.array([[1j]]), ValueError, "Complex data not supported"),
         (np.array([[1j, "a"]], dtype=object), ValueError, "Complex data not supported: column 0"),
         (np.array([1.0, 2.0]), ValueError, "Expected 2D array, got 1D array instead.*Reshape your data"),

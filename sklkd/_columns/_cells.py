@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklkd._columns._times import common_time, time_kind, to_cells
+
 UNSEEN = -1.0
 """Code of a category that fit did not see."""
 
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+_TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 class Coded(NamedTuple):
@@ -54,23 +56,33 @@ def is_missing(cell: Any) -> bool:
 
 
 def cell_types(cells: list[Any], name: str) -> tuple[set[type], Any]:
-    """Types of the cells that are not missing, all of them strings or numbers, and the first missing cell."""
+    """Types of the cells that are not missing, and the first missing cell.
+
+    They are strings and numbers, or all dates, or all durations.
+    """
     types = set(map(type, cells))
     missing_types = {kind for kind in types if kind is type(None) or kind.__name__ in ("NAType", "NaTType")}
     types -= missing_types
     for kind in types:
-        if issubclass(kind, _DATES):
-            raise ValueError(f"Column {name} holds dates or durations ({kind.__name__}); convert it to numbers first.")
         if issubclass(kind, numbers.Complex) and not issubclass(kind, numbers.Real):
             raise ValueError(f"Complex data not supported: column {name} holds {kind.__name__}.")
-        if not issubclass(kind, (str, numbers.Number, np.bool_)):
+        if not issubclass(kind, (str, numbers.Number, np.bool_, *_TIMES)):
             raise TypeError(f"Column {name}: argument must be a string or a number, not {kind.__name__!r}.")
-    if not any(map(_may_be_nan, types)):
-        return types, next((cell for cell in cells if type(cell) in missing_types), None) if missing_types else None
-    missing = missing_cells(cells, missing_types)
-    if True not in missing:
-        return types, None
-    return set(map(type, compress(cells, map(not_, missing)))), cells[missing.index(True)]
+    missing_cell = None
+    if any(map(_may_be_nan, types)):
+        missing = missing_cells(cells, missing_types)
+        if True in missing:
+            types = set(map(type, compress(cells, map(not_, missing))))
+            missing_cell = cells[missing.index(True)]
+    elif missing_types:
+        missing_cell = next((cell for cell in cells if type(cell) in missing_types), None)
+    of_time = next((kind for kind in types if issubclass(kind, _TIMES)), None)
+    if of_time is not None and time_kind(types) is None:
+        raise ValueError(
+            f"Column {name} must hold dates alone, or durations alone, got {of_time.__name__} and others: convert "
+            "it first."
+        )
+    return types, missing_cell
 
 
 def missing_cells(cells: list[Any], types: set[type]) -> list[bool]:
@@ -81,13 +93,16 @@ def missing_cells(cells: list[Any], types: set[type]) -> list[bool]:
 
 
 def _may_be_nan(kind: type) -> bool:
-    return issubclass(kind, numbers.Number) and not issubclass(kind, numbers.Integral)
+    numpy_time = issubclass(kind, (np.datetime64, np.timedelta64))
+    return numpy_time or (issubclass(kind, numbers.Number) and not issubclass(kind, numbers.Integral))
 
 
 def common_type(types: set[type]) -> type:
-    """bool, int or float, the narrowest that holds cells of these types; NoneType where there are none."""
+    """bool, int or float, the narrowest that holds cells of these types, or dates; NoneType where there are none."""
     if not types:
         return type(None)
+    if time_kind(types):
+        return common_time(types)
     for kind, accepted in ((bool, (bool, np.bool_)), (int, numbers.Integral)):
         if all(issubclass(t, accepted) for t in types):
             return kind
@@ -151,6 +166,8 @@ def cast(values: NDArray[np.float64], dtype: np.dtype[Any], what: str) -> NDArra
 
 def objects_from(values: NDArray[np.float64], kind: type, missing_cell: Any) -> NDArray[Any]:
     """Numbers as Python objects of one type, with the user's own object where they are missing."""
+    if issubclass(kind, _TIMES):
+        return to_cells(values, kind, missing_cell)
     missing = np.isnan(values)
     cells = values.astype(object)
     if kind in (bool, int):

@@ -17,11 +17,13 @@ from sklkd._columns._cells import (
     cell_types,
     common_type,
     first_rows,
+    is_missing,
     sorted_categories,
     to_numbers,
 )
 from sklkd._columns._reader import ColumnReader, are_strings
 from sklkd._columns._tables import Column, open_table
+from sklkd._columns._times import Times, grain_of, time_kind, times_of_cells
 from sklkd._sklearn import _fit_context
 
 BLOCK = 2**16
@@ -32,9 +34,10 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
     """Turn the user's table into one float64 matrix, and such a matrix back into the user's table.
 
     Numeric columns go through as they are (booleans as 0 and 1), categories become the codes 0 to K - 1 of their
-    sorted values, a category that ``fit`` did not see becomes -1, and whatever says "missing" (NaN, None,
-    ``pandas.NA``, a polars null) becomes NaN. The strings ``"None"``, ``"nan"`` and ``"3.0"`` are categories like any
-    other.
+    sorted values, a category that ``fit`` did not see becomes -1, dates become seconds since 1970 by their own clock
+    (whatever their time zone), durations seconds, periods the seconds of their start, and whatever says "missing" (NaN,
+    None, ``pandas.NA``, a polars null) becomes NaN. The strings ``"None"``, ``"nan"`` and ``"3.0"`` are categories like
+    any other.
 
     The input may be a NumPy array (numeric, string, or object, which is read column by column: all cells numbers or
     missing, or else categories), a pandas or polars frame, a SciPy sparse matrix, or a list of lists. ``transform``
@@ -55,6 +58,8 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         Column names; only where the container has them and all are strings.
     categories_ : list of (ndarray or None), length d
         None for a numeric column, else the sorted distinct values, missing ones left out.
+    times_ : list of ({"dates", "durations"} or None), length d
+        What a column holds, if either.
     integer_ : ndarray of bool, shape (d,)
         Numeric columns in which every value that ``fit`` saw is a whole number, whatever the dtype.
     missing_ : ndarray of bool, shape (d,)
@@ -93,8 +98,8 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
     def fit(self, X: Any, y: Any = None) -> ColumnCodec:
         """Learn kinds, categories and container of the columns of ``X`` (n, d); ``y`` is ignored.
 
-        Raises ``ValueError`` for dates (convert them first), infinity and complex numbers, and ``TypeError`` for cells
-        that are neither strings nor numbers.
+        Raises ``ValueError`` for infinity, complex numbers, and dates beside other cells in one column, and
+        ``TypeError`` for cells that are neither strings nor numbers nor times.
         """
         self.fit_transform(X)
         return self
@@ -114,6 +119,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         self.categories_: list[NDArray[Any] | None] = [None] * d
+        self.times_: list[str | None] = [None] * d
         self._lookups: dict[int, Lookup] = {}
         self._objects: dict[int, tuple[type, Any]] = {}
         Z = table.matrix()
@@ -124,7 +130,8 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         self._learn_values(Z)
         if self.invertible:
             rows = {j: first_rows(Z[:, j], len(lookup)) for j, lookup in self._lookups.items()}
-            self._template = table.keep(rows, self._objects)
+            grains = {j: (kind, grain_of(Z[:, j])) for j, kind in enumerate(self.times_) if kind is not None}
+            self._template = table.keep(rows, self._objects, grains)
         return Z
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -201,6 +208,9 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         """Decide on the kind of a column, remember it, and return its numbers or codes."""
         if isinstance(column, np.ndarray):
             return column
+        if isinstance(column, Times):
+            self.times_[j] = column.kind
+            return column.seconds
         if isinstance(column, Coded):
             seen = column.used
             if not seen:
@@ -210,6 +220,9 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             types, missing_cell = cell_types(column, self._name(j))
             if not any(issubclass(kind, str) for kind in types):
                 self._objects[j] = (common_type(types), missing_cell)
+                self.times_[j] = kind = time_kind(types)
+                if kind is not None:
+                    return times_of_cells(column, kind, list(map(is_missing, column))).seconds
                 return to_numbers(column)
             seen = column
         self._lookups[j] = Lookup(sorted_categories(seen))

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns._cells import Coded, Lookup, cell_types, to_numbers
+from sklkd._columns._cells import Coded, Lookup, cell_types, is_missing, to_numbers
 from sklkd._columns._tables import Column, open_table
+from sklkd._columns._times import Times, time_kind, times_of_cells
 
 
 class ColumnReader:
@@ -17,6 +18,7 @@ class ColumnReader:
     n_features_in_: int
     categories_: list[NDArray[Any] | None]
     _names: Any
+    times_: list[str | None]
     _lookups: dict[int, Lookup]
     _empty: NDArray[np.bool_]
 
@@ -40,6 +42,8 @@ class ColumnReader:
             for j in range(d):
                 Z[:, j] = self._code_column(j, table.column(j))
         else:
+            for j in range(d) if names is not None else ():
+                self._check_no_times(j)
             for j in self._lookups:
                 Z[:, j] = self._code_column(j, Z[:, j])
         self._check_finite(Z)
@@ -50,6 +54,10 @@ class ColumnReader:
 
     def _code_column(self, j: int, column: Column) -> NDArray[np.float64]:
         """The numbers or codes of a column whose kind is known."""
+        if isinstance(column, Times):
+            return self._code_times(j, column)
+        if isinstance(column, (np.ndarray, Coded)):
+            self._check_no_times(j)
         if isinstance(column, Coded):  # the value at the end is what the code -1 reads
             return self._code_column(j, [*column.values, None])[column.codes]
         if j in self._lookups:
@@ -58,6 +66,9 @@ class ColumnReader:
         if isinstance(column, np.ndarray):
             return column
         types, _ = cell_types(column, self._name(j))
+        kind = time_kind(types)
+        if kind is not None:
+            return self._code_times(j, times_of_cells(column, kind, list(map(is_missing, column))))
         if any(issubclass(kind, str) for kind in types):
             example = next(cell for cell in column if isinstance(cell, str))
             if not self._empty[j]:
@@ -67,6 +78,19 @@ class ColumnReader:
                 )
             column = [None if isinstance(cell, str) else cell for cell in column]
         return to_numbers(column)
+
+    def _code_times(self, j: int, column: Times) -> NDArray[np.float64]:
+        if self.times_[j] != column.kind and not self._empty[j]:
+            raise ValueError(
+                f"Column {self._name(j)} must hold {self.times_[j] or 'no dates or durations'}, as at fit, got "
+                f"{column.kind}."
+            )
+        return np.full(len(column.seconds), np.nan) if self._empty[j] else column.seconds
+
+    def _check_no_times(self, j: int) -> None:
+        """Raise where a frame has something else than the times that fit saw; numbers of an array are seconds."""
+        if self.times_[j] is not None:
+            raise ValueError(f"Column {self._name(j)} must hold {self.times_[j]}, as at fit, got other cells.")
 
     def _check_finite(self, Z: NDArray[np.float64]) -> None:
         if not np.isfinite(Z).all():

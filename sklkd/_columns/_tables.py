@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, cast, objects_from, slots
+from sklkd._columns._times import DATES, DURATIONS, MICRO, Times, in_grains, times_of_array, to_array
 
-Column = NDArray[np.float64] | list[Any] | Coded
-"""A column that is read: numbers with NaN where they are missing, the cells as they are, or codes."""
+Column = NDArray[np.float64] | list[Any] | Coded | Times
+"""A column that is read: numbers with NaN where they are missing, the cells as they are, codes, or times."""
 
 
 class Container(ABC):
@@ -42,6 +43,13 @@ class Container(ABC):
     def clear(self) -> None:
         """Drop all rows."""
 
+    def _in_grains(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Times as multiples of what all of a column's are."""
+        Z = Z.copy() if self.grains else Z
+        for j, (_, grain) in self.grains.items():
+            Z[:, j] = in_grains(Z[:, j], grain)
+        return Z
+
     @abstractmethod
     def fill(self, Z: NDArray[np.float64]) -> Any:
         """A container like this one that holds a matrix's rows."""
@@ -50,10 +58,19 @@ class Container(ABC):
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """The matrix that is read from what ``fill`` makes of a matrix: numbers as the dtypes hold them."""
 
-    def keep(self, rows: dict[int, NDArray[np.intp]], objects: dict[int, tuple[type, Any]]) -> Container:
-        """Become a template: forget all rows but one of every category of every column in ``rows``."""
+    def keep(
+        self,
+        rows: dict[int, NDArray[np.intp]],
+        objects: dict[int, tuple[type, Any]],
+        grains: dict[int, tuple[str, float]],
+    ) -> Container:
+        """Become a template: forget all rows but one of every category of every column in ``rows``.
+
+        ``objects``: the type of a column's Python objects, and the missing one. ``grains``: whether a column holds
+        dates or durations, and what they are multiples of.
+        """
         self.pools = {j: self.take(j, index) for j, index in rows.items()}
-        self.objects = objects
+        self.objects, self.grains = objects, grains
         self.clear()
         return self
 
@@ -96,7 +113,7 @@ class _Array(Container):
         if dtype.kind == "U" and np.isnan(Z).any():
             raise ValueError(f"X has dtype {dtype}, which cannot hold a missing value, got NaN.")
         out = np.empty(Z.shape, dtype=dtype)
-        for j, values in enumerate(Z.T):
+        for j, values in enumerate(self._in_grains(Z).T):
             pool = self.pools.get(j)
             out[:, j] = objects_from(values, *self.objects[j]) if pool is None else pool[slots(values, len(pool) - 1)]
         return out
@@ -105,7 +122,8 @@ class _Array(Container):
         if self.array.dtype.kind in "fiub":
             return cast(Z, self.array.dtype, "X").astype(np.float64)
         return map_columns(
-            lambda j, values: as_objects_hold(values, self.objects[j]) if j in self.objects else values, Z
+            lambda j, values: as_objects_hold(values, self.objects[j]) if j in self.objects else values,
+            self._in_grains(Z),
         )
 
 
@@ -162,7 +180,8 @@ class _Pandas(Container):
         self._names = X.columns.tolist()
         self.dtypes = X.dtypes.tolist()
         for name, dtype in zip(self._names, self.dtypes, strict=True):
-            _check_dtype(dtype, f"Column {name!r}")
+            if dtype.kind not in "mM":
+                _check_dtype(dtype, f"Column {name!r}")
 
     @property
     def names(self) -> list[Any]:
@@ -181,6 +200,8 @@ class _Pandas(Container):
         dtype, series = self.dtypes[j], self._columns[j]
         if dtype.kind in "fiub":
             return series.to_numpy(dtype=np.float64, **({} if isinstance(dtype, np.dtype) else {"na_value": np.nan}))
+        if dtype.kind in "mM" or _is_period(dtype):
+            return _times_of_series(series)
         if hasattr(dtype, "categories"):
             return Coded(series.array.codes, dtype.categories.tolist())
         if dtype.type is str and len(series) > FEW:
@@ -196,17 +217,19 @@ class _Pandas(Container):
         self._columns = []
 
     def fill(self, Z: NDArray[np.float64]) -> Any:
-        frame = type(self.frame)({j: self._series(j, values) for j, values in enumerate(Z.T)})
+        frame = type(self.frame)({j: self._series(j, values) for j, values in enumerate(self._in_grains(Z).T)})
         frame.columns = self.frame.columns
         return frame
 
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return map_columns(self._stored, Z)
+        return map_columns(self._stored, self._in_grains(Z))
 
     def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         dtype = self.dtypes[j]
         if j in self.pools:
             return values
+        if j in self.grains and j not in self.objects:
+            return _times_of_series(self._series(j, values)).seconds
         if j in self.objects:
             return as_objects_hold(values, self.objects[j])
         if isinstance(dtype, np.dtype):
@@ -220,6 +243,8 @@ class _Pandas(Container):
             cells = pool.take(slots(values, len(pool) - 1))
         elif j in self.objects:
             cells = objects_from(values, *self.objects[j])
+        elif j in self.grains:
+            return _series_of_times(type(self.frame.iloc[:, j])(to_array(values, self.grains[j][0])), dtype)
         elif isinstance(dtype, np.dtype):
             return cast(values, dtype, what)
         else:  # nullable, Arrow and sparse dtypes: None is missing in all of them
@@ -227,6 +252,32 @@ class _Pandas(Container):
             cells = cast(np.where(missing, 0.0, values), _WIDEST[dtype.kind], what).astype(object)
             cells[missing] = None
         return type(self.frame.iloc[:, j])(cells, dtype=dtype)
+
+
+def _is_period(dtype: Any) -> bool:
+    return type(dtype).__name__ == "PeriodDtype"
+
+
+def _times_of_series(series: Any) -> Times:
+    """A pandas column of dates by their own clock, of durations, or of periods, which count from their start."""
+    if _is_period(series.dtype):
+        series = series.dt.start_time
+    if series.dtype.kind == "m":
+        return times_of_array(series.to_numpy(dtype="m8[us]"))
+    if series.dt.tz is not None:
+        series = series.dt.tz_localize(None)
+    return times_of_array(series.to_numpy(dtype="M8[us]"))
+
+
+def _series_of_times(series: Any, dtype: Any) -> Any:
+    """The reverse; a time that a clock shows twice in a year is the first, one that it skips the next that it shows."""
+    if _is_period(dtype):
+        return series.dt.to_period(dtype.freq)
+    zone = getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
+    if zone is not None:
+        first = np.ones(len(series), dtype=bool)
+        series = series.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return series.astype(dtype)
 
 
 _POLARS_DTYPES = {"Boolean": "bool", "Int128": "int64", "UInt128": "uint64"}
@@ -245,9 +296,6 @@ class _Polars(Container):
         self.shape = X.shape
         self._names = list(X.columns)
         self.dtypes = list(X.dtypes)
-        for name, dtype in zip(self._names, self.dtypes, strict=True):
-            if dtype.is_temporal():
-                raise ValueError(f"Column {name!r} holds dates or durations ({dtype}); convert it to numbers first.")
         self.null = [series.null_count() > 0 for series in X.get_columns()]
 
     @property
@@ -262,7 +310,7 @@ class _Polars(Container):
         dtype = self.dtypes[j]
         if dtype.is_numeric() or _kind(dtype) == "Boolean":
             return series.cast(float).to_numpy()
-        return series.to_list()
+        return _times_of_polars(series) if dtype.is_temporal() else series.to_list()
 
     def take(self, j: int, rows: NDArray[np.intp]) -> Any:
         return self.frame.to_series(j).gather([None if row < 0 else int(row) for row in rows])
@@ -271,16 +319,18 @@ class _Polars(Container):
         self.frame = self.frame.clear()
 
     def fill(self, Z: NDArray[np.float64]) -> Any:
-        return type(self.frame)([self._series(j, values) for j, values in enumerate(Z.T)])
+        return type(self.frame)([self._series(j, values) for j, values in enumerate(self._in_grains(Z).T)])
 
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return map_columns(self._stored, Z)
+        return map_columns(self._stored, self._in_grains(Z))
 
     def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if j in self.pools:
             return values
         if j in self.objects:
             return as_objects_hold(values, self.objects[j])
+        if j in self.grains:
+            return _times_of_polars(self._series(j, values)).seconds
         return self._series(j, values).cast(float).to_numpy()
 
     def _series(self, j: int, values: NDArray[np.float64]) -> Any:
@@ -290,12 +340,35 @@ class _Polars(Container):
         name, dtype, make = self._names[j], self.dtypes[j], type(self.frame.to_series(j))
         if j in self.objects:
             return make(name, objects_from(values, *self.objects[j]).tolist(), dtype=dtype)
+        if j in self.grains:
+            return _polars_of_times(make(name, to_array(values, self.grains[j][0])), dtype)
         if dtype.is_float() or dtype.is_decimal():
             return make(name, values, nan_to_null=self.null[j]).cast(dtype)
         missing = np.isnan(values)
         stored = np.dtype(_POLARS_DTYPES.get(_kind(dtype), _kind(dtype).lower()))
         cells = cast(np.where(missing, 0.0, values), stored, f"Column {name!r}")
         return make(name, cells).cast(dtype).scatter(np.flatnonzero(missing), None)
+
+
+def _times_of_polars(series: Any) -> Times:
+    """A polars column of dates by their own clock, of durations, or of times of the day."""
+    if _kind(series.dtype) == "Time":
+        return Times(series.cast(int).cast(float).to_numpy() / 1e9, DURATIONS)
+    if _kind(series.dtype) == "Duration":
+        return Times(series.dt.total_microseconds().cast(float).to_numpy() / MICRO, DURATIONS)
+    if getattr(series.dtype, "time_zone", None) is not None:
+        series = series.dt.replace_time_zone(None)
+    return Times(series.dt.timestamp("us").cast(float).to_numpy() / MICRO, DATES)
+
+
+def _polars_of_times(series: Any, dtype: Any) -> Any:
+    """The reverse, from dates or durations in microseconds."""
+    if _kind(dtype) == "Time":
+        return (series.dt.total_microseconds() % 86_400_000_000 * 1000).cast(dtype)
+    zone = getattr(dtype, "time_zone", None)
+    if zone is not None:
+        series = series.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return series.cast(dtype)
 
 
 def map_columns(
@@ -346,7 +419,10 @@ def _check_dimensions(X: Any) -> None:
 
 def _check_dtype(dtype: Any, what: str) -> None:
     if dtype.kind in "mM":
-        raise ValueError(f"{what} holds dates or durations ({dtype}); convert it to numbers first.")
+        raise ValueError(
+            f"{what} holds dates or durations ({dtype}): pass a frame with columns of them, or convert it to numbers "
+            "first."
+        )
     if dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} has dtype {dtype}.")
     if dtype.kind in "SV":

@@ -22,7 +22,7 @@ from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._task import Task
 from sklkd.students import InputEncoder
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 """Counts up when saved estimators change so that other versions would misread them."""
 
 

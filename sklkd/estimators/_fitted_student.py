@@ -74,7 +74,7 @@ class FittedStudent:
     def outputs(self, X: Any) -> NDArray[np.float64]:
         """The network's outputs (n, n_outputs) for checked rows: logits, or what the scaling makes targets of."""
         if isinstance(self.network, Folded):
-            return self.network.outputs(self._coded(X))
+            return self.network.outputs(self.encoder.widened(self._coded(X)))
         encoded = self._encoded(X)
         # the order in memory decides how products are summed
         inputs = torch.from_numpy(np.ascontiguousarray(encoded, dtype=np.float64))

@@ -41,7 +41,7 @@ class Costs:
     comparisons: int
 
 
-def costs_of(weights: Weights, task: Task, arrays: Arrays) -> Costs:
+def costs_of(weights: Weights, task: Task, arrays: Arrays, n_columns: int) -> Costs:
     """Count them.
 
     Parameters
@@ -50,6 +50,8 @@ def costs_of(weights: Weights, task: Task, arrays: Arrays) -> Costs:
     task : Task
     arrays : dict
         All constants.
+    n_columns : int
+        Of the rows that are given.
     """
     folded, widths = weights.folded, weights.widths
     outputs = len(folded.layers[-1][1] if folded.layers else folded.bias)
@@ -58,12 +60,14 @@ def costs_of(weights: Weights, task: Task, arrays: Arrays) -> Costs:
     # rows of categories and missing values are added by fours
     extra = len(folded.categorical) + len(folded.with_missing)
     rows = inputs + 2 * len(folded.binned) + -(-extra // 4) * 4
+    n_parts = arrays["date_parts"][1].size if "date_parts" in arrays else 0
+    wide = n_columns + n_parts if n_parts else 0
     silu = sum(widths[:-1])
     bounded = task.classification or task.target_scaling.support != "real"
     divided = task.classification or task.target_scaling.support == "unit"
-    # two buffers and their alignment, two encoded rows, places in bins; at most a pointer of 8 and a float for each of
-    # the rows to add, or a value for each of a block
-    one = 8 * max(widths) + 8 * inputs + 8 * len(folded.binned)
+    # two buffers and their alignment, two encoded rows, places in bins, a row with parts of dates; at most a pointer of
+    # 8 and a float for each of the rows to add, or a value for each of a block
+    one = 8 * max(widths) + 8 * inputs + 8 * len(folded.binned) + 8 * wide
     added = 12 * (extra + 3) if extra else 0
     found = 4 * BLOCK if len(folded.binned) else 0
     return Costs(

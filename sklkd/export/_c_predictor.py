@@ -113,6 +113,7 @@ class CPredictor(ColumnReader):
             self.feature_names_in_ = np.array(self._names, dtype=object)
         self._lookups = {j: Lookup(found) for j, found in enumerate(categories) if found is not None}
         self._empty = np.isin(np.arange(self.n_features_in_), about["empty"])
+        self.times_ = about.get("times") or [None] * self.n_features_in_
         self._row = None if self._lookups else (1, self.n_features_in_)
 
     @property

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from sklkd._version import __version__
 from sklkd.export._c_costs import Costs, costs_of, names_size
-from sklkd.export._c_weights import Arrays, Weights
+from sklkd.export._c_weights import Arrays, Weights, index_array
 from sklkd.export._format import C_FORMAT, KEY
 from sklkd.students._scaling import LEAST_LOG
 
 TARGET_ARRAYS = {"real": ("center", "scale"), "positive": ("center", "gain", "bend"), "unit": ("gain", "shift")}
 """What of the scaling of targets each range needs."""
+
+DIVISIONS_OF_A_PART = 10
+"""Of a date, in ``student.c``."""
 
 CODE = Path(__file__).with_name("student.c")
 
@@ -43,18 +46,24 @@ def source(est: Any, weights: Weights, name: str) -> tuple[str, str]:
 
 def c_costs(est: Any, weights: Weights) -> Costs:
     """What the file takes on a device."""
-    return costs_of(weights, est._fitted.task, _constants(est, weights))
+    return costs_of(weights, est._fitted.task, _constants(est, weights), est.n_features_in_)
 
 
 def _constants(est: Any, weights: Weights) -> Arrays:
     """C type and contents of every constant array."""
     scaling = est._fitted.task.scaling
     used = () if scaling is None else TARGET_ARRAYS[scaling.support]
-    return weights.arrays | {f"target_{name}": ("sklkd_real", getattr(scaling, name)) for name in used}
+    of_targets: Arrays = {f"target_{name}": ("sklkd_real", getattr(scaling, name)) for name in used}
+    dates = np.array(est.encoder_.calendar_, dtype=np.intp).reshape(-1, 2).T
+    of_dates: Arrays = {f"date_{what}": index_array(one) for what, one in zip(("columns", "parts"), dates, strict=True)}
+    return weights.arrays | of_targets | (of_dates if dates.size else {})
 
 
 def _about(est: Any, weights: Weights) -> str:
     costs, names = c_costs(est, weights), sum(names_size(found) for found in _names(est).values())
+    n_parts = len(est.encoder_.calendar_)
+    of_part = f",\n *   and for each of {n_parts} parts of dates {DIVISIONS_OF_A_PART} divisions of doubles"
+    of_dates = of_part if n_parts else ""
     of_names = f", and names of categories {names:,} (with pointers of 4)" if names else ""
     return f"""\
 /* A small network that sklkd has distilled from a larger model. C99 or C++, no library but libm, no allocation, no
@@ -69,7 +78,7 @@ def _about(est: Any, weights: Weights) -> str:
  * One row takes at most
  *   {costs.multiply_adds:,} multiply-adds with weights,
  *   {costs.exponentials:,} exponentials, which are polynomials, {costs.divisions:,} divisions,
- *   {costs.square_roots:,} square roots, {costs.comparisons:,} comparisons with edges of bins.
+ *   {costs.square_roots:,} square roots, {costs.comparisons:,} comparisons with edges of bins{of_dates}.
  * Arrays on the stack take {costs.stack_one:,} bytes in sklkd_predict_one, {costs.stack_many:,} in sklkd_predict.
  * Constants take {costs.constants:,} bytes{of_names}; the code comes on top.
  *
@@ -84,6 +93,9 @@ def _interface(est: Any, name: str) -> str:
     missing = (
         "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
     )
+    times = ""
+    if any(est.encoder_.codec_.times_):
+        times = "\n * A date is its seconds since 1970 by its own clock, without leap seconds; a duration its seconds."
     out = 'probabilities of the classes, in the order of "classes"' if task.classification else _values_in_words(task)
     guard = f"SKLKD_{re.sub('[^A-Za-z0-9]', '_', name).upper()}_H"
     others = ""
@@ -116,7 +128,7 @@ typedef SKLKD_REAL sklkd_real;
 extern "C" {{
 #endif
 
-/* row: SKLKD_FEATURES numbers, the columns in the order of fit; {missing}.
+/* row: SKLKD_FEATURES numbers, the columns in the order of fit; {missing}.{times}
  * A category is its code, from 0, or -1 if fit did not see it. At the top of the C file "categories" lists them in the
  * order of their codes, and "names" the columns.
  * out: for each row SKLKD_OUTPUTS {out} */
@@ -154,6 +166,7 @@ def _metadata(est: Any) -> str:
         "one_target": task.classes is None and task.y_ndim == task.n_outputs == 1,
         "names": [str(name) for name in est.feature_names_in_] if hasattr(est, "feature_names_in_") else None,
         "categories": categories,
+        "times": codec.times_,
         "empty": np.flatnonzero(codec._empty).tolist(),
         "n_outputs": _n_outputs(est),
     }
@@ -189,6 +202,7 @@ def _data(est: Any, weights: Weights) -> str:
         "ALLOW_MISSING": int(est._fitted.handles_missing),
         "EIGHT_BITS": int(weights.eight_bits),
         "NUMBERS": len(folded.numeric),
+        "DATE_PARTS": len(est.encoder_.calendar_),
         "INPUTS": weights.inputs,
         "BINNED": len(folded.binned),
         "WITH_MISSING": len(folded.with_missing),

@@ -73,20 +73,21 @@ class Weights:
             found["number_center"], found["number_scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
             found |= self._weights("clip", self._clip, self.inputs, width)
         if len(folded.categorical):
-            found["numeric"] = _index(folded.numeric)
-            found["categorical"], found["category_starts"] = _index(folded.categorical), _index(folded.level_starts)
-            found["category_rows"] = _index(folded.levels)
+            found["numeric"] = index_array(folded.numeric)
+            found["categorical"] = index_array(folded.categorical)
+            found["category_starts"] = index_array(folded.level_starts)
+            found["category_rows"] = index_array(folded.levels)
             found |= self._weights("category", self._level_values, len(folded.level_values), width)
         if len(folded.binned):
             found["edges"] = ("float", folded.edges)
-            found |= {name: _index(getattr(folded, name)) for name in ("binned", "starts")}
+            found |= {name: index_array(getattr(folded, name)) for name in ("binned", "starts")}
             stored, scale = self._values
             if not self.eight_bits:
                 # nothing at a column's first edge: one row of zeros stands for all of these
                 stored = np.insert(np.delete(stored, folded.starts[:-1], axis=0), 0, 0, axis=0)
             found |= self._weights("value", (stored, scale), len(stored), width)
         if len(folded.with_missing):
-            found["with_missing"] = _index(folded.with_missing)
+            found["with_missing"] = index_array(folded.with_missing)
             found |= self._weights("missing", self._missing_weights, len(folded.with_missing), width)
         for i, (layer, (_, bias)) in enumerate(zip(self._layers, folded.layers, strict=True), 1):
             found |= self._weights(f"layer_{i}", layer, self.widths[i - 1], self.widths[i], self.widths[i - 1])
@@ -151,6 +152,7 @@ def _pad(array: NDArray, rows: int, width: int) -> NDArray:
     return np.pad(array, ((0, rows - array.shape[0]), (0, width - array.shape[1])))
 
 
-def _index(array: NDArray) -> tuple[str, NDArray]:
+def index_array(array: NDArray) -> tuple[str, NDArray]:
+    """Places in other arrays, in the smallest type that holds them."""
     most = array.max(initial=0)
     return "unsigned char" if most < 2**8 else "unsigned short" if most < 2**16 else "int", array

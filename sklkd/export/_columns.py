@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from sklkd.export._calendar import with_calendar
 from sklkd.export._format import MISSING, spellings
 from sklkd.export._graph import Graph
 from sklkd.students import InputEncoder
@@ -45,7 +46,7 @@ def encode(
     allow_nan: bool,
     tables: dict[int, NDArray],
 ) -> Encoded:
-    """Write a fitted encoder's work: declare the inputs, scale numbers, code categories.
+    """Write a fitted encoder's work: declare the inputs, take dates apart, scale numbers, code categories.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def encode(
     names : list of str
         What these inputs are called.
     kind : {"float", "double"}
-        Type of numeric inputs.
+        Type of numeric inputs; double where some are dates.
     allow_nan : bool
         Whether missing values may come.
     tables : dict of int to ndarray
@@ -77,6 +78,9 @@ def encode(
             numbers = graph.op("Concat", *columns, axis=1) if len(columns) > 1 else columns[0]
     if numbers is None or not numeric:
         return Encoded(None, None, None, coded)
+    if encoder.calendar_:
+        numbers = with_calendar(graph, numbers, [(numeric.index(j), part) for j, part in encoder.calendar_])
+        numeric += range(len(codec.categories_), len(encoder.center_))
     scale = _scale_exactly if kind == "double" else _scale
     return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, coded)
 

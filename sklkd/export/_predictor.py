@@ -142,6 +142,7 @@ class OnnxPredictor(ColumnReader):
         self._text = metadata["text"]
         self._lookups |= {j: _Text() for j in self._text}
         self._empty = np.isin(np.arange(self.n_features_in_), metadata["empty"])
+        self.times_ = metadata.get("times") or [None] * self.n_features_in_
         self._spelt = {
             # unseen values have the code -1, which reads the end, and missing ones -2
             j: np.array([*spellings(list(lookup), self._name(j)), MISSING, UNSEEN], dtype=object)

@@ -64,6 +64,11 @@ class Source:
         return not self.steps and isinstance(self.est.encoder_, InputEncoder)
 
     @property
+    def has_dates(self) -> bool:
+        """Whether the estimator's own encoder reads dates."""
+        return self.coded and bool(self.est.encoder_.calendar_)
+
+    @property
     def one_tensor(self) -> bool:
         """Whether all columns are numbers of an array."""
         if self.coded:

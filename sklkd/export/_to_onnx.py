@@ -71,7 +71,8 @@ def to_onnx(
     The graph takes the columns as the user has them: one tensor ``"X"`` of shape (n, n_features) where the estimator
     was fitted on numbers in an array, otherwise one input of shape (n, 1) per column, called as the column (``"x0"``,
     ``"x1"``, ... where it has no name): numbers as float (or double, see ``ExportReport.numbers``), with NaN where
-    they are missing, and categories as strings. It gives ``"label"`` (n,), by the estimator's decision rule, and
+    they are missing, dates and durations as seconds (dates since 1970, by their own clock), and categories as strings.
+    It gives ``"label"`` (n,), by the estimator's decision rule, and
     ``"probabilities"`` (n, n_classes), or, for regressors, ``"value"`` (n, n_outputs) in double, in the range of the
     estimator's; where a column has such a name, with an underscore behind it.
 
@@ -135,7 +136,8 @@ def to_onnx(
     source = open_source(est, X)
     last, rows = source.est, source.rows
     expected = outputs_of(est, rows)
-    for double in (False, True):
+    # seconds since 1970 have more digits than float32
+    for double in (True,) if source.has_dates else (False, True):
         content = write(source, Options(opset, double, None))
         difference = largest_difference(last, expected, outputs_of(OnnxPredictor(content), rows))
         if difference <= MARGIN:

@@ -135,12 +135,47 @@ static void layer_many(const weight *w, int inputs, int width, int rows, const f
                 four_by_four(w + i * width, inputs, width, x + r * inputs + i, y + r * width);
 }
 
+/* parts of dates stand behind the columns of a row */
+#define COLUMNS (SKLKD_FEATURES + DATE_PARTS)
+
+#if DATE_PARTS
+/* seconds since 1970 are no floats */
+typedef char dates_need_a_double[sizeof(sklkd_real) < 8 ? -1 : 1];
+
+/* days since the last first of March, day of the month, day of the week from Monday on, seconds since midnight */
+static double part_of_date(double seconds, int part)
+{
+    double days = floor(seconds / 86400.0), day = days + 719468.0;
+    double of_cycle = day - 146097.0 * floor(day / 146097.0); /* 400 years */
+    double leap = floor(of_cycle / 1460.0) - floor(of_cycle / 36524.0) + floor(of_cycle / 146096.0);
+    double year = floor((of_cycle - leap) / 365.0);
+    double of_year = of_cycle - (365.0 * year + floor(year / 4.0) - floor(year / 100.0));
+    double month = floor((5.0 * of_year + 2.0) / 153.0);
+    switch (part) {
+    case 0: return of_year;
+    case 1: return of_year - floor((153.0 * month + 2.0) / 5.0) + 1.0;
+    case 2: return days + 3.0 - 7.0 * floor((days + 3.0) / 7.0);
+    default: return seconds - 86400.0 * days;
+    }
+}
+
+static void add_parts(const sklkd_real *x, int rows, sklkd_real *wide)
+{
+    int i, r;
+    for (r = 0; r < rows; r++, x += SKLKD_FEATURES, wide += COLUMNS) {
+        memcpy(wide, x, SKLKD_FEATURES * sizeof *x);
+        for (i = 0; i < DATE_PARTS; i++)
+            wide[SKLKD_FEATURES + i] = part_of_date(x[date_columns[i]], date_parts[i]);
+    }
+}
+#endif
+
 #if NUMBERS
 /* z: scaled numbers, 0 where they are missing; c: smoothly clipped ones; infinity becomes NAN */
 APART void encode(const sklkd_real *x, int rows, float *z, float *c)
 {
     int j, r;
-    for (r = 0; r < rows; r++, x += SKLKD_FEATURES, z += INPUTS, c += INPUTS) {
+    for (r = 0; r < rows; r++, x += COLUMNS, z += INPUTS, c += INPUTS) {
         for (j = 0; j < NUMBERS; j++) {
             sklkd_real given = x[NUMERIC(j)], scaled = (given - number_center[j]) / number_scale[j];
             float v, near;
@@ -377,6 +412,11 @@ int sklkd_label(const sklkd_real *out)
 void sklkd_predict_one(const sklkd_real *x, sklkd_real *out)
 {
     float units[2 * WIDEST + SPARE], *h = aligned(units), *next = h + WIDEST;
+#if DATE_PARTS
+    sklkd_real wide[COLUMNS];
+    add_parts(x, 1, wide);
+    x = wide;
+#endif
 #if NUMBERS
     float z[INPUTS], c[INPUTS];
     encode(x, 1, z, c);
@@ -405,6 +445,11 @@ static void predict_block(const sklkd_real *x, int rows, sklkd_real *out)
 {
     float units[2 * BLOCK * WIDEST + SPARE], *h = aligned(units), *next = h + BLOCK * WIDEST;
     int r;
+#if DATE_PARTS
+    sklkd_real wide[BLOCK * COLUMNS];
+    add_parts(x, rows, wide);
+    x = wide;
+#endif
 #if NUMBERS
     float z[BLOCK * INPUTS], c[BLOCK * INPUTS];
     encode(x, rows, z, c);
@@ -423,7 +468,7 @@ static void predict_block(const sklkd_real *x, int rows, sklkd_real *out)
 #endif
 #if CATEGORICAL || WITH_MISSING
     for (r = 0; r < rows; r++)
-        add_categories(x + r * SKLKD_FEATURES, h + r * WIDTH);
+        add_categories(x + r * COLUMNS, h + r * WIDTH);
 #endif
     LAYERS(LAYER_MANY)
     for (r = 0; r < rows; r++)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklkd._columns import ColumnCodec
+from sklkd._columns import DATES, ColumnCodec
+from sklkd.students._calendar import PARTS, calendar_parts
 
 # Levels of a column; more are kept where the network has room, and of those beyond such as were seen in so many rows
 # (benchmarks/quality/levels.py). With 64 at most, a teacher to whom 300 or 1,000 levels matter is missed by 84 and 43 %
@@ -27,7 +28,9 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     Numeric columns become ``(x - median) / interquartile range`` (half the range where the quartiles meet, 0 where the
     column is constant), computed in float64, at most 1e30 away from 0, and returned in float32. Categories become
     codes: 0 to K - 1 for the levels that are kept, K for the rare and, where fit saw any, for missing ones; a level
-    that fit never saw is the rare one, or -1 where there is none.
+    that fit never saw is the rare one, or -1 where there is none. A date is a number of seconds, and gives up to four
+    more columns, behind all others: the days since the last first of March, the day of the month and of the week, and
+    the time of day, each where it varied in fit.
 
     Parameters
     ----------
@@ -44,12 +47,14 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     codec_ : ColumnCodec
-    center_, scale_ : ndarray of shape (n_features,)
+    calendar_ : list of (int, int)
+        A column of dates and the number of its part (``sklkd.students._calendar.PARTS``) for each column behind.
+    center_, scale_ : ndarray of shape (n_features + len(calendar_),)
         Median and scale of numeric columns (0 and 1 for categories).
     cardinalities_ : list of int
         Codes per column, 0 for numeric ones.
-    missing_ : ndarray of bool, shape (n_features,)
-        Numeric columns in which fit saw missing values.
+    missing_ : ndarray of bool, as long
+        Numeric columns in which fit saw missing values; of dates those of their seconds alone.
     """
 
     def __init__(self, *, one_hot: bool = False, max_categories: int = MANY, max_levels: int = 0):
@@ -65,9 +70,13 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     def fit_coded(self, codec: ColumnCodec, Z: NDArray, sample_weight: NDArray | None = None) -> InputEncoder:
         """As ``fit``, for rows that a fitted codec has already turned into a matrix."""
         self.codec_ = codec
+        self.n_features_in_ = Z.shape[1]
+        self.calendar_ = [
+            (j, k) for j, kind in enumerate(codec.times_) if kind == DATES for k in _varying_parts(Z[:, j])
+        ]
+        Z = self.widened(Z)
         n_features = Z.shape[1]
         weight = np.ones(len(Z)) if sample_weight is None else np.asarray(sample_weight, float)
-        self.n_features_in_ = n_features
         self.center_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         self.missing_ = np.zeros(n_features, bool)
         self.cardinalities_ = [0] * n_features
@@ -79,7 +88,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         for j in range(n_features):
             if j not in counts:
                 self.center_[j], self.scale_[j] = _robust_scale(Z[:, j], weight)
-                self.missing_[j] = np.isnan(Z[:, j]).any()
+                self.missing_[j] = j < self.n_features_in_ and np.isnan(Z[:, j]).any()
             else:
                 kept = max(self.max_categories, int(keep[j]))
                 self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, bool(np.isnan(Z[:, j]).any()))
@@ -92,6 +101,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
 
     def transform_coded(self, Z: NDArray) -> NDArray[np.float32]:
         """As ``transform``, for rows that the codec has already turned into a matrix."""
+        Z = self.widened(Z)
         out = scaled(Z, self.center_, self.scale_)
         for j, levels in enumerate(self._levels):
             if levels is not None:
@@ -99,6 +109,13 @@ class InputEncoder(TransformerMixin, BaseEstimator):
                 # the last entry is what -1 (never seen) reads, the one before it what missing reads
                 out[:, j] = levels[codes]
         return (self._expand(out) if self.one_hot else out).astype(np.float32)
+
+    def widened(self, Z: NDArray) -> NDArray:
+        """The matrix of the codec with the parts of dates behind it: (n, n_features + len(calendar_))."""
+        if not self.calendar_:
+            return Z
+        of_columns = {j: calendar_parts(Z[:, j]) for j, _ in self.calendar_}
+        return np.column_stack([Z, *(of_columns[j][:, k] for j, k in self.calendar_)])
 
     def _expand(self, out: NDArray) -> NDArray:
         numeric = np.array([levels is None for levels in self._levels])
@@ -118,6 +135,12 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
+
+
+def _varying_parts(seconds: NDArray) -> list[int]:
+    """The calendar's parts that differ between dates."""
+    parts = calendar_parts(seconds[~np.isnan(seconds)])
+    return [k for k in range(len(PARTS)) if len(parts) and np.ptp(parts[:, k]) > 0]
 
 
 def scaled(X: NDArray, center: NDArray, scale: NDArray) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ class Folded:
     layers: tuple[tuple[Floats, Floats], ...]
 
     def outputs(self, Z: Floats) -> Floats:
-        """Logits or standardised targets, (n, n_outputs), of rows that the codec has coded, (n, n_features)."""
+        """Logits or standardised targets, (n, n_outputs), of coded rows with the parts of their dates behind them."""
         if len(Z) <= PIECE:
             return self._forward(Z)
         return np.concatenate([self._forward(Z[start : start + PIECE]) for start in range(0, len(Z), PIECE)])

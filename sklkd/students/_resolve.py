@@ -120,7 +120,8 @@ def _sized(
     plan = net.plan(inputs) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], inputs)
     if not ours:
         return {"hidden": plan.hidden}
-    thresholds = thresholds or [(np.empty(0), np.empty(0))] * encoded.shape[1]
+    # teachers split no part of a date
+    thresholds = [*thresholds, *[(np.empty(0), np.empty(0))] * (encoded.shape[1] - len(thresholds))]
     edges = bin_edges(encoded, weight, encoder, thresholds, plan.n_bins, plan.max_bins)
     return {"cardinalities": levels, "missing": missing, "hidden": plan.hidden, "edges": edges}
 

@@ -307,7 +307,7 @@ def test_bad_input(sampler):
     with pytest.raises(ValueError, match="contains infinity"):
         clone(sampler).fit(np.array([[np.inf]]))
     with pytest.raises(ValueError, match="dates"):
-        clone(sampler).fit(pd.DataFrame({"t": pd.to_datetime(["2020-01-01"])}))
+        clone(sampler).fit(np.array([["2020-01-01"]], dtype="M8[D]"))
 
 
 def test_a_sampler_of_ones_own():
