@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -81,7 +83,7 @@ def gather(
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
     if folds:
-        splits = make_splits(cv, rows, groups)
+        splits = make_splits(cv, rows, groups, fitter.split_params(rows))
         return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread)
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
@@ -141,13 +143,27 @@ def predict_fold(
     return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
 
 
-def make_splits(cv: Any, rows: Rows, groups: Callable[[], NDArray]) -> list[Split]:
-    """Splits as index arrays."""
+def make_splits(
+    cv: Any, rows: Rows, groups: Callable[[], NDArray], split_params: dict[str, Any] | None = None
+) -> list[Split]:
+    """Splits as index arrays; an int never separates identical rows, nor those of one of the user's groups."""
+    split_params = split_params or {}
     if isinstance(cv, (int, np.integer)):
-        return group_splits(int(cv), rows, groups())
-    splits = check_cv(cv).split(rows.X, rows.y)
+        together = groups()
+        if "groups" in split_params:
+            together = joined_groups(together, np.unique(split_params["groups"], return_inverse=True)[1])
+        return group_splits(int(cv), rows, together)
+    splits = check_cv(cv).split(rows.X, rows.y, **split_params)
     n = len(rows.y)
     return [(np.arange(n)[train], np.arange(n)[test]) for train, test in splits]
+
+
+def joined_groups(first: NDArray, second: NDArray) -> NDArray:
+    """Groups of rows that share one of two groups each, directly or through others."""
+    n, (n_first, n_second) = len(first), (int(first.max()) + 1, int(second.max()) + 1)
+    shape = (n_first + n_second, n_first + n_second)
+    edges = coo_array((np.ones(n), (first, n_first + second)), shape=shape)
+    return connected_components(edges, directed=False)[1][first]
 
 
 def group_splits(n_splits: int, rows: Rows, group: NDArray) -> list[Split]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns import ColumnCodec
-from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd._sklearn import _check_method_params, _num_samples, _safe_indexing
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,9 @@ class Rows:
         What the teacher predicts for them.
     out_of_sample : ndarray of bool, shape (n,)
         Whether that comes from a teacher that was not fitted on the row. None: unknown, as for no row.
+    metadata : dict of str to object
+        What else the teacher's fit and the splits of ``cv`` are told, such as ``groups``; what has one entry per row is
+        taken with the rows.
     """
 
     X: Any
@@ -43,6 +46,7 @@ class Rows:
     coded: NDArray | None = None
     outputs: Any = None
     out_of_sample: Any = None
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return _num_samples(self.X)
@@ -61,7 +65,12 @@ class Rows:
             part(self.coded),
             None if self.outputs is None else self.outputs.take(index),
             part(self.out_of_sample),
+            self.metadata_of(index),
         )
+
+    def metadata_of(self, index: NDArray) -> dict[str, Any]:
+        """The metadata of the rows at these numbers."""
+        return _check_method_params(self.X, self.metadata, indices=index) if self.metadata else {}
 
     def encoded(self, encoder: Any) -> Any:
         """What a fitted encoder makes of them, from the coded matrix where the encoder has the same codec."""

@@ -92,6 +92,7 @@ class Deduplication:
             None if self.coded is None else self.coded[first],
             outputs,
             out_of_sample,
+            self.rows.metadata_of(self.kept[first]),
         )
 
 

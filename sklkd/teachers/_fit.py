@@ -67,7 +67,7 @@ class TeacherFitter:
             # over the classes present: boosters refuse codes that are missing between others
             present, y = np.unique(y, return_inverse=True)
             params = with_codes(params, present)
-        params = self._weight_params(name, teacher, rows.weight) | params
+        params = self._routed(name, teacher, rows) | params
         return self.memory.cache(fit_teacher)(seeded(clone_teacher(teacher), seed), rows.X, y, params, seed)
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
@@ -89,12 +89,24 @@ class TeacherFitter:
             return adapt(fitted, self.classes)
         return adapt(fitted, self.classes, seen=np.unique(rows.y), missing="floor")
 
-    def _weight_params(self, name: str, teacher: Any, weight: NDArray | None) -> dict[str, NDArray]:
+    def split_params(self, rows: Rows) -> dict[str, Any]:
+        """What the splits of ``cv`` are told beside rows and labels, such as ``groups``."""
+        if _routing_enabled() and hasattr(self.estimator.cv, "get_metadata_routing"):
+            return dict(process_routing(self.estimator, "fit", **_metadata(rows))["splitter"].split)
+        return {name: value for name, value in rows.metadata.items() if name == "groups"}
+
+    def _routed(self, name: str, teacher: Any, rows: Rows) -> dict[str, Any]:
+        """Keyword arguments of the teacher's fit that come from those of ours."""
+        if _routing_enabled() and hasattr(teacher, "get_metadata_routing"):
+            given = _metadata(rows)
+            return dict(process_routing(self.estimator, "fit", **given)[name].fit) if given else {}
+        groups = {"groups": rows.metadata["groups"]} if is_search(teacher) and "groups" in rows.metadata else {}
+        return self._weight_params(teacher, rows.weight) | groups
+
+    def _weight_params(self, teacher: Any, weight: NDArray | None) -> dict[str, NDArray]:
         """Keyword arguments that carry ``sample_weight`` into the teacher's fit; a warning where nothing can."""
         if weight is None:
             return {}
-        if _routing_enabled() and hasattr(teacher, "get_metadata_routing"):
-            return dict(process_routing(self.estimator, "fit", sample_weight=weight)[name].fit)
         keyword = weight_name(teacher)
         if keyword is not None:
             return {keyword: weight}
@@ -107,6 +119,11 @@ class TeacherFitter:
                 SampleWeightWarning,
             )
         return {}
+
+
+def _metadata(rows: Rows) -> dict[str, Any]:
+    """Metadata of the rows, their weights included."""
+    return rows.metadata if rows.weight is None else rows.metadata | {"sample_weight": rows.weight}
 
 
 def params_by_member(params: dict[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -8,12 +8,20 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 from sklearn.base import clone
-from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags, TransformerTags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils import (
+    ClassifierTags,
+    InputTags,
+    RegressorTags,
+    Tags,
+    TargetTags,
+    TransformerTags,
+    check_consistent_length,
+)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._named import named_pairs
-from sklkd._sklearn import HasMethods, Interval, StrOptions
+from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._task import Task
@@ -73,7 +81,14 @@ class BaseOffline(BaseDistilled):
         self.verbose = verbose
 
     def fit(
-        self, X: Any, y: Any, *, sample_weight: Any = None, X_transfer: Any = None, teacher_outputs: Any = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        X_transfer: Any = None,
+        teacher_outputs: Any = None,
+        **metadata: Any,
     ) -> Self:
         """Fit the teacher where it is not fitted yet, and distil it.
 
@@ -89,6 +104,10 @@ class BaseOffline(BaseDistilled):
             Unlabelled rows, on which the student learns from the teacher alone.
         teacher_outputs : array of shape (n, n_classes) or (n, n_targets), default=None
             The teacher's predictions for the rows of X, in place of a teacher. Cross-validation slices them with X.
+        **metadata : dict
+            What the teacher's fit or the splitter ``cv`` requests, by scikit-learn's metadata routing; what has one
+            entry per row is sliced with the rows. Without routing ``groups`` alone, for ``cv`` and for a teacher that
+            is a search: rows of one group are then never in different folds, also where ``cv`` is an int.
 
         Returns
         -------
@@ -99,10 +118,20 @@ class BaseOffline(BaseDistilled):
         ValueError, TypeError
             See the class. A fit that fails leaves the estimator as it was.
         """
-        return self._fit(X, y, sample_weight=sample_weight, X_transfer=X_transfer, teacher_outputs=teacher_outputs)
+        return self._fit(
+            X, y, sample_weight=sample_weight, X_transfer=X_transfer, teacher_outputs=teacher_outputs, metadata=metadata
+        )
 
     def _fit(
-        self, X: Any, y: Any, *, sample_weight: Any, X_transfer: Any, teacher_outputs: Any, classes: Any = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any,
+        X_transfer: Any,
+        teacher_outputs: Any,
+        metadata: dict[str, Any] | None = None,
+        classes: Any = None,
     ) -> Self:
         """Check what is given, distil into a copy, and take over what that has learnt."""
         self._validate_params()
@@ -113,7 +142,7 @@ class BaseOffline(BaseDistilled):
         unlabelled = y is None and self._task_name == "regression" and is_scorer(self.teacher)
         y = None if unlabelled else fitted._check_y(X, y, classes)
         X_transfer = fitted._check_X_transfer(X_transfer)
-        rows = Rows(X, y, check_weight(sample_weight, X))
+        rows = Rows(X, y, check_weight(sample_weight, X), metadata=self._check_metadata(X, metadata or {}))
         with untouched_generators(self.random_state):
             task = Task() if unlabelled else fitted._make_task(y, rows.weight)
             distilled = OfflineFit(fitted, rows, task, teacher_outputs).run(X_transfer)
@@ -165,6 +194,22 @@ class BaseOffline(BaseDistilled):
             self.loss_ = losses if isinstance(self.loss, list) else losses[0][1]
         self._deploy(student)
         return self
+
+    def _check_metadata(self, X: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+        """What else ``fit`` was given; an error for what reaches nobody."""
+        given = {name: value for name, value in metadata.items() if value is not None}
+        others = sorted(set(given) - {"groups"})
+        if others and not _routing_enabled():
+            raise TypeError(
+                f"fit got {', '.join(others)}, which only metadata routing hands on: call sklearn.set_config("
+                f"enable_metadata_routing=True) and the teacher's set_fit_request({others[0]}=True). What has no entry "
+                "per row may go into teacher_fit_params."
+            )
+        if given and _routing_enabled():
+            process_routing(self, "fit", **given)
+        if "groups" in given:
+            check_consistent_length(X, given["groups"])
+        return given
 
     def _check_X_transfer(self, X_transfer: Any) -> Any:
         if X_transfer is None:
@@ -224,12 +269,14 @@ class BaseOffline(BaseDistilled):
         return tags
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Which metadata goes where: ``sample_weight`` to the student and, as it requests, to the teacher."""
+        """Which metadata goes where: to the teacher and to the splitter ``cv`` what they request."""
         router = MetadataRouter(owner=self).add_self_request(self)
         mapping = MethodMapping().add(caller="fit", callee="fit")
         for name, teacher in self.teacher if isinstance(self.teacher, list) else [("teacher", self.teacher)]:
             if hasattr(teacher, "get_metadata_routing"):
                 router.add(**{name: teacher}, method_mapping=mapping)
+        if hasattr(self.cv, "get_metadata_routing"):
+            router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
         return router
 
 

@@ -62,7 +62,7 @@ class TeacherClones:
 
     def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
         equal = seen.weight is None or bool(np.all(seen.weight == seen.weight[0]))
-        rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight)
+        rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight, metadata=seen.metadata)
         with warnings.catch_warnings():
             # a clone's complaints are those of the teacher, which has made them already
             warnings.simplefilter("ignore")
