@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, Lookup, cell_types, is_missing, to_numbers
-from sklkd._columns._tables import Column, open_table
+from sklkd._columns._tables import Column, Container, open_table
 from sklkd._columns._times import Times, time_kind, times_of_cells
 
 
@@ -19,12 +19,13 @@ class ColumnReader:
     categories_: list[NDArray[Any] | None]
     _names: Any
     times_: list[str | None]
+    _by_name = False  # whether frames may have other columns, or these in another order
     _lookups: dict[int, Lookup]
     _empty: NDArray[np.bool_]
 
     def _read(self, X: Any) -> NDArray[np.float64]:
         """The matrix of ``X`` (n, d): float64, shape (n, d), a copy; n may be 0."""
-        table = open_table(X)
+        table = self._table(X)
         d = table.shape[1]
         if d != self.n_features_in_:
             what, expected = type(self).__name__, self.n_features_in_
@@ -48,6 +49,16 @@ class ColumnReader:
                 Z[:, j] = self._code_column(j, Z[:, j])
         self._check_finite(Z)
         return Z
+
+    def _table(self, X: Any) -> Container:
+        """The table, with the columns that are read where they are found by name."""
+        names = list(X.columns) if self._by_name and hasattr(X, "columns") else None
+        if names == self._names or not (are_strings(names) and are_strings(self._names)):
+            return open_table(X)
+        absent = [name for name in self._names if name not in names]
+        if absent:
+            raise ValueError(f"X must have the columns {self._names}, got a frame without {absent}.")
+        return open_table(X[self._names])
 
     def _name(self, j: int) -> str:
         return str(j) if self._names is None else repr(self._names[j])

@@ -88,6 +88,8 @@ class CPredictor(ColumnReader):
     True
     """
 
+    _by_name = True
+
     def __init__(self, path: str | PathLike[str], *, compiler: str = "cc", flags: Sequence[str] = FLAGS):
         self._open(Path(path).read_text(encoding="ascii"), compiler, tuple(flags))
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
-from sklkd._columns._tables import open_table
 from sklkd._decision_rule import predicted_codes
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
@@ -36,9 +35,9 @@ class OnnxPredictor(ColumnReader):
     """Predict from a file that :func:`to_onnx` has written, as the estimator would.
 
     Neither torch, skorch, scikit-learn nor pandas is imported. Frames of pandas or polars, arrays and lists are read
-    as the estimator reads them: the same values are missing, the same categories unseen, and the same errors are raised
-    for the wrong number or names of columns, infinity, strings in numeric columns, and missing values that the teacher
-    did not take.
+    as the estimator reads them, frames with their columns in any order and beside others: the same values are missing,
+    the same categories unseen, and the same errors are raised for columns that are not there, infinity, strings in
+    numeric columns, and missing values that the teacher did not take.
 
     Parameters
     ----------
@@ -90,6 +89,8 @@ class OnnxPredictor(ColumnReader):
     >>> predictor.predict(X[:2]).tolist()
     [0, 0]
     """
+
+    _by_name = True
 
     def __init__(self, path: str | PathLike[str] | bytes, *, n_threads: int = 1):
         if not isinstance(n_threads, int) or n_threads < 1:
@@ -257,7 +258,7 @@ class OnnxPredictor(ColumnReader):
             for k, (j, spelt) in enumerate(self._spelt.items()):
                 feeds[self._inputs[j]] = spelt[codes[:, k], None]
         if self._text:
-            table = open_table(X)
+            table = self._table(X)
             feeds |= {self._inputs[j]: _strings(table.column(j), self._name(j)) for j in self._text}
         return feeds
 

@@ -35,9 +35,9 @@ class Source:
     rows : array or frame
         On which graph and estimator are compared.
     shape : tuple of int
-        Of one row.
+        Of one row, without columns that the first step drops by name.
     names : list of str or None
-        Of the columns.
+        Of these columns.
     text : list of int
         Columns that go to steps as strings.
     """
@@ -120,9 +120,27 @@ def open_source(model: Any, X: Any) -> Source:
     names = getattr(reader, "feature_names_in_", None)
     if X is None:
         X = _made_up(est, steps, own)
-    shape = np.shape(X)[1:]
-    text = [] if plain else _text_columns(X)
-    return Source(model, est, steps, own, X, shape, None if names is None else [str(name) for name in names], text)
+    names = None if names is None else [str(name) for name in names]
+    first = (steps or own or [("", None)])[0][1]
+    read = columns_by_name(first) if isinstance(first, ColumnTransformer) and names is not None else None
+    if read is None:
+        read = names
+    looked_at = X[read] if read != names else X
+    text = [] if plain else _text_columns(looked_at)
+    return Source(model, est, steps, own, X, np.shape(looked_at)[1:], read, text)
+
+
+def columns_by_name(transformer: ColumnTransformer) -> list[str] | None:
+    """The columns that a fitted ColumnTransformer reads, in the frame's order; None where it knows some by place."""
+    read: set[str] = set()
+    for _, part, columns in transformer.transformers_:
+        if isinstance(part, str) and part == "drop":
+            continue
+        named = [columns] if isinstance(columns, str) else columns
+        if not isinstance(named, (list, tuple, np.ndarray)) or not all(isinstance(one, str) for one in named):
+            return None
+        read.update(named)
+    return [name for name in transformer.feature_names_in_ if name in read]
 
 
 def _is_pipeline(model: Any) -> bool:

@@ -116,9 +116,7 @@ def test_what_the_graph_asks_for_is_documented(est, predictor):
 def test_columns_and_names(est, predictor):
     X = frame(5)
     assert predictor.feature_names_in_.tolist() == est.feature_names_in_.tolist()
-    with pytest.raises(ValueError, match="feature names should match"):
-        predictor.predict(X[X.columns[::-1]])
-    with pytest.raises(ValueError, match="X has 7 features"):
+    with pytest.raises(ValueError, match=r"X must have the columns .*got a frame without \['word'\]"):
         predictor.predict(X.drop(columns="word"))
     with pytest.raises(ValueError, match="'label' was numeric at fit"):
         predictor.predict(X.assign(label="a"))
