@@ -52,8 +52,8 @@ class ColumnReader:
 
     def _table(self, X: Any) -> Container:
         """The table, with the columns that are read where they are found by name."""
-        names = list(X.columns) if self._by_name and hasattr(X, "columns") else None
-        if names == self._names or not (are_strings(names) and are_strings(self._names)):
+        names: list[Any] = list(X.columns) if self._by_name and hasattr(X, "columns") else []
+        if not names or names == self._names or not (are_strings(names) and are_strings(self._names)):
             return open_table(X)
         absent = [name for name in self._names if name not in names]
         if absent:

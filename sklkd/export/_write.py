@@ -98,6 +98,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
     optional = {
         "threshold": est._fitted.threshold,
         "support": None if task.scaling is None else task.scaling.support,
+        "times": codec.times_ if codec is not None and any(codec.times_) else None,
     }
     required = {
         "format": FORMAT,
@@ -111,7 +112,6 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "dtypes": {one.name: _dtype_name(one) for one in graph.inputs},
         "number_dtype": "float64" if options.double else "float32",
         "one_tensor": source.one_tensor,
-        "times": [] if codec is None else codec.times_,
         "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
         "text": source.text,
         "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
