@@ -16,10 +16,10 @@ from sklkd.estimators._validation import validation_loss
 from sklkd.rows import Rows
 from sklkd.teachers import TeacherFitter, reduced_teacher, unfrozen
 
-FAILED = 0.15
+REDUCED_FAILED, FAILED = 0.15, 0.5
 """A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
 part of its loss on unseen rows: 0.11 at most where it has not, 0.2 to 1 where it, or one of its members, has diverged
-(benchmarks/README.md, "Clones that fail")."""
+(benchmarks/README.md, "Clones that fail"). A reduced one can be replaced; of few rows a whole one may miss as much."""
 COMPARED = 2_000
 """On about how many of the rows that both have seen this is looked at."""
 
@@ -56,7 +56,8 @@ class TeacherClones:
         for draft in [reduced] if reduced is whole else [reduced, whole]:
             predicted, again = self._of_clone(draft, seen, [held, some])
             excess = validation_loss(again, some, self.task) - usual
-            if excess <= FAILED * validation_loss(predicted, held, self.task):
+            failed = REDUCED_FAILED if draft is not whole else FAILED
+            if excess <= failed * validation_loss(predicted, held, self.task):
                 return max(predicted, of_outputs(held.outputs), key=lambda one: validation_loss(one, held, self.task))
         return None
 
