@@ -49,7 +49,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     codec_ : ColumnCodec
     calendar_ : list of (int, int)
         A column of dates and the number of its part (``sklkd.students._calendar.PARTS``) for each column behind.
-    center_, scale_ : ndarray of shape (n_features + len(calendar_),)
+    center_, scale_ : ndarray of shape (n_features + n_parts,)
         Median and scale of numeric columns (0 and 1 for categories).
     cardinalities_ : list of int
         Codes per column, 0 for numeric ones.
@@ -111,7 +111,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         return (self._expand(out) if self.one_hot else out).astype(np.float32)
 
     def widened(self, Z: NDArray) -> NDArray:
-        """The matrix of the codec with the parts of dates behind it: (n, n_features + len(calendar_))."""
+        """The matrix of the codec with the parts of dates behind it: (n, n_features + n_parts)."""
         if not self.calendar_:
             return Z
         of_columns = {j: calendar_parts(Z[:, j]) for j, _ in self.calendar_}
