@@ -35,8 +35,8 @@ class Rows:
     out_of_sample : ndarray of bool, shape (n,)
         Whether that comes from a teacher that was not fitted on the row. None: unknown, as for no row.
     metadata : dict of str to object
-        What else the teacher's fit and the splits of ``cv`` are told, such as ``groups``; what has one entry per row is
-        taken with the rows.
+        What else the teacher's fit and the splits of ``cv`` are given, such as ``groups``; what has one entry per row
+        is taken with the rows.
     """
 
     X: Any

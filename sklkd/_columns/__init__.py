@@ -8,14 +8,13 @@ from sklkd._columns._cells import UNSEEN
 from sklkd._columns._reader import ColumnReader
 from sklkd._columns._rows import identical_rows
 from sklkd._columns._texts import checked_texts, has_one_dimension, text_codes
-from sklkd._columns._times import DATES, DURATIONS
+from sklkd._columns._times import DATES
 
 if TYPE_CHECKING:
     from sklkd._columns._codec import ColumnCodec
 
 __all__ = [
     "DATES",
-    "DURATIONS",
     "UNSEEN",
     "ColumnCodec",
     "ColumnReader",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns._times import common_time, time_kind, to_cells
+from sklkd._columns._times import Times, common_time, time_kind, times_of_cells, to_cells
 
 UNSEEN = -1.0
 """Code of a category that fit did not see."""
@@ -107,6 +107,12 @@ def common_type(types: set[type]) -> type:
         if all(issubclass(t, accepted) for t in types):
             return kind
     return float
+
+
+def times_of(cells: list[Any], types: set[type]) -> Times | None:
+    """Cells of these types, or missing, as times; None where they are something else."""
+    kind = time_kind(types)
+    return None if kind is None else times_of_cells(cells, kind, list(map(is_missing, cells)))
 
 
 def to_numbers(cells: list[Any]) -> NDArray[np.float64]:

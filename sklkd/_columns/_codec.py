@@ -17,13 +17,13 @@ from sklkd._columns._cells import (
     cell_types,
     common_type,
     first_rows,
-    is_missing,
     sorted_categories,
+    times_of,
     to_numbers,
 )
 from sklkd._columns._reader import ColumnReader, are_strings
 from sklkd._columns._tables import Column, open_table
-from sklkd._columns._times import Times, grain_of, time_kind, times_of_cells
+from sklkd._columns._times import Times, grain_of
 from sklkd._sklearn import _fit_context
 
 BLOCK = 2**16
@@ -157,7 +157,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
                     f"Column {self._name(j)} of Z must hold codes 0 to {len(lookup) - 1}, got {codes[bad][0]:g}; "
                     "-1 stands for a category that fit did not see, which cannot be restored."
                 )
-        return self._template.fill(Z)
+        return self._template.fill(self._template.with_whole_grains(Z))
 
     def storable(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """The matrix that ``transform`` reads from the table of ``inverse_transform(Z)``, without making the table.
@@ -166,7 +166,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         """
         check_is_fitted(self, "categories_")
         self._check_invertible()
-        return self._template.stored(np.asarray(Z, dtype=np.float64))
+        return self._template.stored(self._template.with_whole_grains(np.asarray(Z, dtype=np.float64)))
 
     def without_template(self) -> ColumnCodec:
         """A copy that has learnt the same, with ``invertible=False``: it pickles without pandas and polars."""
@@ -220,9 +220,9 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             types, missing_cell = cell_types(column, self._name(j))
             if not any(issubclass(kind, str) for kind in types):
                 self._objects[j] = (common_type(types), missing_cell)
-                self.times_[j] = kind = time_kind(types)
-                if kind is not None:
-                    return times_of_cells(column, kind, list(map(is_missing, column))).seconds
+                times = times_of(column, types)
+                if times is not None:
+                    return self._learn_column(j, times)
                 return to_numbers(column)
             seen = column
         self._lookups[j] = Lookup(sorted_categories(seen))

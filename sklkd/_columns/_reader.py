@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns._cells import Coded, Lookup, cell_types, is_missing, to_numbers
+from sklkd._columns._cells import Coded, Lookup, cell_types, times_of, to_numbers
 from sklkd._columns._tables import Column, Container, open_table
-from sklkd._columns._times import Times, time_kind, times_of_cells
+from sklkd._columns._times import Times
 
 
 class ColumnReader:
@@ -77,9 +77,9 @@ class ColumnReader:
         if isinstance(column, np.ndarray):
             return column
         types, _ = cell_types(column, self._name(j))
-        kind = time_kind(types)
-        if kind is not None:
-            return self._code_times(j, times_of_cells(column, kind, list(map(is_missing, column))))
+        times = times_of(column, types)
+        if times is not None:
+            return self._code_times(j, times)
         if any(issubclass(kind, str) for kind in types):
             example = next(cell for cell in column if isinstance(cell, str))
             if not self._empty[j]:

@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, cast, objects_from, slots
-from sklkd._columns._times import DATES, DURATIONS, MICRO, Times, in_grains, times_of_array, to_array
+from sklkd._columns._times import (
+    Times,
+    in_grains,
+    is_period,
+    polars_kind,
+    polars_of_times,
+    series_of_times,
+    times_of_polars,
+    times_of_series,
+    to_array,
+)
 
 Column = NDArray[np.float64] | list[Any] | Coded | Times
 """A column that is read: numbers with NaN where they are missing, the cells as they are, codes, or times."""
@@ -43,7 +53,7 @@ class Container(ABC):
     def clear(self) -> None:
         """Drop all rows."""
 
-    def _in_grains(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+    def with_whole_grains(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Times as multiples of what all of a column's are."""
         Z = Z.copy() if self.grains else Z
         for j, (_, grain) in self.grains.items():
@@ -113,7 +123,7 @@ class _Array(Container):
         if dtype.kind == "U" and np.isnan(Z).any():
             raise ValueError(f"X has dtype {dtype}, which cannot hold a missing value, got NaN.")
         out = np.empty(Z.shape, dtype=dtype)
-        for j, values in enumerate(self._in_grains(Z).T):
+        for j, values in enumerate(Z.T):
             pool = self.pools.get(j)
             out[:, j] = objects_from(values, *self.objects[j]) if pool is None else pool[slots(values, len(pool) - 1)]
         return out
@@ -123,7 +133,7 @@ class _Array(Container):
             return cast(Z, self.array.dtype, "X").astype(np.float64)
         return map_columns(
             lambda j, values: as_objects_hold(values, self.objects[j]) if j in self.objects else values,
-            self._in_grains(Z),
+            Z,
         )
 
 
@@ -200,8 +210,8 @@ class _Pandas(Container):
         dtype, series = self.dtypes[j], self._columns[j]
         if dtype.kind in "fiub":
             return series.to_numpy(dtype=np.float64, **({} if isinstance(dtype, np.dtype) else {"na_value": np.nan}))
-        if dtype.kind in "mM" or _is_period(dtype):
-            return _times_of_series(series)
+        if dtype.kind in "mM" or is_period(dtype):
+            return times_of_series(series)
         if hasattr(dtype, "categories"):
             return Coded(series.array.codes, dtype.categories.tolist())
         if dtype.type is str and len(series) > FEW:
@@ -217,19 +227,19 @@ class _Pandas(Container):
         self._columns = []
 
     def fill(self, Z: NDArray[np.float64]) -> Any:
-        frame = type(self.frame)({j: self._series(j, values) for j, values in enumerate(self._in_grains(Z).T)})
+        frame = type(self.frame)({j: self._series(j, values) for j, values in enumerate(Z.T)})
         frame.columns = self.frame.columns
         return frame
 
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return map_columns(self._stored, self._in_grains(Z))
+        return map_columns(self._stored, Z)
 
     def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         dtype = self.dtypes[j]
         if j in self.pools:
             return values
         if j in self.grains and j not in self.objects:
-            return _times_of_series(self._series(j, values)).seconds
+            return times_of_series(self._series(j, values)).seconds
         if j in self.objects:
             return as_objects_hold(values, self.objects[j])
         if isinstance(dtype, np.dtype):
@@ -244,7 +254,7 @@ class _Pandas(Container):
         elif j in self.objects:
             cells = objects_from(values, *self.objects[j])
         elif j in self.grains:
-            return _series_of_times(type(self.frame.iloc[:, j])(to_array(values, self.grains[j][0])), dtype)
+            return series_of_times(type(self.frame.iloc[:, j])(to_array(values, self.grains[j][0])), dtype)
         elif isinstance(dtype, np.dtype):
             return cast(values, dtype, what)
         else:  # nullable, Arrow and sparse dtypes: None is missing in all of them
@@ -254,38 +264,8 @@ class _Pandas(Container):
         return type(self.frame.iloc[:, j])(cells, dtype=dtype)
 
 
-def _is_period(dtype: Any) -> bool:
-    return type(dtype).__name__ == "PeriodDtype"
-
-
-def _times_of_series(series: Any) -> Times:
-    """A pandas column of dates by their own clock, of durations, or of periods, which count from their start."""
-    if _is_period(series.dtype):
-        series = series.dt.start_time
-    if series.dtype.kind == "m":
-        return times_of_array(series.to_numpy(dtype="m8[us]"))
-    if series.dt.tz is not None:
-        series = series.dt.tz_localize(None)
-    return times_of_array(series.to_numpy(dtype="M8[us]"))
-
-
-def _series_of_times(series: Any, dtype: Any) -> Any:
-    """The reverse; a time that a clock shows twice in a year is the first, one that it skips the next that it shows."""
-    if _is_period(dtype):
-        return series.dt.to_period(dtype.freq)
-    zone = getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
-    if zone is not None:
-        first = np.ones(len(series), dtype=bool)
-        series = series.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    return series.astype(dtype)
-
-
 _POLARS_DTYPES = {"Boolean": "bool", "Int128": "int64", "UInt128": "uint64"}
 """NumPy dtypes through which numbers become a polars column, where the names differ."""
-
-
-def _kind(dtype: Any) -> str:
-    return dtype.base_type().__name__
 
 
 class _Polars(Container):
@@ -308,9 +288,9 @@ class _Polars(Container):
     def column(self, j: int) -> Column:
         series = self.frame.to_series(j)
         dtype = self.dtypes[j]
-        if dtype.is_numeric() or _kind(dtype) == "Boolean":
+        if dtype.is_numeric() or polars_kind(dtype) == "Boolean":
             return series.cast(float).to_numpy()
-        return _times_of_polars(series) if dtype.is_temporal() else series.to_list()
+        return times_of_polars(series) if dtype.is_temporal() else series.to_list()
 
     def take(self, j: int, rows: NDArray[np.intp]) -> Any:
         return self.frame.to_series(j).gather([None if row < 0 else int(row) for row in rows])
@@ -319,10 +299,10 @@ class _Polars(Container):
         self.frame = self.frame.clear()
 
     def fill(self, Z: NDArray[np.float64]) -> Any:
-        return type(self.frame)([self._series(j, values) for j, values in enumerate(self._in_grains(Z).T)])
+        return type(self.frame)([self._series(j, values) for j, values in enumerate(Z.T)])
 
     def stored(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return map_columns(self._stored, self._in_grains(Z))
+        return map_columns(self._stored, Z)
 
     def _stored(self, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if j in self.pools:
@@ -330,7 +310,7 @@ class _Polars(Container):
         if j in self.objects:
             return as_objects_hold(values, self.objects[j])
         if j in self.grains:
-            return _times_of_polars(self._series(j, values)).seconds
+            return times_of_polars(self._series(j, values)).seconds
         return self._series(j, values).cast(float).to_numpy()
 
     def _series(self, j: int, values: NDArray[np.float64]) -> Any:
@@ -341,34 +321,13 @@ class _Polars(Container):
         if j in self.objects:
             return make(name, objects_from(values, *self.objects[j]).tolist(), dtype=dtype)
         if j in self.grains:
-            return _polars_of_times(make(name, to_array(values, self.grains[j][0])), dtype)
+            return polars_of_times(make(name, to_array(values, self.grains[j][0])), dtype)
         if dtype.is_float() or dtype.is_decimal():
             return make(name, values, nan_to_null=self.null[j]).cast(dtype)
         missing = np.isnan(values)
-        stored = np.dtype(_POLARS_DTYPES.get(_kind(dtype), _kind(dtype).lower()))
+        stored = np.dtype(_POLARS_DTYPES.get(polars_kind(dtype), polars_kind(dtype).lower()))
         cells = cast(np.where(missing, 0.0, values), stored, f"Column {name!r}")
         return make(name, cells).cast(dtype).scatter(np.flatnonzero(missing), None)
-
-
-def _times_of_polars(series: Any) -> Times:
-    """A polars column of dates by their own clock, of durations, or of times of the day."""
-    if _kind(series.dtype) == "Time":
-        return Times(series.cast(int).cast(float).to_numpy() / 1e9, DURATIONS)
-    if _kind(series.dtype) == "Duration":
-        return Times(series.dt.total_microseconds().cast(float).to_numpy() / MICRO, DURATIONS)
-    if getattr(series.dtype, "time_zone", None) is not None:
-        series = series.dt.replace_time_zone(None)
-    return Times(series.dt.timestamp("us").cast(float).to_numpy() / MICRO, DATES)
-
-
-def _polars_of_times(series: Any, dtype: Any) -> Any:
-    """The reverse, from dates or durations in microseconds."""
-    if _kind(dtype) == "Time":
-        return (series.dt.total_microseconds() % 86_400_000_000 * 1000).cast(dtype)
-    zone = getattr(dtype, "time_zone", None)
-    if zone is not None:
-        series = series.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return series.cast(dtype)
 
 
 def map_columns(

@@ -91,6 +91,59 @@ def common_time(types: set[type]) -> type:
     return max(types, key=lambda one: (one is not datetime.date, one.__name__))
 
 
+def is_period(dtype: Any) -> bool:
+    """Whether it is pandas' dtype of periods."""
+    return type(dtype).__name__ == "PeriodDtype"
+
+
+def times_of_series(series: Any) -> Times:
+    """A pandas column of dates by their own clock, of durations, or of periods, which count from their start."""
+    if is_period(series.dtype):
+        series = series.dt.start_time
+    if series.dtype.kind == "m":
+        return times_of_array(series.to_numpy(dtype="m8[us]"))
+    if series.dt.tz is not None:
+        series = series.dt.tz_localize(None)
+    return times_of_array(series.to_numpy(dtype="M8[us]"))
+
+
+def series_of_times(series: Any, dtype: Any) -> Any:
+    """The reverse; a time that a clock shows twice in a year is the first, one that it skips the next that it shows."""
+    if is_period(dtype):
+        return series.dt.to_period(dtype.freq)
+    zone = getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
+    if zone is not None:
+        first = np.ones(len(series), dtype=bool)
+        series = series.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return series.astype(dtype)
+
+
+def polars_kind(dtype: Any) -> str:
+    """The name of a polars dtype, without its parameters."""
+    return dtype.base_type().__name__
+
+
+def times_of_polars(series: Any) -> Times:
+    """A polars column of dates by their own clock, of durations, or of times of the day."""
+    if polars_kind(series.dtype) == "Time":
+        return Times(series.cast(int).cast(float).to_numpy() / 1e9, DURATIONS)
+    if polars_kind(series.dtype) == "Duration":
+        return Times(series.dt.total_microseconds().cast(float).to_numpy() / MICRO, DURATIONS)
+    if getattr(series.dtype, "time_zone", None) is not None:
+        series = series.dt.replace_time_zone(None)
+    return Times(series.dt.timestamp("us").cast(float).to_numpy() / MICRO, DATES)
+
+
+def polars_of_times(series: Any, dtype: Any) -> Any:
+    """The reverse, from dates or durations in microseconds."""
+    if polars_kind(dtype) == "Time":
+        return (series.dt.total_microseconds() % 86_400_000_000 * 1000).cast(dtype)
+    zone = getattr(dtype, "time_zone", None)
+    if zone is not None:
+        series = series.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return series.cast(dtype)
+
+
 def _without_zone(cell: Any) -> Any:
     if getattr(cell, "tzinfo", None) is not None:
         raise ValueError(

@@ -37,7 +37,7 @@ class Deduplication:
         self.codec: ColumnCodec | None = None
         self.invertible: ColumnCodec | None = None
         self.coded: NDArray | None = None
-        n_dimensions = 1 if has_one_dimension(X) else getattr(X, "ndim", 2)
+        n_dimensions = len(X.shape)
         if n_dimensions > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
         if n_dimensions == 2:

@@ -90,7 +90,7 @@ class TeacherFitter:
         return adapt(fitted, self.classes, seen=np.unique(rows.y), missing="floor")
 
     def split_params(self, rows: Rows) -> dict[str, Any]:
-        """What the splits of ``cv`` are told beside rows and labels, such as ``groups``."""
+        """What the splits of ``cv`` are given beside rows and labels, such as ``groups``."""
         if _routing_enabled() and hasattr(self.estimator.cv, "get_metadata_routing"):
             return dict(process_routing(self.estimator, "fit", **_metadata(rows))["splitter"].split)
         return {name: value for name, value in rows.metadata.items() if name == "groups"}
