@@ -24,9 +24,10 @@ from sklkd.students._tabular_net import TabularNet
 # visits: they are noisy, and early stopping ends the training.
 VISITS, PASSES = 300_000, 100
 LABEL_VISITS, MOST_LABEL_PASSES = 100_000, 200
+LABEL_PASSES, LABEL_PASSES_OF_MANY = 6, 4  # at least, where many rows make LABEL_VISITS less
 MANY_ROWS, GROWTH = 15_000, 2 / 3
+MANY_LABELS, VERY_MANY = 25_000, 80_000  # from the second on, visits for labels only grow with the power GROWTH
 ALL_PASSES = 7  # over all rows, where few labelled ones make PASSES of them less
-LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 LEAST_BATCH = 128
 # Levels of all columns that a network may have are this times the root of its parameters: 255, 1,121 and 2,277 for the
 # presets. The least network of a budget, with four times as many weights, then fits wherever one of 64 levels does
@@ -45,6 +46,8 @@ class Recipe:
     batch_size : int
         Small sets get smaller batches, down to 128, for at least ``steps`` of them in PASSES passes.
     steps : int
+    weight_decay : float or None
+        None: the optimizer's own.
     width : int or None
         Narrower networks have larger rates, by the root of the ratio: an orthogonal update of n x n weights has a
         spectral norm of 0.2 lr sqrt(n), which should not depend on the width (Yang et al. 2023, "A spectral condition
@@ -55,6 +58,7 @@ class Recipe:
     lr: float
     batch_size: int
     steps: int = 0
+    weight_decay: float | None = None
     width: int | None = None
 
     def peak(self, hidden: Sequence[int]) -> float:
@@ -69,8 +73,10 @@ WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=300, width=128)
 # (benchmarks/README.md, "Imitation")
 IMITATION = Recipe(Muon, 2e-2, 512, steps=300, width=128)
 # Label-only students are better blended in when trained by AdamW than by Muon on 6 of 8 sets, by 11 % on kin8nm, and a
-# step takes less than half the time
+# step takes less than half the time. Of many rows Muon needs fewer and larger batches, and much weight decay, without
+# which it learns wrong labels by heart (benchmarks/README.md, "Time of a fit")
 LABELS_ONLY = Recipe(AdamW, 6e-3, 256)
+LABELS_OF_MANY = Recipe(Muon, 1.4e-2, 512, weight_decay=0.3, width=128)
 WITHOUT_TEACHER = Recipe(Muon, 5e-3, 256)  # networks that teach each other, or themselves
 
 
@@ -96,19 +102,20 @@ class TabularStudent(NeuralNet):
     module : type, default=TabularNet
     optimizer : type or "auto", default="auto"
         "auto": :class:`Muon`, which with half the visits follows a teacher closer than AdamW, and AdamW for labels
-        only, which it learns better.
+        only, which it learns better where they are few; from 25,000 rows on Muon with a weight decay of 0.3.
     lr : float or "auto", default="auto"
         The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, and more for a
         TabularNet whose hidden layers are narrower than 128 units: the root of 128 / width times that, 0.04 for "tiny".
-        For labels only 0.006, and 0.005 for networks that teach each other or themselves. For AdamW with a teacher
-        about 0.003 is right.
+        For labels only 0.006, or 0.014 for 25,000 rows and more, and 0.005 for networks that teach each other or
+        themselves. For AdamW with a teacher about 0.003 is right.
     max_epochs : int or "auto", default="auto"
         "auto": as many as visit 300,000 rows, but at most 100 for each labelled row, or 7 passes over all rows where
         that is more; from 15,000 labelled rows on, visits grow with the power 2/3 of their number: 1.1 million for
-        100,000. For labels only: 100,000 rows, at least 6 and at most 200 passes; a fifth of the rows is held out, and
-        the epoch that does best on them is kept.
+        100,000. For labels only: 100,000 rows, at least 6 and at most 200 passes, from 25,000 rows on 4, and fewer from
+        80,000 on; a fifth of the rows is held out, and the epoch that does best on them is kept.
     batch_size : int or "auto", default="auto"
-        "auto": 1,024, with a teacher at most a third of the labelled rows (down to 128), and 256 without one.
+        "auto": 1,024, with a teacher at most a third of the labelled rows (down to 128), and 256 without one,
+        512 for the labels of 25,000 rows and more.
     **kwargs
         Everything else that :class:`skorch.NeuralNet` takes.
 
@@ -246,6 +253,8 @@ class TabularStudent(NeuralNet):
         """Put a recipe's optimizer, learning rate and batch size where they are "auto"; ``hidden`` are the widths."""
         if self.optimizer == "auto":
             self.optimizer = recipe.optimizer
+            if recipe.weight_decay is not None and "optimizer__weight_decay" not in self.get_params():
+                self.set_params(optimizer__weight_decay=recipe.weight_decay)
         if self.lr == "auto":
             self.lr = recipe.peak(hidden)
         if self.batch_size == "auto":
@@ -261,7 +270,7 @@ class TabularStudent(NeuralNet):
             return 1
         visits = distillation_visits(n_labelled, n_rows)
         if labels_only:
-            visits = min(max(LABEL_VISITS, LABEL_PASSES * n_rows), MOST_LABEL_PASSES * n_labelled)
+            visits = min(label_visits(n_rows), MOST_LABEL_PASSES * n_labelled)
         return max(1, math.ceil(visits / n_rows))
 
 
@@ -269,6 +278,18 @@ def distillation_visits(n_labelled: int, n_rows: int = 0) -> float:
     """Rows that a student with a teacher visits in all, labelled or not; ``n_rows`` is how many there are."""
     most = max(PASSES * n_labelled, ALL_PASSES * n_rows)
     return min(VISITS * max(1.0, n_labelled / MANY_ROWS) ** GROWTH, most)
+
+
+def label_visits(n_rows: int) -> float:
+    """Rows that a student visits in all that learns from labels only."""
+    if n_rows < MANY_LABELS:
+        return max(LABEL_VISITS, LABEL_PASSES * n_rows)
+    return LABEL_PASSES_OF_MANY * n_rows * min(1.0, VERY_MANY / n_rows) ** (1 - GROWTH)
+
+
+def labels_only_recipe(n_rows: int) -> Recipe:
+    """What "auto" stands for in a student that learns from the labels of so many rows only."""
+    return LABELS_OF_MANY if n_rows >= MANY_LABELS else LABELS_ONLY
 
 
 class WarmupCosine(Callback):
