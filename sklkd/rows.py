@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec
+from sklkd._columns import ColumnCodec, ColumnSelection
 from sklkd._sklearn import _check_method_params, _num_samples, _safe_indexing
 
 
@@ -37,6 +37,8 @@ class Rows:
     metadata : dict of str to object
         What else the teacher's fit and the splits of ``cv`` are given, such as ``groups``; what has one entry per row
         is taken with the rows.
+    columns : ColumnSelection
+        Those that the student reads; None: all.
     """
 
     X: Any
@@ -47,6 +49,7 @@ class Rows:
     outputs: Any = None
     out_of_sample: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    columns: ColumnSelection | None = None
 
     def __len__(self) -> int:
         return _num_samples(self.X)
@@ -66,17 +69,26 @@ class Rows:
             None if self.outputs is None else self.outputs.take(index),
             part(self.out_of_sample),
             self.metadata_of(index),
+            self.columns,
         )
 
     def metadata_of(self, index: NDArray) -> dict[str, Any]:
         """The metadata of the rows at these numbers."""
         return _check_method_params(self.X, self.metadata, indices=index) if self.metadata else {}
 
+    def for_student(self) -> Rows:
+        """The same with the columns that the student reads alone."""
+        if self.columns is None:
+            return self
+        X, coded = self.columns.of(self.X), None if self.coded is None else self.coded[:, self.columns.indices]
+        return replace(self, X=X, codec=self.columns.codec, coded=coded, columns=None)
+
     def encoded(self, encoder: Any) -> Any:
         """What a fitted encoder makes of them, from the coded matrix where the encoder has the same codec."""
-        if self.coded is not None and getattr(encoder, "codec_", None) is self.codec:
-            return encoder.transform_coded(self.coded)
-        return encoder.transform(self.X)
+        read = self.for_student()
+        if read.coded is not None and getattr(encoder, "codec_", None) is read.codec:
+            return encoder.transform_coded(read.coded)
+        return encoder.transform(read.X)
 
 
 def total_weights(parts: Sequence[Rows]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sklkd._columns._cells import UNSEEN
 from sklkd._columns._reader import ColumnReader
 from sklkd._columns._rows import identical_rows
+from sklkd._columns._selection import ColumnSelection
 from sklkd._columns._texts import checked_texts, has_one_dimension, text_codes
 from sklkd._columns._times import DATES
 
@@ -18,6 +19,7 @@ __all__ = [
     "UNSEEN",
     "ColumnCodec",
     "ColumnReader",
+    "ColumnSelection",
     "checked_texts",
     "has_one_dimension",
     "identical_rows",

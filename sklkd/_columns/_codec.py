@@ -177,6 +177,20 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             light.__dict__.pop(name, None)
         return light
 
+    def of_columns(self, indices: NDArray[np.intp]) -> ColumnCodec:
+        """A copy that has learnt the same of some columns, in this order, with ``invertible=False``."""
+        some = self.without_template()
+        some.n_features_in_ = len(indices)
+        some._names = None if self._names is None else [self._names[j] for j in indices]
+        if hasattr(self, "feature_names_in_"):
+            some.feature_names_in_ = self.feature_names_in_[indices]
+        some.categories_ = [self.categories_[j] for j in indices]
+        some.times_ = [self.times_[j] for j in indices]
+        some._lookups = {k: self._lookups[j] for k, j in enumerate(indices) if j in self._lookups}
+        some._empty, some.missing_ = self._empty[indices], self.missing_[indices]
+        some.integer_ = self.integer_[indices]
+        return some
+
     def __getstate__(self) -> dict[str, Any]:
         # categories_ says the same, in arrays that skops stores
         return {name: value for name, value in super().__getstate__().items() if name != "_lookups"}

@@ -12,7 +12,10 @@ from sklkd.estimators._without_teacher import BaseWithoutTeacher
 
 
 def checked_rows(est: BaseDistilled, X: Any) -> Any:
-    """X as a fitted estimator takes it to predict, and as its teacher gets it."""
+    """X as a fitted estimator takes it to predict, and as its teacher, if it is kept, gets it."""
+    columns = est._fitted.columns
+    if columns is not None and est._fitted.teacher is None:
+        est, X = est._with_own_columns(), columns.of(X)
     return est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing)
 
 

@@ -109,9 +109,23 @@ class BaseDistilled(NamedObjects, BaseEstimator):
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         """The student's outputs in float64, of shape (n, n_outputs)."""
         check_is_fitted(self, "student_")
-        if not self._is_plain(X):
-            X = self._check_X(X, reset=False, allow_nan=self._fitted.handles_missing)
+        asked = self._with_own_columns()
+        if self._fitted.columns is not None:
+            X = self._fitted.columns.of(X)
+        if not asked._is_plain(X):
+            X = asked._check_X(X, reset=False, allow_nan=self._fitted.handles_missing)
         return self._fitted.outputs(X)
+
+    def _with_own_columns(self) -> Self:
+        """The same, fitted as it were on the columns that the student reads."""
+        columns = self._fitted.columns
+        if columns is None:
+            return self
+        other = copy.copy(self)
+        other.n_features_in_ = len(columns.indices)
+        if columns.names is not None:
+            other.feature_names_in_ = columns.names
+        return other
 
     def _is_plain(self, X: Any) -> bool:
         """Whether X is a matrix of numbers that scikit-learn's checks, most of a row's time, would give back as it is.

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sklkd._columns import ColumnSelection
 from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._task import Task
 from sklkd.rows import Rows
@@ -45,6 +46,8 @@ class FittedStudent:
         Tags of a teacher that was dropped, as plain values.
     blending : Blending, default=None
         What the targets are made of besides the teacher's outputs.
+    columns : ColumnSelection, default=None
+        Those that the student reads. None: all.
     others : dict of str to FittedStudent
         The other trained models, by name.
     network : Folded or nn.Module
@@ -63,6 +66,7 @@ class FittedStudent:
     teacher: Any = None
     teacher_tags: dict[str, Any] | None = None
     blending: Any = None
+    columns: ColumnSelection | None = None
     others: dict[str, FittedStudent] = field(default_factory=dict)
     network: Any = field(default=None, init=False)
     exits: dict[str, FittedStudent] = field(default_factory=dict, init=False)
@@ -72,7 +76,10 @@ class FittedStudent:
         self.network = double_copy(self.net.module_, float64=self.float64) if folded is None else folded
 
     def outputs(self, X: Any) -> NDArray[np.float64]:
-        """The network's outputs (n, n_outputs) for checked rows: logits, or what the scaling makes targets of."""
+        """The network's outputs (n, n_outputs): logits, or what the scaling makes targets of.
+
+        Rows are checked, and have the columns that the student reads.
+        """
         if isinstance(self.network, Folded):
             return self.network.outputs(self.encoder.widened(self._coded(X)))
         encoded = self._encoded(X)

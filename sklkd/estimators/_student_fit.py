@@ -145,6 +145,7 @@ class StudentTraining:
 
 def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
     """The encoder, fitted on labelled rows, and these rows encoded."""
+    rows = rows.for_student()
     if student.encoder is not None:
         return fit_steps(student.encoder, rows.X, rows.y)
     if rows.coded is None or rows.codec is None:

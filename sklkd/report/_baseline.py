@@ -85,6 +85,7 @@ def fit_on_labels(est: Any, rows: Rows) -> Any:
     params = est.get_params(deep=False)
     # not by clone, in which a fitted teacher would be fitted again; nor may a generator of random numbers be shared
     params |= {"teacher": est.teacher_, "random_state": copy.deepcopy(est.random_state)} | ON_LABELS
+    params["columns"] = est.columns_
     made = type(est)(**params)
     if est._fitted.task.classes is None:
         return made.fit(rows.X, rows.y, sample_weight=rows.weight)

@@ -39,6 +39,7 @@ class BaseOffline(BaseDistilled):
         "blend": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
         "cv": ["cv_object", StrOptions({"auto", "oob"}), None],
         "augment": [HasMethods(["fit", "sample"]), StrOptions({"auto"}), None],
+        "columns": ["array-like", slice, callable, Interval(Integral, 1, None, closed="left"), None],
         "teacher_fit_params": [dict, None],
         "memory": [str, HasMethods(["cache"]), None],
         "keep_teacher": ["boolean"],
@@ -59,6 +60,7 @@ class BaseOffline(BaseDistilled):
         blend: float | str = "auto",
         cv: Any = "auto",
         augment: Any = "auto",
+        columns: Any = None,
         teacher_fit_params: dict[str, Any] | None = None,
         memory: Any = None,
         keep_teacher: bool = True,
@@ -73,6 +75,7 @@ class BaseOffline(BaseDistilled):
         self.blend = blend
         self.cv = cv
         self.augment = augment
+        self.columns = columns
         self.teacher_fit_params = teacher_fit_params
         self.memory = memory
         self.keep_teacher = keep_teacher
@@ -167,6 +170,7 @@ class BaseOffline(BaseDistilled):
         self.teacher_refitted_, self.cv_ = distilled.refitted, distilled.source
         self.loss_ = distilled.losses if isinstance(self.loss, list) else distilled.losses[0][1]
         self.augment_ = distilled.sampler
+        self.columns_ = None if student.columns is None else student.columns.columns
         self.account_, self.blend_, self.hard_weight_ = account, account.blend, account.hard_weight
         self.label_students_ = list(student.blending.students)
         self._deploy(student)

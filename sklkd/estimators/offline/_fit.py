@@ -23,6 +23,7 @@ from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
+from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
     TeacherOutputs,
@@ -109,6 +110,7 @@ class OfflineFit:
         check_hard_weight(estimator.hard_weight, self.losses)
         self.student = resolve_student(estimator.student)
         self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], kind)
+        self.columns = check_columns(estimator.columns, rows.X)
         self.spread = any(loss.needs_spread for _, loss in self.losses)
         seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=3).tolist()
         self.sample_seed, self.train_seed, teacher_seed = seeds
@@ -134,10 +136,14 @@ class OfflineFit:
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
-        thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
+        ask = TeacherOutputs(teacher, task, self.spread)
+        all_thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
+        rows = self._with_columns(rows, deduplication.invertible, ask, all_thresholds)
+        thresholds = all_thresholds
+        if rows.columns is not None and thresholds:
+            thresholds = [all_thresholds[j] for j in rows.columns.indices]
         threshold = decision_threshold(teacher, rows.X) if task.classification and task.n_outputs == 2 else None
         blending = self._blending(teacher, rows, task, thresholds, threshold)
-        ask = TeacherOutputs(teacher, task, self.spread)
         if blending.hard_weight == 1:
             trained, sampler = self._train_on_labels(rows, task, thresholds), None
         else:
@@ -147,18 +153,17 @@ class OfflineFit:
             if sampler is not None:
                 n = n_synthetic_rows(len(rows), blending.imitates)
                 made = synthetic_rows(sampler, rows, deduplication.invertible, n, self.sample_seed)
-                unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, thresholds))))
+                unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, all_thresholds))))
                 real = beside_synthetic(rows, blending)
             recipe = IMITATION if blending.imitates else WITH_TEACHER
             training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, recipe=recipe)
-            trained = training.fit(
-                blending.targets(real), [blending.targets(part) for part in unlabelled], layers, blending.hard_weight
-            )
+            unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
+            trained = training.fit(blending.targets(real), unlabelled, layers, blending.hard_weight)
         fitted = FittedStudent(
             trained.encoder,
             trained.net,
             task,
-            handles_missing=takes_missing and handles_missing(trained.encoder, rows.X),
+            handles_missing=takes_missing and handles_missing(trained.encoder, rows.for_student().X),
             refuses_missing=(
                 f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
                 "a teacher that takes it (such as a Pipeline that imputes)."
@@ -167,8 +172,23 @@ class OfflineFit:
             float64=runs_in_float64(trained, rows),
             teacher=teacher,
             blending=blending.with_notes(notes_on(teacher, threshold, task)),
+            columns=None if rows.columns is None else replace(rows.columns, codec=None),
         )
         return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
+
+    def _with_columns(self, rows: Rows, codec: Any, ask: TeacherOutputs, thresholds: Thresholds) -> Rows:
+        """The rows with the columns that the student reads, which may be those that the teacher uses most."""
+        if self.est.columns is None:
+            return rows
+        columns: Any = self.columns
+        if columns is None:
+            if not ask.teacher.answers_new_rows:
+                raise ValueError(
+                    "columns must be names or positions where outputs stand in for the teacher, which cannot be asked "
+                    f"what it uses, got columns={self.est.columns}."
+                )
+            columns = most_used(self.est.columns, rows, codec, ask, thresholds, self.sample_seed)
+        return replace(rows, columns=selected_from(rows, columns))
 
     def _task_and_targets(self, knowledge: Knowledge) -> tuple[Task, Any]:
         """What the student has to predict, and the labels or targets; the scores of a teacher that scores rows."""
@@ -266,6 +286,7 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     outputs = ask.of(rows.X) if losses else None
     knowledge = Knowledge(teacher, outputs, np.zeros(len(rows), bool), "in-sample")
     distinct = Deduplication(rows).distinct_rows(task.encode(rows.y), knowledge)
+    distinct = replace(distinct, columns=fitted.columns)
     unlabelled = []
     if X_transfer is not None and losses:
         unlabelled.append(unlabelled_rows(X_transfer, distinct.codec, ask, fitted.handles_missing))
@@ -273,7 +294,7 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     trained = TrainedStudent(fitted.encoder, net, task)
     trained.train_further(
         fitted.blending.targets(distinct),
-        [fitted.blending.targets(part) for part in unlabelled],
+        [fitted.blending.targets(replace(part, columns=fitted.columns)) for part in unlabelled],
         TeacherLayers(losses, teacher, task),
         seed,
     )

@@ -56,6 +56,12 @@ class DistilledRegressor(Regression, BaseOffline):
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None where ``X_transfer`` or outputs are given. There are at
         most ten for each distinct real row and at most 40,000; always 40,000 where the teacher alone is imitated.
+    columns : array-like of str, int or bool, slice, callable, int or None, default=None
+        Which of X's columns the student reads: names, positions, a mask, a slice, a selector such as scikit-learn's
+        ``make_column_selector``, or a number: so many, those that the teacher uses most, found out by exchanging their
+        values between rows. The teacher reads all columns, also such as are not known when the student predicts
+        (privileged information [4]_). ``predict`` and files then ask for ``columns_`` alone, and find them in frames,
+        and in arrays with all columns of X. None: all.
     teacher_fit_params : dict, default=None
         Further keyword arguments of the teacher's ``fit``, such as ``cat_features`` or ``eval_set``, passed as they
         are wherever it is fitted: on all rows, on parts of them, and where a clone of a fitted teacher is. In a list
@@ -105,6 +111,8 @@ class DistilledRegressor(Regression, BaseOffline):
         The label-only students, each with ``encoder`` and ``net``; empty where ``blend_`` is 0.
     cv_ : {"in-sample", "oob", "cross-fit", "none"}
         How the teacher's outputs for the training rows were obtained; "none" if it was not asked.
+    columns_ : ndarray of str or int, or None
+        Names, or else positions, of the columns that the student reads. None: all.
     augment_ : sampler or None
         What made synthetic rows.
 
@@ -142,6 +150,8 @@ class DistilledRegressor(Regression, BaseOffline):
     .. [2] G. Hinton, O. Vinyals, J. Dean (2015), Distilling the knowledge in a neural network, arXiv:1503.02531.
     .. [3] T. Dao, G. M. Kamath, V. Syrgkanis, L. Mackey (2021), Knowledge distillation as semiparametric inference,
        ICLR: why predictions should be cross-fitted.
+    .. [4] D. Lopez-Paz, L. Bottou, B. Schölkopf, V. Vapnik (2016), Unifying distillation and privileged information,
+       ICLR.
 
     Examples
     --------
