@@ -15,9 +15,9 @@ import numpy as np
 TOOLS = ("arm-none-eabi-gcc", "arm-none-eabi-nm", "arm-none-eabi-size", "qemu-system-arm")
 CPUS = {
     "cortex-m0plus": ("microbit", ()),
-    "cortex-m4": ("mps2-an386", ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-DSKLKD_REAL=float")),
+    "cortex-m4": ("mps2-an386", ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
 }
-"""QEMU's board for each processor, and flags of the compiler."""
+"""QEMU's board for each processor, and flags of the compiler; files of floats take and give floats."""
 TIMED = 100
 """Rows that are timed, before the counter's 24 bits are full."""
 PER_TICK = {"cortex-m0plus": 1000 / 16, "cortex-m4": 1000 / 25}
@@ -148,7 +148,7 @@ class Device:
         self.dtype = np.dtype(np.float32 if "sklkd_real;" in header else np.int32)
         label = "sklkd_label(out)" if "sklkd_label" in header else "0"
         number = "int32_t" if self.dtype.kind == "i" else "sklkd_real"
-        own = (f"-DNUMBER={number}", f"-DLABEL(out)={label}", f"-DTIMED={TIMED}")
+        own = ("-DSKLKD_REAL=float", f"-DNUMBER={number}", f"-DLABEL(out)={label}", f"-DTIMED={TIMED}")
         self._command = ["arm-none-eabi-gcc", f"-mcpu={cpu}", "-mthumb", optimize, "-std=gnu99", *flags, *own]
         self._call(*self._command, "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-c", "s.c")
         (folder / "layout.ld").write_text(LAYOUT)
