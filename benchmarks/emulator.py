@@ -150,7 +150,7 @@ class Device:
         number = "int32_t" if self.dtype.kind == "i" else "sklkd_real"
         own = ("-DSKLKD_REAL=float", f"-DNUMBER={number}", f"-DLABEL(out)={label}", f"-DTIMED={TIMED}")
         self._command = ["arm-none-eabi-gcc", f"-mcpu={cpu}", "-mthumb", optimize, "-std=gnu99", *flags, *own]
-        self._call(*self._command, "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-c", "s.c")
+        self._call(*self._command, "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror", "-c", "s.c")
         (folder / "layout.ld").write_text(LAYOUT)
 
     def _call(self, *command: str) -> str:

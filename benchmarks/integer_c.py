@@ -84,7 +84,7 @@ def compared(name, rows):
         least = np.asarray(in_floats.encode(test)[:TIMED], dtype=np.float32)
         print(f"| {name} | {agreement} | {against} | {reports[1].resolution:.1e} | ", end="")
         print(f"{reports[1].multiply_adds:,} | {on_devices(whole, in_integers.encode(test)[:TIMED])} |", flush=True)
-        print(f"| the same, int8 | | | | | {reports[0].multiply_adds:,} | {on_devices(eight, least)} |", flush=True)
+        print(f"| the same, int8 | | | | | | {reports[0].multiply_adds:,} | {on_devices(eight, least)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -177,8 +177,8 @@ class IntegerStudent:
         for b, factor in enumerate(self.factors["value"].tolist()):
             mine = slice(self.folded.starts[b], self.folded.starts[b + 1])
             rise = np.abs(np.diff(codes[mine], axis=0))
-            # edges are rounded, and so is the part of the way between them
-            moved = 0.5 / np.maximum(np.diff(self.edges[mine]), 0.5) + 2 / ONE
+            # edges and medians are rounded, and so is the part of the way between edges
+            moved = 1 / np.maximum(np.diff(self.edges[mine]), 1) + 2 / ONE
             error += (factor * moved[:, None] * rise + 0.5 * rise).max(axis=0) + 0.5 * np.abs(codes[mine]).max(axis=0)
         for name in ("category", "missing"):
             most = np.abs(self.codes[name]).max(axis=0, initial=0)

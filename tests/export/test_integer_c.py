@@ -123,7 +123,7 @@ def test_close_to_the_file_of_eight_bits(made, tmp_path, kind):
     est, X = made[kind]
     to_c(est, tmp_path / "eight.c", quantize="int8")
     report = to_c(est, tmp_path / "s.c", X=X, quantize="integer")
-    eight, whole = CPredictor(tmp_path / "eight.c"), CPredictor(tmp_path / "s.c", flags=C)
+    eight, whole = CPredictor(tmp_path / "eight.c", flags=C), CPredictor(tmp_path / "s.c", flags=C)
     expected, got = eight._outputs(X), whole._outputs(X)
     if kind in CLASSIFIERS:
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-3)
