@@ -8,8 +8,9 @@ from typing import Any
 
 from sklkd.estimators._task import Task
 from sklkd.export._c_weights import Arrays, Weights
+from sklkd.export._integer import IntegerStudent
 
-SIZES = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4}
+SIZES = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4, "int8_t": 1, "int32_t": 4}
 BLOCK = 32
 """Rows at a time, as ``student.c`` has it."""
 
@@ -79,6 +80,58 @@ def costs_of(weights: Weights, task: Task, arrays: Arrays, n_columns: int) -> Co
         divisions=2 * len(folded.numeric) + len(folded.binned) + silu + divided * outputs,
         square_roots=len(folded.numeric),
         comparisons=len(folded.edges) - 2 * len(folded.binned),
+    )
+
+
+@dataclass(frozen=True)
+class IntegerCosts:
+    """Of one C file without floating point; operations are those of one row, at most.
+
+    Attributes
+    ----------
+    constants : int
+        Bytes of the constant arrays.
+    stack_one : int
+        Bytes of the arrays on the stack.
+    multiply_adds : int
+        With weights.
+    products : int
+        Of 32 bits by 32 bits, of which all 64 are kept.
+    ratios : int
+        Divisions, each of which is a loop of 30 steps.
+    comparisons : int
+        With edges of bins.
+    """
+
+    constants: int
+    stack_one: int
+    multiply_adds: int
+    products: int
+    ratios: int
+    comparisons: int
+
+
+def integer_costs_of(student: IntegerStudent, task: Task) -> IntegerCosts:
+    """Count them.
+
+    Parameters
+    ----------
+    student : IntegerStudent
+    task : Task
+    """
+    folded = student.folded
+    widths = [len(bias) for bias in student.biases]
+    numbers, binned = len(folded.numeric), len(folded.binned)
+    rows = numbers + 2 * binned + len(folded.categorical) + len(folded.with_missing)
+    support = None if task.scaling is None else task.scaling.support
+    of_output = {None: 0, "real": 1, "unit": 8, "positive": 9}[support]
+    return IntegerCosts(
+        constants=sum(SIZES[kind] * array.size for kind, array in student.arrays.values()),
+        stack_one=8 * max(widths),
+        multiply_adds=rows * widths[0] + sum(a * b for a, b in itertools.pairwise(widths)),
+        products=10 * numbers + binned + 9 * sum(widths[:-1]) + of_output * widths[-1],
+        ratios=numbers + binned,
+        comparisons=len(folded.edges) - 2 * binned,
     )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
 from sklkd._decision_rule import predicted_codes
+from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
 
 FLAGS: tuple[str, ...] = ("-O3", "-march=native", "-funroll-loops", "-fno-math-errno", "-ffp-contract=fast")
@@ -116,7 +117,13 @@ class CPredictor(ColumnReader):
         self._lookups = {j: Lookup(found) for j, found in enumerate(categories) if found is not None}
         self._empty = np.isin(np.arange(self.n_features_in_), about["empty"])
         self.times_ = about.get("times") or [None] * self.n_features_in_
-        self._row = None if self._lookups else (1, self.n_features_in_)
+        integer = about.get("integer")
+        self._fixed_point: FixedPoint | None = None
+        if integer:
+            classification = about["classes"] is not None
+            self._fixed_point = FixedPoint(integer["columns"], integer["outputs"], classification=classification)
+            self._allow_missing = integer["missing"]
+        self._row = None if self._lookups or integer else (1, self.n_features_in_)
 
     @property
     def threshold_(self) -> float | None:
@@ -148,16 +155,21 @@ class CPredictor(ColumnReader):
             return self.classes_[predicted_codes(outputs, self._threshold)]
         return outputs[:, 0] if self._one_target else outputs
 
-    def encode(self, X: Any) -> NDArray[np.float64]:
+    def encode(self, X: Any) -> NDArray[Any]:
         """What the C functions take: numbers as they are, categories as codes, (n, n_features).
+
+        Of a file without floating point these are int32: numbers times ``2**shift`` of their column, rounded.
 
         Parameters
         ----------
         X : array or frame of shape (n, n_features)
         """
-        return self._read(X)
+        rows = self._read(X)
+        return rows if self._fixed_point is None else self._fixed_point.rows(rows)
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
+        if self._fixed_point is not None:
+            return self._outputs_in_integers(X, self._fixed_point)
         rows = X
         if type(X) is np.ndarray and self._row is not None and X.dtype.kind in "fiu":
             if X.shape == self._row:
@@ -190,6 +202,17 @@ class CPredictor(ColumnReader):
                 "numbers too large for float32 once they are scaled."
             )
         return out
+
+    def _outputs_in_integers(self, X: Any, fixed_point: FixedPoint) -> NDArray[np.float64]:
+        rows = self._read(X)
+        numeric = [j for j in range(self.n_features_in_) if j not in self._lookups]
+        if not self._allow_missing and np.isnan(rows[:, numeric]).any():
+            raise ValueError(
+                "Input X contains NaN or another missing value, which the teacher of this student did not take."
+            )
+        given, out = fixed_point.rows(rows), np.empty((len(rows), self._n_outputs), dtype=np.int32)
+        self._predict(given.ctypes.data, len(given), out.ctypes.data)
+        return fixed_point.outputs(out)
 
     def _bind(self) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:
         """One row's input, its output, and a call that knows both, once per thread: most of what a call costs."""

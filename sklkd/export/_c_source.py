@@ -60,7 +60,7 @@ def _constants(est: Any, weights: Weights) -> Arrays:
 
 
 def _about(est: Any, weights: Weights) -> str:
-    costs, names = c_costs(est, weights), sum(names_size(found) for found in _names(est).values())
+    costs, names = c_costs(est, weights), sum(names_size(found) for found in names_of_categories(est).values())
     n_parts = len(est.encoder_.calendar_)
     of_part = f",\n *   and for each of {n_parts} parts of dates {DIVISIONS_OF_A_PART} divisions of doubles"
     of_dates = of_part if n_parts else ""
@@ -82,7 +82,7 @@ def _about(est: Any, weights: Weights) -> str:
  * Arrays on the stack take {costs.stack_one:,} bytes in sklkd_predict_one, {costs.stack_many:,} in sklkd_predict.
  * Constants take {costs.constants:,} bytes{of_names}; the code comes on top.
  *
- * {KEY}: {_metadata(est)}
+ * {KEY}: {metadata(est)}
  */
 """
 
@@ -101,10 +101,10 @@ def _interface(est: Any, name: str) -> str:
     others = ""
     if task.classification:
         others += f"""
-/* the place of the predicted class among "classes", from 0: {_rule_in_words(threshold)} */
+/* the place of the predicted class among "classes", from 0: {rule_in_words(threshold)} */
 int sklkd_label(const sklkd_real *out);
 """
-    if _names(est):
+    if names_of_categories(est):
         others += """
 /* the code of a category that is a string, -1 for one that fit did not see; columns count from 0 */
 int sklkd_code(int column, const char *text);
@@ -122,7 +122,7 @@ int sklkd_code(int column, const char *text);
 typedef SKLKD_REAL sklkd_real;
 
 #define SKLKD_FEATURES {est.n_features_in_}
-#define SKLKD_OUTPUTS {_n_outputs(est)}
+#define SKLKD_OUTPUTS {n_outputs(est)}
 
 #ifdef __cplusplus
 extern "C" {{
@@ -148,11 +148,13 @@ def _values_in_words(task: Any) -> str:
     return f"value(s) in the units of y{ranges[task.scaling.support]}"
 
 
-def _rule_in_words(threshold: float | None) -> str:
+def rule_in_words(threshold: float | None) -> str:
+    """Which class is predicted."""
     return "the most probable one" if threshold is None else f"1 from a probability of {threshold:.6g} on, else 0"
 
 
-def _metadata(est: Any) -> str:
+def metadata(est: Any, **more: Any) -> str:
+    """What the file says of its columns and classes, in one line of JSON."""
     codec = est.encoder_.codec_
     categories = [None if found is None else _plain(found, "categories") for found in codec.categories_]
     task = est._fitted.task
@@ -168,13 +170,15 @@ def _metadata(est: Any) -> str:
         "categories": categories,
         "times": codec.times_,
         "empty": np.flatnonzero(codec._empty).tolist(),
-        "n_outputs": _n_outputs(est),
+        "n_outputs": n_outputs(est),
+        **more,
     }
     # a slash could end the comment, a question mark begin a trigraph
     return json.dumps(about, ensure_ascii=True).replace("/", "\\u002f").replace("?", "\\u003f")
 
 
-def _n_outputs(est: Any) -> int:
+def n_outputs(est: Any) -> int:
+    """Of the network."""
     return est.student_.module_.output.out_features
 
 
@@ -191,7 +195,7 @@ def _plain(values: NDArray, what: str) -> list[Any]:
 
 def _data(est: Any, weights: Weights) -> str:
     """Sizes, constants, and the names of categories."""
-    folded, names, task = weights.folded, _names(est), est._fitted.task
+    folded, names, task = weights.folded, names_of_categories(est), est._fitted.task
     support = "" if task.scaling is None else task.scaling.support
     sizes = {
         "CLASSES": int(task.classification),
@@ -220,16 +224,17 @@ def _data(est: Any, weights: Weights) -> str:
     if not weights.eight_bits:
         kinds["weight"] = _float
     for name, (kind, array) in _constants(est, weights).items():
-        parts.append(_array(name, kind, [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]))
+        parts.append(array_text(name, kind, [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]))
     if est._fitted.threshold is not None:
         parts.append(f"static const sklkd_real threshold = {_real(est._fitted.threshold)};\n")
     parts.append(_layers(weights))
     if names:
-        parts.append(_lookup(names))
+        parts.append(lookup(names))
     return "".join(parts)
 
 
-def _array(name: str, kind: str, numbers: list[str]) -> str:
+def array_text(name: str, kind: str, numbers: list[str]) -> str:
+    """The definition of a constant array."""
     lines = [",".join(numbers[start : start + 16]) for start in range(0, len(numbers), 16)]
     body = ",\n".join(lines)
     return f"static const {kind} {name}[] = {{\n{body}}};\n"
@@ -253,13 +258,14 @@ def _layers(weights: Weights) -> str:
     return f"#define LAYERS(DO){''.join(calls)}\n"
 
 
-def _names(est: Any) -> dict[int, list[Any]]:
+def names_of_categories(est: Any) -> dict[int, list[Any]]:
     """The categories of columns that have strings."""
     found = {j: one.tolist() for j, one in enumerate(est.encoder_.codec_.categories_) if one is not None}
     return {j: names for j, names in found.items() if any(isinstance(one, str) for one in names)}
 
 
-def _lookup(names: dict[int, list[Any]]) -> str:
+def lookup(names: dict[int, list[Any]]) -> str:
+    """Tables of names, and the function that finds a column's."""
     tables, cases = [], []
     for j, found in names.items():
         # categories that are numbers hold their place, under a name that no string has

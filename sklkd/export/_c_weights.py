@@ -28,14 +28,14 @@ class Weights:
         self.eight_bits = eight_bits
         folded = _live(folded)
         self.folded = folded = _centred(folded) if eight_bits else folded
-        self._of_edges = np.repeat(np.arange(len(folded.binned)), np.diff(folded.starts))
-        self._of_levels = np.zeros(len(folded.level_values), dtype=np.intp)
-        self._of_levels[folded.levels] = np.repeat(np.arange(len(folded.categorical)), np.diff(folded.level_starts))
-        self._clip = self._round(folded.clip)
-        self._values = self._round(folded.values, self._of_edges)
-        self._missing_weights = self._round(folded.missing_weights)
-        self._level_values = self._round(folded.level_values, self._of_levels)
-        self._layers = [self._round(weight) for weight, _ in folded.layers]
+        self.of_edges = np.repeat(np.arange(len(folded.binned)), np.diff(folded.starts))
+        self.of_levels = np.zeros(len(folded.level_values), dtype=np.intp)
+        self.of_levels[folded.levels] = np.repeat(np.arange(len(folded.categorical)), np.diff(folded.level_starts))
+        self.clip = self._round(folded.clip)
+        self.values = self._round(folded.values, self.of_edges)
+        self.missing_weights = self._round(folded.missing_weights)
+        self.level_values = self._round(folded.level_values, self.of_levels)
+        self.layers = [self._round(weight) for weight, _ in folded.layers]
         self.widths = [_padded(folded.clip.shape[1]), *(_padded(len(bias)) for _, bias in folded.layers)]
         self.inputs = _padded(len(folded.numeric))
 
@@ -51,17 +51,17 @@ class Weights:
 
     def stored(self) -> Folded:
         """What the stored weights stand for."""
-        values = _times(self._values, self._of_edges)
+        values = _times(self.values, self.of_edges)
         first = values[self.folded.starts[:-1]]  # folded values begin at 0
         biases = [bias for _, bias in self.folded.layers]
         return replace(
             self.folded,
-            clip=_times(self._clip),
-            values=values - first[self._of_edges],
+            clip=_times(self.clip),
+            values=values - first[self.of_edges],
             bias=self.folded.bias + first.sum(axis=0),
-            missing_weights=_times(self._missing_weights),
-            level_values=_times(self._level_values, self._of_levels),
-            layers=tuple(zip(map(_times, self._layers), biases, strict=True)),
+            missing_weights=_times(self.missing_weights),
+            level_values=_times(self.level_values, self.of_levels),
+            layers=tuple(zip(map(_times, self.layers), biases, strict=True)),
         )
 
     @cached_property
@@ -71,25 +71,25 @@ class Weights:
         found: Arrays = {"bias": ("float", _pad(folded.bias[None], 1, width))}
         if len(folded.numeric):
             found["number_center"], found["number_scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
-            found |= self._weights("clip", self._clip, self.inputs, width)
+            found |= self._weights("clip", self.clip, self.inputs, width)
         if len(folded.categorical):
             found["numeric"] = index_array(folded.numeric)
             found["categorical"] = index_array(folded.categorical)
             found["category_starts"] = index_array(folded.level_starts)
             found["category_rows"] = index_array(folded.levels)
-            found |= self._weights("category", self._level_values, len(folded.level_values), width)
+            found |= self._weights("category", self.level_values, len(folded.level_values), width)
         if len(folded.binned):
             found["edges"] = ("float", folded.edges)
             found |= {name: index_array(getattr(folded, name)) for name in ("binned", "starts")}
-            stored, scale = self._values
+            stored, scale = self.values
             if not self.eight_bits:
                 # nothing at a column's first edge: one row of zeros stands for all of these
                 stored = np.insert(np.delete(stored, folded.starts[:-1], axis=0), 0, 0, axis=0)
             found |= self._weights("value", (stored, scale), len(stored), width)
         if len(folded.with_missing):
             found["with_missing"] = index_array(folded.with_missing)
-            found |= self._weights("missing", self._missing_weights, len(folded.with_missing), width)
-        for i, (layer, (_, bias)) in enumerate(zip(self._layers, folded.layers, strict=True), 1):
+            found |= self._weights("missing", self.missing_weights, len(folded.with_missing), width)
+        for i, (layer, (_, bias)) in enumerate(zip(self.layers, folded.layers, strict=True), 1):
             found |= self._weights(f"layer_{i}", layer, self.widths[i - 1], self.widths[i], self.widths[i - 1])
             found[f"bias_{i}"] = ("float", _pad(bias[None], 1, self.widths[i]))
         return {name: (kind, array) for name, (kind, array) in found.items() if array.size}

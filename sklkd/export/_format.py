@@ -12,8 +12,8 @@ FORMAT = 2
 """Counts up when files change so that older versions would misread them; older files are read. 2: thresholds, and
 several outputs of one target."""
 
-C_FORMAT = 2
-"""The same of C files."""
+C_FORMAT = 3
+"""The same of C files. 3: rows and outputs in integers."""
 
 MISSING = "\ue000"
 """What a missing value is in a string input; a private-use character, which no real category should hold."""

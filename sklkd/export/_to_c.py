@@ -12,9 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd.estimators._access import with_network
 from sklkd.estimators._base import BaseDistilled
+from sklkd.export._c_costs import Costs, IntegerCosts, integer_costs_of
+from sklkd.export._c_integer_source import fixed_point, integer_source
 from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
 from sklkd.export._compare import agreement, largest_difference, outputs_of
+from sklkd.export._integer import IntegerStudent
 from sklkd.export._rows import training_like_rows
 from sklkd.students._folded import fold
 
@@ -52,6 +55,7 @@ class CReport:
     agreement: float
     multiply_adds: int
     stack_bytes: int
+    resolution: float | None = None
 
     def __str__(self) -> str:
         how = f", {self.quantize}" if self.quantize else ""
@@ -87,9 +91,12 @@ def to_c(
     X : array or frame of shape (n, n_features), default=None
         Rows on which the stored weights are compared with the estimator's. None: rows made up from what the encoder
         has learnt, with numbers inside and on the edges of every bin, missing values and unseen categories.
-    quantize : {"int8"}, default=None
-        Store weights in 8 bits, with one scale per column or unit that they come from: a quarter of the size, and a
-        little less exact. None: 32 bits, within 1e-5 of the estimator's probabilities.
+    quantize : {"int8", "integer"}, default=None
+        ``"int8"``: store weights in 8 bits, with one scale per column or unit that they come from: a quarter of the
+        size, and a little less exact. ``"integer"``: the same weights, and nothing but integers elsewhere, for
+        processors without floating point: rows and outputs are numbers times a power of 2 (``SKLKD_SHIFTS`` in the
+        file), and classifiers give scores, whose softmax are the probabilities. None: 32 bits, within 1e-5 of the
+        estimator's probabilities.
     header : str or path, default=None
         Header file to write as well, for code that calls the functions: the C file does not need it.
 
@@ -104,6 +111,9 @@ def to_c(
     ValueError
         For another ``quantize``, a ``header`` that is ``path``, and for categories or classes that are neither strings,
         numbers nor booleans.
+    NotImplementedError
+        For ``"integer"``, where the student reads the parts of dates, or a column is so large beside its spread that
+        its numbers need more than 32 bits.
 
     Examples
     --------
@@ -120,8 +130,8 @@ def to_c(
     >>> report.bytes < 8_000, report.agreement > 0.95
     (True, True)
     """
-    if quantize not in (None, "int8"):
-        raise ValueError(f"quantize must be None or 'int8', got quantize={quantize!r}.")
+    if quantize not in (None, "int8", "integer"):
+        raise ValueError(f"quantize must be None, 'int8' or 'integer', got quantize={quantize!r}.")
     if header is not None and Path(header).resolve() == Path(path).resolve():
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
     if isinstance(est, Pipeline):
@@ -138,11 +148,20 @@ def to_c(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
             "with to_onnx."
         )
-    weights = Weights(folded, eight_bits=quantize == "int8")
-    costs = c_costs(est, weights)
-    code, interface = source(est, weights, Path(path).stem)
+    weights = Weights(folded, eight_bits=quantize is not None)
     rows = training_like_rows(est, missing=est._fitted.handles_missing) if X is None else X
-    expected, got = outputs_of(est, rows), outputs_of(with_network(est, weights.stored()), rows)
+    expected = outputs_of(est, rows)
+    student: IntegerStudent | None = None
+    costs: Costs | IntegerCosts = c_costs(est, weights)
+    if quantize == "integer":
+        student = _in_integers(est, weights)
+        costs = integer_costs_of(student, est._fitted.task)
+        code, interface = integer_source(est, student, Path(path).stem)
+        numbers = fixed_point(est, student)
+        got = numbers.outputs(student.outputs(numbers.rows(est.encoder_.codec_.transform(rows))))
+    else:
+        code, interface = source(est, weights, Path(path).stem)
+        got = outputs_of(with_network(est, weights.stored()), rows)
     Path(path).write_text(code, encoding="ascii")
     if header is not None:
         Path(header).write_text(interface, encoding="ascii")
@@ -155,4 +174,15 @@ def to_c(
         agreement=agreement(est, expected, got),
         multiply_adds=costs.multiply_adds,
         stack_bytes=costs.stack_one,
+        resolution=None if student is None else student.resolution,
     )
+
+
+def _in_integers(est: Any, weights: Weights) -> IntegerStudent:
+    if est.encoder_.calendar_:
+        column = est.encoder_.calendar_[0][0]
+        raise NotImplementedError(
+            f"column {column} (from 0) holds dates, whose parts are not computed in integers: give the parts that "
+            "matter as columns of numbers, or use quantize='int8'."
+        )
+    return IntegerStudent(weights, est._fitted.task, est._fitted.threshold)

@@ -294,7 +294,7 @@ def test_without_doubles(tmp_path):
 def test_what_cannot_be_written(tmp_path):
     X, y = numbers(100, 3)
     est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
-    with pytest.raises(ValueError, match="quantize must be None or 'int8', got quantize='int4'"):
+    with pytest.raises(ValueError, match="quantize must be None, 'int8' or 'integer', got quantize='int4'"):
         to_c(est, tmp_path / "s.c", quantize="int4")
     with pytest.raises(TypeError, match="got a Pipeline: pass its last step"):
         to_c(make_pipeline(StandardScaler(), est), tmp_path / "s.c")

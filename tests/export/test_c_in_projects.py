@@ -179,7 +179,7 @@ def stated(path, words):
 def array_bytes(path):
     """Size of all arrays of numbers that the file defines."""
     code = path.read_text()
-    sizes = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4}
+    sizes = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4, "int8_t": 1, "int32_t": 4}
     sizes["weight"] = 1 if "typedef signed char weight" in code else 4
     found = re.findall(r"static const ([\w ]+) \w+\[\] = \{\n([^}]*)\}", code)
     return sum(sizes[kind] * (body.count(",") + 1) for kind, body in found)
