@@ -28,8 +28,8 @@ class Rows:
         Row weights; None: all equal.
     codec : ColumnCodec
         What made ``coded``. None for arrays of more than two dimensions, and before rows are coded.
-    coded : ndarray of float64, shape (n, n_features)
-        The rows as numbers, which every encoder of this codec starts from.
+    coded : ndarray of float64 or csr_array, shape (n, n_features)
+        The rows as numbers, which every encoder of this codec starts from; those of a wide sparse table stay sparse.
     outputs : sklkd.teachers.Outputs
         What the teacher predicts for them.
     out_of_sample : ndarray of bool, shape (n,)
@@ -43,7 +43,7 @@ class Rows:
     y: Any = None
     weight: Any = None
     codec: ColumnCodec | None = None
-    coded: NDArray | None = None
+    coded: Any = None
     outputs: Any = None
     out_of_sample: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)

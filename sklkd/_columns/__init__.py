@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklkd._columns._cells import UNSEEN
 from sklkd._columns._reader import ColumnReader
-from sklkd._columns._rows import identical_rows
+from sklkd._columns._rows import beside, identical_rows, rows_with_missing
+from sklkd._columns._sparse import WIDE, dense, is_csr
 from sklkd._columns._texts import checked_texts, has_one_dimension, text_codes
 from sklkd._columns._times import DATES
 
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 __all__ = [
     "DATES",
     "UNSEEN",
+    "WIDE",
     "ColumnCodec",
     "ColumnReader",
+    "beside",
     "checked_texts",
+    "dense",
     "has_one_dimension",
     "identical_rows",
+    "is_csr",
+    "rows_with_missing",
     "text_codes",
 ]
 

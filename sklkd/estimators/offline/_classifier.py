@@ -58,8 +58,9 @@ class DistilledClassifier(Classification, BaseOffline):
         rows. "auto": out-of-bag where that is free, else in-sample, because synthetic rows are unseen anyway.
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
-        is :class:`~sklkd.augment.MUNGE` for tables, and None where ``X_transfer`` or outputs are given. There are at
-        most ten for each distinct real row and at most 40,000; always 40,000 where the teacher alone is imitated.
+        is :class:`~sklkd.augment.MUNGE` for tables, and None for sparse ones of more than 500 columns and where
+        ``X_transfer`` or outputs are given. There are at most ten for each distinct real row and at most 40,000; always
+        40,000 where the teacher alone is imitated.
     teacher_fit_params : dict, default=None
         Further keyword arguments of the teacher's ``fit``, such as ``cat_features`` or ``eval_set``, passed as they
         are wherever it is fitted: on all rows, on parts of them, and where a clone of a fitted teacher is. In a list

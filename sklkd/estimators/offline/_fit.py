@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklkd._columns import is_csr, rows_with_missing
 from sklkd._named import check_names
 from sklkd._sklearn import _safe_indexing
 from sklkd._warn import warn
@@ -166,7 +167,7 @@ class OfflineFit:
             threshold=threshold,
             float64=runs_in_float64(trained, rows),
             teacher=teacher,
-            blending=blending.with_notes(notes_on(teacher, threshold, task)),
+            blending=blending.with_notes([*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]),
         )
         return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
 
@@ -208,7 +209,7 @@ class OfflineFit:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""
         if rows.coded is None:
             return False
-        missing = np.flatnonzero(np.isnan(rows.coded).any(axis=1))
+        missing = np.flatnonzero(rows_with_missing(rows.coded))
         if len(missing) == 0:
             return accepts_missing(teacher, _safe_indexing(rows.X, [0]))
         if rows.outputs is None and teacher.answers_new_rows:
@@ -307,7 +308,7 @@ def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
 
 def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> Thresholds:
     """The teacher's split thresholds in each column, for students that encode by them."""
-    if not student.tabular or student.encoder is not None:
+    if not student.tabular or student.encoder is not None or is_csr(rows.coded):
         return []
     pick = np.random.RandomState(seed).permutation(len(rows))[:THRESHOLD_ROWS]
     return teacher.thresholds(_safe_indexing(rows.X, np.sort(pick)))
@@ -325,6 +326,14 @@ def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
             f"{threshold:.4g}"
         )
     return notes
+
+
+def notes_on_rows(rows: Rows, augment: Any) -> list[str]:
+    """What is to be said of a wide sparse table."""
+    if not is_csr(rows.coded) or not isinstance(augment, str):
+        return []
+    n_columns = rows.coded.shape[1]
+    return [f"No synthetic rows were made: X is sparse, and neighbours are not looked for in its {n_columns:,} columns"]
 
 
 def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:
