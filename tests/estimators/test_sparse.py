@@ -397,7 +397,7 @@ def test_the_encoder_by_itself():
 
 
 def test_sparse_rows_are_those_of_the_matrix():
-    matrix = sparse.random_array((40, 9), density=0.3, format="csr", rng=0)
+    matrix = sparse.random(40, 9, density=0.3, format="csr", random_state=0)
     dense = torch.from_numpy(matrix.toarray())
     rows, weight = SparseRows.from_csr(matrix, np.float64), torch.randn(9, 4, dtype=torch.float64, requires_grad=True)
     order = torch.randperm(40)
