@@ -96,9 +96,8 @@ def main():
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{X.shape[0]:,} x {X.shape[1]:,}, {X.nnz / X.shape[0]:.0f} entries a row, {given}")
-    print(
-        f"fit {seconds:.0f} s ({cpu:.0f} of the processor), peak {peak / 2**20:.2f} GiB (before the fit {before / 2**20:.2f})"
-    )
+    memory = f"peak {peak / 2**20:.2f} GiB (before the fit {before / 2**20:.2f})"
+    print(f"fit {seconds:.0f} s ({cpu:.0f} of the processor), {memory}")
     for name, model in (("teacher", est.teacher_), ("student", est)):
         found = model.predict_proba(test_X)
         accuracy = accuracy_score(test_y, est.classes_[found.argmax(1)])
