@@ -16,6 +16,8 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from sklkd._sparse_rows import SparseRows
+
 RowShape = tuple[int | None, ...]
 """Shape of one row of a layer; None where it is not known before the module has run."""
 
@@ -72,7 +74,7 @@ def trace(module: nn.Module, run: Callable[[], Any]) -> Trace:
             return
         found.shapes.pop(name, None)
         found.shapes[name] = tuple(output.shape[1:])
-        if is_weighted(part) and given and isinstance(given[0], Tensor):
+        if is_weighted(part) and given and isinstance(given[0], (Tensor, SparseRows)):
             found.weighted.append((name, tuple(given[0].shape[1:])))
 
     with hooked(module, note):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec, ColumnSelection
+from sklkd._columns import ColumnCodec, ColumnSelection, dense, is_csr
 from sklkd._sklearn import _check_method_params, _num_samples, _safe_indexing
 
 
@@ -28,8 +28,8 @@ class Rows:
         Row weights; None: all equal.
     codec : ColumnCodec
         What made ``coded``. None for arrays of more than two dimensions, and before rows are coded.
-    coded : ndarray of float64, shape (n, n_features)
-        The rows as numbers, which every encoder of this codec starts from.
+    coded : ndarray of float64 or csr_array, shape (n, n_features)
+        The rows as numbers, which every encoder of this codec starts from; those of a wide sparse table stay sparse.
     outputs : sklkd.teachers.Outputs
         What the teacher predicts for them.
     out_of_sample : ndarray of bool, shape (n,)
@@ -45,7 +45,7 @@ class Rows:
     y: Any = None
     weight: Any = None
     codec: ColumnCodec | None = None
-    coded: NDArray | None = None
+    coded: Any = None
     outputs: Any = None
     out_of_sample: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -80,8 +80,10 @@ class Rows:
         """The same with the columns that the student reads alone."""
         if self.columns is None:
             return self
-        X, coded = self.columns.of(self.X), None if self.coded is None else self.coded[:, self.columns.indices]
-        return replace(self, X=X, codec=self.columns.codec, coded=coded, columns=None)
+        codec, coded = self.columns.codec, None if self.coded is None else self.coded[:, self.columns.indices]
+        if is_csr(coded) and codec is not None and not codec.sparse_:
+            coded = dense(coded)
+        return replace(self, X=self.columns.of(self.X), codec=codec, coded=coded, columns=None)
 
     def encoded(self, encoder: Any) -> Any:
         """What a fitted encoder makes of them, from the coded matrix where the encoder has the same codec."""

@@ -17,7 +17,7 @@ class TransferSet(Dataset):
 
     Parameters
     ----------
-    inputs : Tensor of shape (n, ...)
+    inputs : Tensor of shape (n, ...), or SparseRows
         The student's input.
     y : Tensor
         Class codes of shape (n,), ``UNLABELLED`` for rows without a label; or standardised targets of shape
@@ -29,13 +29,13 @@ class TransferSet(Dataset):
         whose first axis is the rows.
     """
 
-    def __init__(self, inputs: Tensor, y: Tensor, weight: Tensor | None = None, targets: Sequence[Any] = ()):
+    def __init__(self, inputs: Any, y: Tensor, weight: Tensor | None = None, targets: Sequence[Any] = ()):
         self.inputs, self.y, self.weight, self.targets = inputs, y, weight, tuple(targets)
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitem__(self, index: Any) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: Any) -> tuple[Any, Tensor]:
         return self.inputs[index], self.y[index]
 
     def take(self, index: Tensor | slice) -> TransferSet:

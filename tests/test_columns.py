@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklkd._columns import UNSEEN, ColumnCodec, identical_rows
+from sklkd._columns import UNSEEN, WIDE, ColumnCodec, dense, identical_rows, rows_with_missing
+from sklkd._columns._sparse import canonical
 
 TRICKY = ["None", "nan", "3.0", "3", "NaN", "<NA>", "", "True", "é", "z"]
 
@@ -202,7 +203,51 @@ def test_many_strings_are_read_as_few_are():
 def test_a_sparse_matrix_too_large_to_be_dense():
     X = sparse.csr_array((10**7, 10**7))
     with pytest.raises(MemoryError, match=r"sparse with shape \(10000000, 10000000\).*reduce its columns first"):
-        ColumnCodec().fit(X)
+        dense(X)
+
+
+@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csr_matrix, sparse.csc_matrix, sparse.coo_array])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, bool])
+def test_a_wide_sparse_matrix_stays_sparse(make, dtype):
+    rows = np.zeros((3, WIDE + 1), dtype)
+    rows[0, 1] = rows[1, 0] = rows[1, WIDE] = 1
+    codec = ColumnCodec().fit(make(rows))
+    assert codec.sparse_
+    for X in (make(rows), rows, rows.tolist()):
+        Z = codec.transform(X)
+        assert sparse.issparse(Z) and Z.format == "csr" and Z.dtype == np.float64 and Z.nnz == 3
+        np.testing.assert_array_equal(Z.toarray(), rows)
+    assert codec.integer_.all() and not codec.missing_.any()
+    with pytest.raises(ValueError, match="sparse ones of at most 500 columns"):
+        codec.inverse_transform(Z)
+    with pytest.raises(ValueError, match="X has 2 features"):
+        codec.transform(make(rows[:, :2]))
+    assert not ColumnCodec().fit(make(rows[:, 1:])).sparse_ and not ColumnCodec().fit(rows).sparse_
+
+
+def test_entries_of_a_wide_sparse_matrix():
+    rows = np.zeros((3, WIDE + 1))
+    rows[:, 0], rows[1, 1], rows[2, 2] = np.nan, np.nan, 0.5
+    codec = ColumnCodec().fit(sparse.csr_array(rows))
+    assert codec.missing_.nonzero()[0].tolist() == [0, 1]
+    assert (~codec.integer_).nonzero()[0].tolist() == [0, 2]
+    rows[0, 7] = np.inf
+    with pytest.raises(ValueError, match=r"infinity.*column 7"):
+        codec.transform(sparse.csr_array(rows))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_identical_rows_of_a_csr_matrix(seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.choice([0.0, -0.0, 1.0, -1.0, np.nan], size=(30, 3))
+    order = rng.permutation(30)
+    (first, inverse), (other_first, _), (of_array, groups) = (
+        identical_rows(Z) for Z in (canonical(rows), canonical(rows[order]), rows)
+    )
+    np.testing.assert_array_equal(rows[first][inverse] + 0.0, rows + 0.0)
+    np.testing.assert_array_equal(rows[first] + 0.0, rows[order][other_first] + 0.0)
+    assert sorted(first) == sorted(of_array) and (first[inverse] == of_array[groups]).all()
+    assert rows_with_missing(canonical(rows)).tolist() == rows_with_missing(rows).tolist()
 
 
 @pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])

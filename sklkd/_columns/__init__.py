@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sklkd._columns._cells import UNSEEN
 from sklkd._columns._reader import ColumnReader
-from sklkd._columns._rows import identical_rows
+from sklkd._columns._rows import beside, identical_rows, rows_with_missing
 from sklkd._columns._selection import ColumnSelection
+from sklkd._columns._sparse import WIDE, dense, is_csr
 from sklkd._columns._texts import checked_texts, has_one_dimension, text_codes
 from sklkd._columns._times import DATES
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 __all__ = [
     "DATES",
     "UNSEEN",
+    "WIDE",
     "ColumnCodec",
     "ColumnReader",
     "ColumnSelection",
+    "beside",
     "checked_texts",
+    "dense",
     "has_one_dimension",
     "identical_rows",
+    "is_csr",
+    "rows_with_missing",
     "text_codes",
 ]
 

@@ -22,6 +22,7 @@ from sklkd._columns._cells import (
     to_numbers,
 )
 from sklkd._columns._reader import ColumnReader, are_strings
+from sklkd._columns._sparse import WIDE
 from sklkd._columns._tables import Column, open_table
 from sklkd._columns._times import Times, grain_of
 from sklkd._sklearn import _fit_context
@@ -32,6 +33,9 @@ BLOCK = 2**16
 
 class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Turn the user's table into one float64 matrix, and such a matrix back into the user's table.
+
+    The matrix of a sparse table of more than 500 columns is a ``csr_array``, from which the table is not made again;
+    that of any other is an array.
 
     Numeric columns go through as they are (booleans as 0 and 1), categories become the codes 0 to K - 1 of their
     sorted values, a category that ``fit`` did not see becomes -1, dates become seconds since 1970 by their own clock
@@ -64,6 +68,8 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         Numeric columns in which every value that ``fit`` saw is a whole number, whatever the dtype.
     missing_ : ndarray of bool, shape (d,)
         Columns in which ``fit`` saw a missing value.
+    sparse_ : bool
+        Whether ``fit`` saw a sparse table of more than 500 columns, so that matrices are in CSR format.
 
     Notes
     -----
@@ -105,7 +111,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit to ``X`` (n, d) and return its matrix: float64, shape (n, d)."""
         table = open_table(X)
         n, d = table.shape
@@ -122,20 +128,24 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         self.times_: list[str | None] = [None] * d
         self._lookups: dict[int, Lookup] = {}
         self._objects: dict[int, tuple[type, Any]] = {}
-        Z = table.matrix()
+        self.sparse_ = table.wide_sparse
+        Z = table.csr() if self.sparse_ else table.matrix()
         if Z is None:
             Z = np.empty((n, d))
             for j in range(d):
                 Z[:, j] = self._learn_column(j, table.column(j))
-        self._learn_values(Z)
+        if self.sparse_:
+            self._learn_entries(Z)
+        else:
+            self._learn_values(Z)
         if self.invertible:
             rows = {j: first_rows(Z[:, j], len(lookup)) for j, lookup in self._lookups.items()}
             grains = {j: (kind, grain_of(Z[:, j])) for j, kind in enumerate(self.times_) if kind is not None}
             self._template = table.keep(rows, self._objects, grains)
         return Z
 
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """The matrix of ``X`` (n, d): float64, shape (n, d), a copy; n may be 0."""
+    def transform(self, X: Any) -> Any:
+        """The matrix of ``X`` (n, d): float64, shape (n, d), a copy, in CSR format where ``sparse_``; n may be 0."""
         check_is_fitted(self, "categories_")
         return self._read(X)
 
@@ -181,6 +191,7 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         """A copy that has learnt the same of some columns, in this order, with ``invertible=False``."""
         some = self.without_template()
         some.n_features_in_ = len(indices)
+        some.sparse_ = self.sparse_ and len(indices) > WIDE
         some._names = None if self._names is None else [self._names[j] for j in indices]
         if hasattr(self, "feature_names_in_"):
             some.feature_names_in_ = self.feature_names_in_[indices]
@@ -203,6 +214,8 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
     def _check_invertible(self) -> None:
         if not self.invertible:
             raise ValueError("inverse_transform needs what fit saw: set invertible=True, got invertible=False.")
+        if self.sparse_:
+            raise ValueError(f"inverse_transform is for dense tables, and sparse ones of at most {WIDE} columns.")
 
     def _learn_values(self, Z: NDArray[np.float64]) -> None:
         """Which columns hold missing values, and which whole numbers alone."""
@@ -217,6 +230,16 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             whole &= ((rows == np.rint(rows)) | absent).all(axis=0)
         numeric = np.array([categories is None for categories in self.categories_])
         self._empty, self.missing_, self.integer_ = empty, missing, whole & ~empty & numeric
+
+    def _learn_entries(self, Z: Any) -> None:
+        """The same of a matrix in CSR format."""
+        self._check_finite(Z)
+        n, d = Z.shape
+        absent = np.isnan(Z.data)
+        n_missing = np.bincount(Z.indices[absent], minlength=d)
+        broken = ~absent & (Z.data != np.rint(Z.data))
+        self._empty, self.missing_ = n_missing == n, n_missing > 0
+        self.integer_ = (np.bincount(Z.indices[broken], minlength=d) == 0) & ~self._empty
 
     def _learn_column(self, j: int, column: Column) -> NDArray[np.float64]:
         """Decide on the kind of a column, remember it, and return its numbers or codes."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, Lookup, cell_types, times_of, to_numbers
+from sklkd._columns._sparse import canonical, is_csr
 from sklkd._columns._tables import Column, Container, open_table
 from sklkd._columns._times import Times
 
@@ -19,12 +20,13 @@ class ColumnReader:
     categories_: list[NDArray[Any] | None]
     _names: Any
     times_: list[str | None]
+    sparse_ = False
     _by_name = False  # whether frames may have other columns, or these in another order
     _lookups: dict[int, Lookup]
     _empty: NDArray[np.bool_]
 
-    def _read(self, X: Any) -> NDArray[np.float64]:
-        """The matrix of ``X`` (n, d): float64, shape (n, d), a copy; n may be 0."""
+    def _read(self, X: Any) -> Any:
+        """The matrix of ``X`` (n, d): float64, shape (n, d), a copy, in CSR format where ``sparse_``; n may be 0."""
         table = self._table(X)
         d = table.shape[1]
         if d != self.n_features_in_:
@@ -37,7 +39,7 @@ class ColumnReader:
                 "The feature names should match those that were passed during fit, in the same order: "
                 f"column {j} is {names[j]!r}, and was {self._names[j]!r}."
             )
-        Z = table.matrix()
+        Z = table.csr() if self.sparse_ and table.wide_sparse else table.matrix()
         if Z is None:
             Z = np.empty(table.shape)
             for j in range(d):
@@ -47,6 +49,8 @@ class ColumnReader:
                 self._check_no_times(j)
             for j in self._lookups:
                 Z[:, j] = self._code_column(j, Z[:, j])
+        if self.sparse_ and not is_csr(Z):
+            Z = canonical(Z)
         self._check_finite(Z)
         return Z
 
@@ -103,13 +107,15 @@ class ColumnReader:
         if self.times_[j] is not None:
             raise ValueError(f"Column {self._name(j)} must hold {self.times_[j]}, as at fit, got other cells.")
 
-    def _check_finite(self, Z: NDArray[np.float64]) -> None:
-        if not np.isfinite(Z).all():
-            infinite = np.isinf(Z).any(axis=0)
+    def _check_finite(self, Z: Any) -> None:
+        values = Z.data if is_csr(Z) else Z
+        if not np.isfinite(values).all():
+            infinite = np.isinf(values)
             if infinite.any():
+                j = Z.indices[infinite].min() if is_csr(Z) else infinite.any(axis=0).argmax()
                 raise ValueError(
                     "Input X contains infinity or a value too large for dtype('float64') "
-                    f"(column {self._name(int(infinite.argmax()))}); replace it first."
+                    f"(column {self._name(int(j))}); replace it first."
                 )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, cast, objects_from, slots
+from sklkd._columns._sparse import WIDE, canonical, dense
 from sklkd._columns._times import (
     Times,
     in_grains,
@@ -31,6 +32,11 @@ class Container(ABC):
     """A user's container: read column by column, then emptied and kept as the template of others like it."""
 
     shape: tuple[int, int]
+    wide_sparse = False  # whether its matrix is one in CSR format
+
+    def csr(self) -> Any:
+        """The matrix in CSR format, where ``wide_sparse``."""
+        raise NotImplementedError
 
     @property
     def names(self) -> list[Any] | None:
@@ -145,16 +151,14 @@ class _Sparse(Container):
         _check_dtype(X.dtype, "X")
         self.data = X
         self.shape = X.shape
+        self.wide_sparse = X.shape[1] > WIDE
 
     def matrix(self) -> NDArray[np.float64]:
-        try:
-            return self.data.toarray(order="C").astype(np.float64, copy=False)
-        except MemoryError as error:
-            n, d = self.shape
-            raise MemoryError(
-                f"X is sparse with shape {self.shape}, and as the dense matrix that the student reads it would take "
-                f"{8 * n * d / 2**30:.1f} GiB: reduce its columns first, as by SelectKBest or TruncatedSVD."
-            ) from error
+        return dense(self.data.astype(np.float64))
+
+    def csr(self) -> Any:
+        """The matrix in CSR format, of which only what is not 0 is stored."""
+        return canonical(self.data)
 
     def column(self, j: int) -> Column:
         return self.data.tocsc()[:, [j]].toarray().ravel().astype(np.float64)

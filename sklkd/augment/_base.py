@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklkd._columns import ColumnCodec, identical_rows
+from sklkd._columns import WIDE, ColumnCodec, identical_rows
 from sklkd._sklearn import _check_sample_weight, _fit_context
 
 
@@ -130,6 +130,12 @@ class Sampler(BaseEstimator):
         return self._sample_matrix(int(n), np.random.default_rng(seed))
 
     def _fit_rows(self, codec: ColumnCodec, Z: NDArray[np.float64], sample_weight: NDArray | None, X: Any) -> Sampler:
+        if codec.sparse_:
+            raise ValueError(
+                f"{type(self).__name__} takes sparse tables of at most {WIDE} columns, got {codec.n_features_in_:,}: "
+                "pass X.toarray() where that has room, or to a distilled estimator augment='auto', or more rows as "
+                "X_transfer."
+            )
         self._codec = codec
         self.n_features_in_ = codec.n_features_in_
         if hasattr(codec, "feature_names_in_"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec, has_one_dimension, identical_rows, text_codes
+from sklkd._columns import ColumnCodec, beside, has_one_dimension, identical_rows, text_codes
 from sklkd._sklearn import _safe_indexing
 from sklkd.knowledge import Knowledge
 from sklkd.rows import Rows
@@ -36,7 +37,7 @@ class Deduplication:
         X = rows.X if len(self.kept) == len(rows) else _safe_indexing(rows.X, self.kept)
         self.codec: ColumnCodec | None = None
         self.invertible: ColumnCodec | None = None
-        self.coded: NDArray | None = None
+        self.coded: Any = None
         n_dimensions = len(X.shape)
         if n_dimensions > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
@@ -51,7 +52,7 @@ class Deduplication:
             return identical_rows(self.coded)[1]
         return identical_rows(self._matrix(self.rows.X))[1]
 
-    def _matrix(self, X: object) -> NDArray:
+    def _matrix(self, X: object) -> Any:
         if has_one_dimension(X):
             return text_codes(X)
         if self.codec is None:
@@ -77,7 +78,7 @@ class Deduplication:
         y = y[self.kept]
         weight = np.ones(len(y)) if self.rows.weight is None else self.rows.weight[self.kept]
         matrix = self._matrix(_safe_indexing(self.rows.X, self.kept)) if self.coded is None else self.coded
-        first, inverse = identical_rows(np.column_stack([matrix, y]))
+        first, inverse = identical_rows(beside(matrix, y))
         total = np.bincount(inverse, weight)
         outputs, out_of_sample = None, np.zeros(len(first), bool)
         if knowledge is not None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sklkd._columns import ColumnSelection
+from sklkd._columns import ColumnSelection, rows_with_missing
 from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._task import Task
 from sklkd.rows import Rows
@@ -18,6 +17,9 @@ from sklkd.students import InputEncoder
 from sklkd.students._double import double_copy, predicts_in_float64
 from sklkd.students._folded import Folded, fold
 from sklkd.students._forward import as_input, forward
+
+SPARSE_ROWS = 4096
+"""Rows of a sparse table that are predicted at once: what is dense may be made of so many, never of all."""
 
 
 @dataclass(eq=False)
@@ -80,24 +82,26 @@ class FittedStudent:
 
         Rows are checked, and have the columns that the student reads.
         """
+        if hasattr(X, "tocsr") and X.shape[0] > SPARSE_ROWS:
+            X = X.tocsr()
+            pieces = [X[start : start + SPARSE_ROWS] for start in range(0, X.shape[0], SPARSE_ROWS)]
+            return np.concatenate([self.outputs(piece) for piece in pieces])
         if isinstance(self.network, Folded):
             return self.network.outputs(self.encoder.widened(self._coded(X)))
-        encoded = self._encoded(X)
-        # the order in memory decides how products are summed
-        inputs = torch.from_numpy(np.ascontiguousarray(encoded, dtype=np.float64))
+        inputs = as_input(self._encoded(X), np.float64)
         device = next(self.network.parameters(), inputs).device
         return forward(self.network, inputs, device).numpy()
 
-    def _encoded(self, X: Any) -> NDArray:
+    def _encoded(self, X: Any) -> Any:
         if isinstance(self.encoder, InputEncoder):
             return self.encoder.transform_coded(self._coded(X))
         if not self.handles_missing and _frame_has_missing(X):
             raise self._missing_values()
         return self.encoder.transform(X)
 
-    def _coded(self, X: Any) -> NDArray[np.float64]:
+    def _coded(self, X: Any) -> Any:
         coded = self.encoder.codec_.transform(X)
-        if not self.handles_missing and np.isnan(coded).any():
+        if not self.handles_missing and rows_with_missing(coded).any():
             raise self._missing_values()
         return coded
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
 
+from sklkd._sparse_rows import concatenate
 from sklkd.estimators._student_pipeline import fit_steps
 from sklkd.estimators._task import Task
 from sklkd.estimators._teacher_layers import TeacherLayers, joined
@@ -89,7 +90,7 @@ class StudentTraining:
     encoder: Any = None
     recipe: Recipe = WITH_TEACHER
 
-    def prepare(self, rows: Rows, recipe: Recipe) -> tuple[Any, torch.Tensor]:
+    def prepare(self, rows: Rows, recipe: Recipe) -> tuple[Any, Any]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as its input."""
         if self.encoder is None:
             encoder, encoded = fit_encoder(self.student, rows)
@@ -104,7 +105,7 @@ class StudentTraining:
             self.thresholds,
             self.task.classification,
         )
-        settle(self.student, len(encoded), recipe)
+        settle(self.student, len(rows), recipe)
         return encoder, as_input(encoded)
 
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
@@ -139,7 +140,7 @@ class StudentTraining:
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
 
-    def _initialize(self, objective: Objective, inputs: torch.Tensor, known: list[Any]) -> NeuralNet:
+    def _initialize(self, objective: Objective, inputs: Any, known: list[Any]) -> NeuralNet:
         return initialize(self.student.net, objective, inputs[:2], known, self.seed, self.verbose)
 
 
@@ -147,7 +148,7 @@ def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
     """The encoder, fitted on labelled rows, and these rows encoded."""
     rows = rows.for_student()
     if student.encoder is not None:
-        return fit_steps(student.encoder, rows.X, rows.y)
+        return fit_steps(student.encoder, rows.X, rows.y, takes_sparse=student.tabular)
     if rows.coded is None or rows.codec is None:
         if student.tabular:
             raise ValueError(
@@ -166,7 +167,7 @@ def transfer_set(
     encoder: Any, parts: Sequence[Rows], losses: list[tuple[str, Loss]], known: list[list[Any]], device: Any
 ) -> TransferSet:
     """Labelled rows and then unlabelled ones, encoded, with what each loss compares with."""
-    inputs = torch.cat([as_input(part.encoded(encoder)) for part in parts])
+    inputs = concatenate([as_input(part.encoded(encoder)) for part in parts])
     outputs: Any = Outputs.concatenate([part.outputs for part in parts]) if losses else None
     targets = [
         loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, device)
@@ -176,7 +177,7 @@ def transfer_set(
     return TransferSet(inputs, labels, as_weight(total_weights(parts)), targets)
 
 
-def labelled_set(inputs: torch.Tensor, rows: Rows, targets: Sequence[Any] = ()) -> TransferSet:
+def labelled_set(inputs: Any, rows: Rows, targets: Sequence[Any] = ()) -> TransferSet:
     """Encoded rows with their labels and weights, and what methods without a teacher store for each row."""
     return TransferSet(inputs, pad_labels(rows.y, 0), as_weight(total_weights([rows])), targets)
 

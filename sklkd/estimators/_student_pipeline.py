@@ -12,18 +12,19 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklkd._columns import has_one_dimension
+from sklkd._columns import WIDE, has_one_dimension, is_csr
 from sklkd._sklearn import _safe_indexing
 from sklkd.students import InputEncoder
 from sklkd.students._cohort import JoinedEncoder
 from sklkd.teachers._probe import rows_with_missing
 
 
-def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
+def fit_steps(steps: Pipeline, X: Any, y: Any, *, takes_sparse: bool = False) -> tuple[Pipeline, Any]:
     """Fit the steps that stand before a Pipeline's network, and encode the rows.
 
     Steps such as scalers let missing values through, which no network survives: then a step ``"fill"`` is added that
-    puts medians in their place. The last step, ``"float32"``, makes an array of what they give.
+    puts medians in their place. The last step, ``"float32"``, makes an array of what they give, or a CSR matrix of a
+    wide sparse one.
 
     Parameters
     ----------
@@ -31,28 +32,37 @@ def fit_steps(steps: Pipeline, X: Any, y: Any) -> tuple[Pipeline, Any]:
         Unfitted.
     X : the user's rows
     y : ndarray
+    takes_sparse : bool, default=False
+        Whether the network takes sparse rows.
 
     Returns
     -------
     encoder : Pipeline
-    encoded : ndarray of float32
+    encoded : ndarray or csr_matrix of float32
     """
     encoded = steps.fit_transform(X, y)
-    last = ("float32", FunctionTransformer(as_float32).set_output(transform="default").fit(encoded))
+    wide = takes_sparse and sparse.issparse(encoded) and encoded.shape[1] > WIDE
+    converted = as_float32_csr if wide else as_float32
+    last = ("float32", FunctionTransformer(converted).set_output(transform="default").fit(encoded))
     encoder = Pipeline([*steps.steps, last])
     if np.ndim(encoded) == 2 and not has_one_dimension(X) and not handles_missing(encoder, X):
         fill = SimpleImputer(strategy="median", keep_empty_features=True)
         filled = fill.fit_transform(encoded)
         filling = Pipeline([*steps.steps, ("fill", fill), last])
         if handles_missing(filling, X):
-            return filling, as_float32(filled)
+            return filling, converted(filled)
     # steps that refuse missing values go on refusing them
-    return encoder, as_float32(encoded)
+    return encoder, converted(encoded)
 
 
 def as_float32(encoded: Any) -> NDArray[np.float32]:
     """An array, frame or sparse matrix as the dense array that a network takes."""
     return np.asarray(encoded.toarray() if sparse.issparse(encoded) else encoded, dtype=np.float32)
+
+
+def as_float32_csr(encoded: Any) -> Any:
+    """A sparse matrix as the one in CSR format that a TabularNet takes."""
+    return sparse.csr_matrix(encoded, dtype=np.float32)
 
 
 def handles_missing(encoder: Any, X: Any) -> bool:
@@ -64,6 +74,7 @@ def handles_missing(encoder: Any, X: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return all(np.isfinite(encoder.transform(row)).all() for row in rows_with_missing(_safe_indexing(X, [0])))
+            made = [encoder.transform(row) for row in rows_with_missing(_safe_indexing(X, [0]))]
+            return all(np.isfinite(row.data if is_csr(row) else row).all() for row in made)
         except Exception:  # noqa: BLE001 - someone else's steps, refusing in their own way
             return False

@@ -15,6 +15,7 @@ from sklkd.export._format import UNSEEN
 from sklkd.students import InputEncoder, TabularNet
 
 N_ROWS, REACH = 3_000, 3.0
+WIDE_CELLS, STORED = 10_000_000, 0.05  # of a wide sparse table
 ABSENT, NEVER_SEEN = 0.1, 0.05
 """How many values are missing, or of a category that fit has not seen."""
 
@@ -36,6 +37,8 @@ def training_like_rows(est: Any, *, missing: bool) -> NDArray:
     """
     rng = np.random.RandomState(0)
     encoder = est.encoder_
+    if encoder.codec_.sparse_:
+        return _entries(rng, encoder.scale_, missing)
     edges = _edges(est.student_.module_, encoder)
     columns = []
     for j, categories in enumerate(encoder.codec_.categories_):
@@ -136,6 +139,18 @@ def _numbers(rng: np.random.RandomState, edges: NDArray) -> NDArray[np.float64]:
     spread = part == 0
     numbers[spread] = rng.uniform(edges.min() - 0.5, edges.max() + 0.5, spread.sum())
     return numbers
+
+
+def _entries(rng: np.random.RandomState, scale: NDArray, missing: bool) -> NDArray[np.float64]:
+    """Rows of a wide sparse table, fewer the wider it is, with one number of twenty that is not 0."""
+    shape = max(100, min(N_ROWS, WIDE_CELLS // len(scale))), len(scale)
+    rows = np.zeros(shape)
+    filled = rng.random(shape) < STORED
+    rows[filled] = rng.standard_normal(filled.sum()) * REACH
+    rows *= scale
+    if missing:
+        rows[rng.random(shape) < ABSENT] = np.nan
+    return rows
 
 
 def _categories(rng: np.random.RandomState, categories: NDArray, missing: bool) -> NDArray[np.object_]:

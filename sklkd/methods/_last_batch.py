@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sklkd._sparse_rows import concatenate
 from sklkd.losses import SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._objective import hard_loss
@@ -117,4 +118,4 @@ class RepeatedBatches:
 
 def _concatenated(old: TransferSet, new: TransferSet) -> TransferSet:
     weight = None if old.weight is None or new.weight is None else torch.cat([old.weight, new.weight])
-    return TransferSet(torch.cat([old.inputs, new.inputs]), torch.cat([old.y, new.y]), weight)
+    return TransferSet(concatenate([old.inputs, new.inputs]), torch.cat([old.y, new.y]), weight)

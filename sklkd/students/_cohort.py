@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor, nn
 
+from sklkd._sparse_rows import SparseRows
 from sklkd.losses._objective import logits_of
 from sklkd.students._resolve import as_input
 
@@ -69,10 +69,11 @@ def mean_prediction(outputs: Sequence[Tensor], classification: bool) -> Tensor:
     return torch.logsumexp(stacked.log_softmax(2), 0) if classification else stacked.mean(0)
 
 
-def join_inputs(parts: Sequence[Tensor]) -> tuple[Tensor, list[Columns] | None]:
+def join_inputs(parts: Sequence[Any]) -> tuple[Any, list[Columns] | None]:
     """The inputs of several networks as one matrix, each distinct one once, and the columns of each.
 
-    The same tensor for all is returned as it is, with None.
+    The same tensor, or the same sparse rows, for all are returned as they are, with None; beside others, sparse rows
+    are made dense.
     """
     distinct = list({id(part): part for part in parts}.values())
     if len(distinct) == 1:
@@ -80,9 +81,10 @@ def join_inputs(parts: Sequence[Tensor]) -> tuple[Tensor, list[Columns] | None]:
     places: dict[int, Columns] = {}
     start = 0
     for part in distinct:
-        width = part[0].numel()
+        width = math.prod(part.shape[1:])
         places[id(part)] = (slice(start, start + width), tuple(part.shape[1:]))
         start += width
+    distinct = [part.to_dense() if isinstance(part, SparseRows) else part for part in distinct]
     return torch.cat([part.flatten(1) for part in distinct], 1), [places[id(part)] for part in parts]
 
 
@@ -101,8 +103,10 @@ class JoinedEncoder(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> JoinedEncoder:
         return self
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any) -> Any:
         """Encoded rows, (n, n_inputs)."""
+        if all(encoder is self.encoders[0] for encoder in self.encoders):
+            return self.encoders[0].transform(X)
         made: dict[int, torch.Tensor] = {}
         for encoder in self.encoders:
             if id(encoder) not in made:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklkd._columns import DATES, ColumnCodec
+from sklkd._columns import DATES, ColumnCodec, dense, is_csr
 from sklkd.students._calendar import PARTS, calendar_parts
 
 # Levels of a column; more are kept where the network has room, and of those beyond such as were seen in so many rows
@@ -31,6 +32,9 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     that fit never saw is the rare one, or -1 where there is none. A date is a number of seconds, and gives up to four
     more columns, behind all others: the days since the last first of March, the day of the month and of the week, and
     the time of day, each where it varied in fit.
+
+    Numbers of a sparse table of more than 500 columns are divided by the largest absolute one of their column, which
+    keeps zeros zero, and stay sparse; for every other network than :class:`TabularNet` they are made dense.
 
     Parameters
     ----------
@@ -67,10 +71,12 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         codec = ColumnCodec(invertible=False).fit(X)
         return self.fit_coded(codec, codec.transform(X), sample_weight)
 
-    def fit_coded(self, codec: ColumnCodec, Z: NDArray, sample_weight: NDArray | None = None) -> InputEncoder:
+    def fit_coded(self, codec: ColumnCodec, Z: Any, sample_weight: NDArray | None = None) -> InputEncoder:
         """As ``fit``, for rows that a fitted codec has already turned into a matrix."""
         self.codec_ = codec
         self.n_features_in_ = Z.shape[1]
+        if codec.sparse_:
+            return self._fit_entries(Z)
         self.calendar_ = [
             (j, k) for j, kind in enumerate(codec.times_) if kind == DATES for k in _varying_parts(Z[:, j])
         ]
@@ -94,13 +100,28 @@ class InputEncoder(TransformerMixin, BaseEstimator):
                 self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, bool(np.isnan(Z[:, j]).any()))
         return self
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """Encode rows of X: float32 of shape (n, n_features), or wider where ``one_hot``."""
+    def _fit_entries(self, Z: Any) -> InputEncoder:
+        """Learn the scales of a wide sparse table."""
+        n_features = Z.shape[1]
+        largest = np.zeros(n_features)
+        np.fmax.at(largest, Z.indices, np.abs(Z.data))
+        self.calendar_, self.cardinalities_, self._levels = [], [0] * n_features, [None] * n_features
+        self.center_, self.scale_ = np.zeros(n_features), np.where(largest > 0, largest, 1.0)
+        self.missing_ = np.bincount(Z.indices[np.isnan(Z.data)], minlength=n_features) > 0
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Encode rows of X: float32 of shape (n, n_features), or wider where ``one_hot``; wide sparse ones as CSR."""
         check_is_fitted(self, "center_")
         return self.transform_coded(self.codec_.transform(X))
 
-    def transform_coded(self, Z: NDArray) -> NDArray[np.float32]:
+    def transform_coded(self, Z: Any) -> Any:
         """As ``transform``, for rows that the codec has already turned into a matrix."""
+        if is_csr(Z):
+            if not self.one_hot:
+                values = scaled(Z.data, 0.0, self.scale_[Z.indices]).astype(np.float32)
+                return csr_matrix((values, Z.indices, Z.indptr), shape=Z.shape)  # skorch knows no csr_array
+            Z = dense(Z)
         Z = self.widened(Z)
         out = scaled(Z, self.center_, self.scale_)
         for j, levels in enumerate(self._levels):
@@ -143,7 +164,7 @@ def _varying_parts(seconds: NDArray) -> list[int]:
     return [k for k in range(len(PARTS)) if len(parts) and np.ptp(parts[:, k]) > 0]
 
 
-def scaled(X: NDArray, center: NDArray, scale: NDArray) -> NDArray[np.float64]:
+def scaled(X: NDArray, center: NDArray | float, scale: NDArray) -> NDArray[np.float64]:
     """``(X - center) / scale``, at most ``FARTHEST`` away from 0, so that it is finite in float32 too."""
     with np.errstate(over="ignore"):
         z = (X - center) / scale

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklkd._columns import is_csr
 from sklkd.students._encoder import InputEncoder, scaled
 from sklkd.students._tabular_net import TabularNet
 
@@ -79,14 +80,15 @@ class Folded:
     bias: Floats
     layers: tuple[tuple[Floats, Floats], ...]
 
-    def outputs(self, Z: Floats) -> Floats:
+    def outputs(self, Z: Any) -> Floats:
         """Logits or standardised targets, (n, n_outputs), of coded rows with the parts of their dates behind them."""
-        if len(Z) <= PIECE:
+        n = Z.shape[0]
+        if n <= PIECE:
             return self._forward(Z)
-        return np.concatenate([self._forward(Z[start : start + PIECE]) for start in range(0, len(Z), PIECE)])
+        return np.concatenate([self._forward(Z[start : start + PIECE]) for start in range(0, n, PIECE)])
 
-    def _forward(self, Z: Floats) -> Floats:
-        h = self._first(Z)
+    def _forward(self, Z: Any) -> Floats:
+        h = self._of_entries(Z) if is_csr(Z) else self._first(Z)
         for weight, bias in self.layers:
             h = _silu(h) @ weight
             h += bias
@@ -107,6 +109,18 @@ class Folded:
             out += missing[self.with_missing].T.astype(np.float64) @ self.missing_weights
         if len(self.categorical):
             out += self._of_categories(Z)
+        return out
+
+    def _of_entries(self, Z: Any) -> Floats:
+        """The first layer's units of rows in CSR format, whose columns are numbers without bins."""
+        z = scaled(Z.data, 0.0, self.scale[Z.indices]).astype(np.float32).astype(np.float64)
+        missing = np.isnan(z)
+        z[missing] = 0.0
+        out = type(Z)((_smooth_clip(z), Z.indices, Z.indptr), shape=Z.shape) @ self.clip
+        out += self.bias
+        if missing.any():
+            absent = type(Z)((missing.astype(np.float64), Z.indices, Z.indptr), shape=Z.shape)
+            out += absent[:, self.with_missing] @ self.missing_weights
         return out
 
     def _of_numbers(self, z: Floats) -> Floats:

@@ -104,6 +104,9 @@ def _move_matrix(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict
 def _move_table(param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
     """Some columns as vectors, the others as a matrix."""
     lookups = group["lookups"].to(param.device)
+    if len(lookups) == param.shape[1]:
+        _move_vector(param, grad, state, group)
+        return
     others = torch.ones(param.shape[1], dtype=torch.bool, device=param.device)
     others = others.index_fill_(0, lookups, False).nonzero()[:, 0]
     if not state:

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
+from sklkd._sparse_rows import SparseRows
 from sklkd.exceptions import DivergedError
 from sklkd.students._validation import validation_rows
 from sklkd.transfer import Batch, Slices, TransferSet
@@ -153,7 +154,7 @@ def raised_by_callback(interrupt: KeyboardInterrupt) -> bool:
 
 
 def _fast_infer(self: Any, x: Any, **fit_params: Any) -> Any:
-    if fit_params or not isinstance(x, Tensor):
+    if fit_params or not isinstance(x, (Tensor, SparseRows)):
         return NeuralNet.infer(self, x, **fit_params)
     return self.module_(x)
 

@@ -15,6 +15,7 @@ from skorch import NeuralNet
 from skorch.dataset import ValidSplit
 from torch import nn
 
+from sklkd._columns import is_csr
 from sklkd.losses._objective import logits_of
 from sklkd.students._bin_edges import bin_edges
 from sklkd.students._encoder import InputEncoder
@@ -69,7 +70,7 @@ def resolve_student(student: Any) -> Student:
 def fill_module(
     student: Student,
     encoder: Any,
-    encoded: NDArray,
+    encoded: Any,
     weight: NDArray,
     n_outputs: int,
     thresholds: list[tuple[NDArray, NDArray]],
@@ -104,7 +105,7 @@ def settle(student: Student, n_rows: int, recipe: Recipe) -> None:
 def _sized(
     net: NeuralNet,
     encoder: Any,
-    encoded: NDArray,
+    encoded: Any,
     weight: NDArray,
     n_outputs: int,
     n_units: int,
@@ -112,6 +113,8 @@ def _sized(
 ) -> dict[str, Any]:
     """A TabularNet's widths, and what it has to know of the columns; the user's own steps give plain numbers."""
     ours = isinstance(encoder, InputEncoder)
+    if is_csr(encoded):
+        return _sized_sparse(net, encoder, encoded, n_outputs, n_units)
     levels = encoder.cardinalities_ if ours else [0] * encoded.shape[1]
     missing = [bool(one) for one in encoder.missing_] if ours else []
     limited = isinstance(net, TabularStudent) and bool(net.limits())
@@ -124,6 +127,15 @@ def _sized(
     thresholds = [*thresholds, *[(np.empty(0), np.empty(0))] * (encoded.shape[1] - len(thresholds))]
     edges = bin_edges(encoded, weight, encoder, thresholds, plan.n_bins, plan.max_bins)
     return {"cardinalities": levels, "missing": missing, "hidden": plan.hidden, "edges": edges}
+
+
+def _sized_sparse(net: Any, encoder: Any, encoded: Any, n_outputs: int, n_units: int) -> dict[str, Any]:
+    """The same for sparse rows, whose columns have no bins."""
+    missing = [bool(one) for one in encoder.missing_] if isinstance(encoder, InputEncoder) else []
+    n_columns = encoded.shape[1]
+    inputs = NetInputs(n_columns, sum(missing), 0, n_outputs, n_units, np.zeros(n_columns, int), sparse=True)
+    plan = net.plan(inputs) if isinstance(net, TabularStudent) else preset_plan(SIZES["small"], inputs)
+    return {"missing": missing if any(missing) else None, "hidden": plan.hidden, "sparse": True}
 
 
 def _arguments(module: Any) -> set[str]:
@@ -139,7 +151,7 @@ def trainable(net: NeuralNet) -> NeuralNet:
     return net
 
 
-def check_output(net: NeuralNet, inputs: torch.Tensor, n_outputs: int) -> None:
+def check_output(net: NeuralNet, inputs: Any, n_outputs: int) -> None:
     """Raise where the initialised module does not give ``n_outputs`` columns."""
     training = net.module_.training
     net.module_.eval()

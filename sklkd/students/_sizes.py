@@ -62,6 +62,8 @@ class NetInputs:
         Targets whose mean and scale are kept; 0 for classification.
     room : ndarray of shape (n_features,)
         The most bins that each column can have.
+    sparse : bool, default=False
+        Whether columns are those of a wide sparse table.
     """
 
     n_numeric: int
@@ -70,6 +72,7 @@ class NetInputs:
     n_outputs: int
     n_units: int
     room: NDArray
+    sparse: bool = False
 
     @property
     def n_inputs(self) -> int:
@@ -96,7 +99,14 @@ class Plan:
 
 
 def preset_plan(size: Size, inputs: NetInputs) -> Plan:
-    """The architecture of a preset."""
+    """The architecture of a preset.
+
+    A wide sparse table is read by one hidden layer as wide as the preset's, whatever the number of columns: with 10,292
+    of texts, three layers have a log loss of 0.53, one of 0.41, and one of 32 units, a quarter of the parameters, of
+    0.48 (benchmarks/README.md, "Sparse tables").
+    """
+    if inputs.sparse:
+        return Plan(size.hidden[:1], 0, 0)
     hidden, n_bins = architecture(size, inputs.n_inputs, inputs.n_outputs)
     return Plan(hidden, n_bins, size.max_bins)
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sklkd._sparse_rows import SparseRows
+
 
 class TabularNet(nn.Module):
     """A multi-layer perceptron on piecewise-linearly encoded columns.
@@ -35,11 +37,15 @@ class TabularNet(nn.Module):
         Numeric columns that get an indicator of missing values. None: none.
     dropout : float, default=0.0
         Part of every hidden layer's units that is dropped during training.
+    sparse : bool, default=False
+        Whether most numbers of the input are 0. The weights of the first layer then start at 0, so that a column which
+        training never sees adds nothing, and lie column by column in memory.
 
     Notes
     -----
-    Input: float tensor of shape (n, n_features). Output: (n, n_outputs). The hidden layers are the modules
-    ``"hidden.0"``, ``"hidden.1"``, ...: names for ``student_layer``.
+    Input: float tensor of shape (n, n_features), or the sparse rows of a CSR matrix, which have neither bins nor
+    categories. Output: (n, n_outputs). The hidden layers are the modules ``"hidden.0"``, ``"hidden.1"``, ...: names for
+    ``student_layer``.
 
     References
     ----------
@@ -67,21 +73,30 @@ class TabularNet(nn.Module):
         cardinalities: Sequence[int] | None = None,
         missing: Sequence[bool] | None = None,
         dropout: float = 0.0,
+        sparse: bool = False,
     ):
         super().__init__()
         self.encoding = ColumnEncoding(n_features, edges, cardinalities, missing)
         widths = [self.encoding.n_outputs, *hidden]
         self.hidden = nn.Sequential(
-            *(_hidden_layer(n_in, n_out, dropout) for n_in, n_out in itertools.pairwise(widths))
+            *(_hidden_layer(n_in, n_out, dropout, k == 0) for k, (n_in, n_out) in enumerate(itertools.pairwise(widths)))
         )
-        self.output = nn.Linear(widths[-1], n_outputs)
+        self.output = (_FirstLayer if len(widths) == 1 else nn.Linear)(widths[-1], n_outputs)
+        self.sparse = sparse
+        if sparse:
+            first = self.first_layer()
+            first.weight = nn.Parameter(torch.zeros_like(first.weight.T, memory_format=torch.contiguous_format).T)
 
     def first_layer(self) -> nn.Linear:
         """The layer that reads the encoding."""
         first: Any = self.hidden[0] if len(self.hidden) else [self.output]
         return first[0]
 
-    def forward(self, X: Tensor) -> Tensor:
+    def lookups(self, many: int) -> Tensor:
+        """Numbers of the first layer's inputs that few rows have: all of a sparse table, else levels of many."""
+        return torch.arange(self.encoding.n_outputs) if self.sparse else self.encoding.of_many_levels(many)
+
+    def forward(self, X: Any) -> Tensor:
         return self.output(self.hidden(self.encoding(X)))
 
 
@@ -104,6 +119,8 @@ class ColumnEncoding(nn.Module):
         numeric = [j for j in range(n_features) if cardinalities[j] == 0]
         column, left, slope = [], [], []
         for position, j in enumerate(numeric):
+            if len(edges[j]) < 2:  # there may be many
+                continue
             edge = _distinct(edges[j])
             column += [position] * max(len(edge) - 1, 0)
             left += list(edge[:-1])
@@ -130,13 +147,13 @@ class ColumnEncoding(nn.Module):
         )
         return (of_column > many + 2).nonzero()[:, 0] + self.n_outputs - len(self.level_column)
 
-    def forward(self, X: Tensor) -> Tensor:
+    def forward(self, X: Any) -> Any:
+        if isinstance(X, SparseRows):
+            return self._of_entries(X)
         z = X if self.all_numeric else X.index_select(1, self.numeric)
         missing = z.isnan()
         z = z.masked_fill(missing, 0.0)
-        # in float32 the square of more overflows; here all that is beyond is 3 anyway
-        near = z.clamp(-1e18, 1e18)
-        parts = [near * torch.rsqrt(1 + (near / 3) ** 2)]
+        parts = [_smooth_clip(z)]
         if len(self.column):
             # z * slope - left * slope would lose a narrow bin's digits
             parts.append(z.index_select(1, self.column).sub_(self.left).mul_(self.slope).clamp_(0, 1))
@@ -146,6 +163,30 @@ class ColumnEncoding(nn.Module):
             parts.append((X.index_select(1, self.level_column) == self.level_code).to(z.dtype))
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
+    def _of_entries(self, X: SparseRows) -> SparseRows:
+        """The same of sparse rows, in which every entry stays one: a number, or the indicator of a missing one."""
+        if len(self.column) or not self.all_numeric:
+            raise ValueError(
+                "a TabularNet takes sparse rows without bins and categories: leave out module__edges and "
+                "module__cardinalities, or pass dense rows."
+            )
+        columns, values = X.columns, X.values
+        missing = values.isnan()
+        values = _smooth_clip(values.masked_fill(missing, 0.0))
+        if len(self.with_missing) and missing.any():
+            indicator = torch.zeros(X.n_columns, dtype=torch.long, device=X.device)
+            indicator[self.with_missing] = X.n_columns + torch.arange(len(self.with_missing), device=X.device)
+            shown = missing & (indicator[columns] > 0)
+            columns = torch.where(shown, indicator[columns], columns)
+            values = values.masked_fill(shown, 1.0)
+        return SparseRows(X.starts, columns, values, self.n_outputs)
+
+
+def _smooth_clip(z: Tensor) -> Tensor:
+    # in float32 the square of more overflows; here all that is beyond is 3 anyway
+    near = z.clamp(-1e18, 1e18)
+    return near * torch.rsqrt(1 + (near / 3) ** 2)
+
 
 def _distinct(edges: Sequence[float]) -> np.ndarray:
     """Edges as float32 has them: bins then meet without space or overlap, and each has a finite slope."""
@@ -154,6 +195,13 @@ def _distinct(edges: Sequence[float]) -> np.ndarray:
     return edge[np.diff(edge, prepend=-np.inf) > 1 / np.finfo(np.float32).max]
 
 
-def _hidden_layer(n_in: int, n_out: int, dropout: float) -> nn.Sequential:
-    layers = [nn.Linear(n_in, n_out), nn.SiLU()]
+class _FirstLayer(nn.Linear):
+    """A linear layer that also takes sparse rows."""
+
+    def forward(self, X: Any) -> Tensor:
+        return X.times(self.weight.T) + self.bias if isinstance(X, SparseRows) else super().forward(X)
+
+
+def _hidden_layer(n_in: int, n_out: int, dropout: float, is_first: bool) -> nn.Sequential:
+    layers = [(_FirstLayer if is_first else nn.Linear)(n_in, n_out), nn.SiLU()]
     return nn.Sequential(*layers, nn.Dropout(dropout)) if dropout else nn.Sequential(*layers)

@@ -92,7 +92,8 @@ class TabularStudent(NeuralNet):
     ----------
     size : {"tiny", "small", "base"}, default="small"
         Budget of parameters: 5,000, 97,000 or 400,000. One-hot columns and outputs come first, so very wide data or
-        many classes can exceed it. Of a column's categories the 64 most frequent have inputs of their own, and more
+        many classes can exceed it; a sparse table of more than 500 columns is read by one hidden layer of 32, 128 or
+        256 units, whatever that takes. Of a column's categories the 64 most frequent have inputs of their own, and more
         where all columns together have no more than 3.6 times the root of the budget: 255, 1,121 or 2,277. Not used
         where one of the budgets below is given.
     max_parameters, max_bytes : int, default=None
@@ -207,7 +208,7 @@ class TabularStudent(NeuralNet):
         if self.optimizer is not Muon:
             return (groups,), kwargs
         nets = [part for part in self.module_.modules() if isinstance(part, TabularNet)]
-        tables = {id(net.first_layer().weight): net.encoding.of_many_levels(MANY) for net in nets}
+        tables = {id(net.first_layer().weight): net.lookups(MANY) for net in nets}
         tables = {weight: lookups for weight, lookups in tables.items() if len(lookups)}
         split = []
         for group in groups:

@@ -29,7 +29,7 @@ class DistillationAccount:
         or the root mean squared error in units of the targets' standard deviation. Empty if nothing was validated.
     notes : tuple of str
         What else was noticed: outputs that were taken for probabilities, knowledge that could not be read, the decision
-        threshold that is inherited.
+        threshold that is inherited, a wide sparse table without synthetic rows.
     """
 
     estimand: Estimand

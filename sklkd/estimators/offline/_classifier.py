@@ -58,8 +58,9 @@ class DistilledClassifier(Classification, BaseOffline):
         rows. "auto": out-of-bag where that is free, else in-sample, because synthetic rows are unseen anyway.
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
-        is :class:`~sklkd.augment.MUNGE` for tables, and None where ``X_transfer`` or outputs are given. There are at
-        most ten for each distinct real row and at most 40,000; always 40,000 where the teacher alone is imitated.
+        is :class:`~sklkd.augment.MUNGE` for tables, and None for sparse ones of more than 500 columns and where
+        ``X_transfer`` or outputs are given. There are at most ten for each distinct real row and at most 40,000; always
+        40,000 where the teacher alone is imitated.
     columns : array-like of str, int or bool, slice, callable, int or None, default=None
         Which of X's columns the student reads: names, positions, a mask, a slice, a selector such as scikit-learn's
         ``make_column_selector``, or a number: so many, those that the teacher uses most, found out by exchanging their

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklkd._columns import is_csr, rows_with_missing
 from sklkd._named import check_names
 from sklkd._sklearn import _safe_indexing
 from sklkd._warn import warn
@@ -171,7 +172,7 @@ class OfflineFit:
             threshold=threshold,
             float64=runs_in_float64(trained, rows),
             teacher=teacher,
-            blending=blending.with_notes(notes_on(teacher, threshold, task)),
+            blending=blending.with_notes([*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]),
             columns=None if rows.columns is None else replace(rows.columns, codec=None),
         )
         return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
@@ -186,6 +187,11 @@ class OfflineFit:
                 raise ValueError(
                     "columns must be names or positions where outputs stand in for the teacher, which cannot be asked "
                     f"what it uses, got columns={self.est.columns}."
+                )
+            if codec.sparse_:
+                raise ValueError(
+                    "columns must be names or positions of a sparse table of more than 500 columns, of which no values "
+                    f"are exchanged, got columns={self.est.columns}."
                 )
             columns = most_used(self.est.columns, rows, codec, ask, thresholds, self.sample_seed)
         return replace(rows, columns=selected_from(rows, columns))
@@ -228,7 +234,7 @@ class OfflineFit:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""
         if rows.coded is None:
             return False
-        missing = np.flatnonzero(np.isnan(rows.coded).any(axis=1))
+        missing = np.flatnonzero(rows_with_missing(rows.coded))
         if len(missing) == 0:
             return accepts_missing(teacher, _safe_indexing(rows.X, [0]))
         if rows.outputs is None and teacher.answers_new_rows:
@@ -328,7 +334,7 @@ def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
 
 def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> Thresholds:
     """The teacher's split thresholds in each column, for students that encode by them."""
-    if not student.tabular or student.encoder is not None:
+    if not student.tabular or student.encoder is not None or is_csr(rows.coded):
         return []
     pick = np.random.RandomState(seed).permutation(len(rows))[:THRESHOLD_ROWS]
     return teacher.thresholds(_safe_indexing(rows.X, np.sort(pick)))
@@ -346,6 +352,14 @@ def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
             f"{threshold:.4g}"
         )
     return notes
+
+
+def notes_on_rows(rows: Rows, augment: Any) -> list[str]:
+    """What is to be said of a wide sparse table."""
+    if not is_csr(rows.coded) or not isinstance(augment, str):
+        return []
+    n_columns = rows.coded.shape[1]
+    return [f"No synthetic rows were made: X is sparse, and neighbours are not looked for in its {n_columns:,} columns"]
 
 
 def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from sklkd._columns import has_one_dimension
+from sklkd._columns import has_one_dimension, is_csr, rows_with_missing
 from sklkd.augment import MUNGE
 from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task
@@ -67,7 +67,7 @@ class TeacherOutputs:
 def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing: bool) -> Rows:
     """The user's unlabelled rows, with the teacher's outputs."""
     coded = None if codec is None else codec.transform(X)
-    if coded is not None and not handles_missing and np.isnan(coded).any():
+    if coded is not None and not handles_missing and rows_with_missing(coded).any():
         raise ValueError(
             "X_transfer must be rows like those of X: it contains NaN or another missing value, which the teacher does "
             "not take: impute it first."
@@ -76,7 +76,7 @@ def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing
 
 
 def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: bool) -> Any:
-    """What makes synthetic rows: "auto" makes none where the user has unlabelled rows, or outputs alone."""
+    """What makes synthetic rows; for "auto" nothing in wide sparse tables, beside unlabelled rows, or from outputs."""
     if not isinstance(augment, str):
         if augment is not None and has_one_dimension(rows.X):
             raise ValueError(
@@ -84,7 +84,8 @@ def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: b
                 "the values of columns. Pass more texts as X_transfer."
             )
         return clone(augment, safe=False)
-    if has_unlabelled or not teacher.answers_new_rows or rows.coded is None or len(rows) < 2:
+    few = rows.coded is None or is_csr(rows.coded) or len(rows) < 2
+    if has_unlabelled or not teacher.answers_new_rows or few:
         return None
     return MUNGE()
 

@@ -106,7 +106,7 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: 
                 encodings[kind] = encoder, encoded, as_input(encoded)
             encoder, encoded, inputs = encodings[kind]
             fill_module(student, encoder, encoded, rows.weight, task.n_outputs, [], task.classification)
-            settle(student, len(encoded), WITHOUT_TEACHER)
+            settle(student, len(rows), WITHOUT_TEACHER)
             students.append((name, student, encoder, inputs))
     check_loop([(name, student) for name, student, *_ in students])
     peers = []
