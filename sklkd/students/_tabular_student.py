@@ -24,7 +24,7 @@ from sklkd.students._tabular_net import TabularNet
 # visits: they are noisy, and early stopping ends the training.
 VISITS, PASSES = 300_000, 100
 LABEL_VISITS, MOST_LABEL_PASSES = 100_000, 200
-LABEL_PASSES, LABEL_PASSES_OF_MANY = 6, 4  # at least, where many rows make LABEL_VISITS less
+LABEL_PASSES = 6  # at least, where many rows make LABEL_VISITS less
 MANY_ROWS, GROWTH = 15_000, 2 / 3
 MANY_LABELS, VERY_MANY = 25_000, 80_000  # from the second on, visits for labels only grow with the power GROWTH
 ALL_PASSES = 7  # over all rows, where few labelled ones make PASSES of them less
@@ -112,8 +112,8 @@ class TabularStudent(NeuralNet):
     max_epochs : int or "auto", default="auto"
         "auto": as many as visit 300,000 rows, but at most 100 for each labelled row, or 7 passes over all rows where
         that is more; from 15,000 labelled rows on, visits grow with the power 2/3 of their number: 1.1 million for
-        100,000. For labels only: 100,000 rows, at least 6 and at most 200 passes, from 25,000 rows on 4, and fewer from
-        80,000 on; a fifth of the rows is held out, and the epoch that does best on them is kept.
+        100,000. For labels only: 100,000 rows, at least 6 and at most 200 passes, and fewer from 80,000 rows on; a
+        fifth of the rows is held out, and the epoch that does best on them is kept.
     batch_size : int or "auto", default="auto"
         "auto": 1,024, with a teacher at most a third of the labelled rows (down to 128), and 256 without one,
         512 for the labels of 25,000 rows and more.
@@ -283,9 +283,7 @@ def distillation_visits(n_labelled: int, n_rows: int = 0) -> float:
 
 def label_visits(n_rows: int) -> float:
     """Rows that a student visits in all that learns from labels only."""
-    if n_rows < MANY_LABELS:
-        return max(LABEL_VISITS, LABEL_PASSES * n_rows)
-    return LABEL_PASSES_OF_MANY * n_rows * min(1.0, VERY_MANY / n_rows) ** (1 - GROWTH)
+    return max(LABEL_VISITS, LABEL_PASSES * n_rows * min(1.0, VERY_MANY / n_rows) ** (1 - GROWTH))
 
 
 def labels_only_recipe(n_rows: int) -> Recipe:

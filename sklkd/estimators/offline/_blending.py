@@ -39,8 +39,9 @@ from sklkd.teachers import (
 UNKNOWN = 0.1  # hard_weight where nothing can be found out: the usual one (Hinton et al. 2015 and its followers)
 BESIDE_HIDDEN = 0.5  # where no loss compares outputs; what a hint is worth is its weight
 HELD_OUT = 0.25  # of the rows, for each label-only student
-# Label-only students of few rows, and from MANY rows on; the first half is validated (benchmarks/README.md, "Targets")
-STUDENTS, STUDENTS_OF_MANY, MANY = 4, 2, 2_000
+# Label-only students, by the least number of rows; the first half is validated (benchmarks/README.md, "Targets" and
+# "Time of a fit")
+STUDENTS = {34_000: 1, 2_000: 2, 0: 4}
 # Of the students' weight above THRESHOLD the labels' own term gets a quarter, for classes times the cube of the part of
 # the log loss that is explained: noisy labels make a student sure of noise (benchmarks/README.md, "Labels")
 LABELS, NOISE = 0.25, 3
@@ -230,7 +231,7 @@ class BlendingDecision:
         return Blending(DistillationAccount(estimand, weight, hard, reason, n, losses), students, nothing_validated)
 
     def _splits(self) -> list[Split]:
-        n_students = STUDENTS_OF_MANY if len(self.rows) >= MANY else STUDENTS
+        n_students = next(n for least, n in STUDENTS.items() if len(self.rows) >= least)
         return validation_splits(self.rows, self.seed, n_students, HELD_OUT)
 
     def _validation_splits(self) -> list[Split]:
@@ -239,7 +240,7 @@ class BlendingDecision:
         one_class = self.task.classification and any(len(np.unique(rows.y[seen])) < 2 for seen, _ in splits)
         if len(rows) < FEWEST or one_class:
             raise Undecided("there are too few distinct rows to hold some out")
-        return splits[: len(splits) // 2]
+        return splits[: max(1, len(splits) // 2)]
 
     def _predict_held_out(self) -> tuple[Rows, NDArray]:
         """The validation rows, and what label-only students predict that have not seen them."""
