@@ -203,10 +203,14 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         return some
 
     def __getstate__(self) -> dict[str, Any]:
-        # categories_ says the same, in arrays that skops stores
-        return {name: value for name, value in super().__getstate__().items() if name != "_lookups"}
+        # categories_ says the same, in arrays that skops stores; of a wide sparse table there are none
+        left_out = {"_lookups", *(("categories_", "times_") if self.sparse_ else ())}
+        return {name: value for name, value in super().__getstate__().items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("sparse_"):
+            none = [None] * state["n_features_in_"]
+            state = state | {"categories_": none, "times_": list(none)}
         super().__setstate__(state)
         known = enumerate(state.get("categories_", []))
         self._lookups = {j: Lookup(categories.tolist()) for j, categories in known if categories is not None}

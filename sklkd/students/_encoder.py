@@ -148,6 +148,23 @@ class InputEncoder(TransformerMixin, BaseEstimator):
             parts.append((out[:, [j]] == np.arange(self.cardinalities_[j])).astype(float))
         return np.hstack(parts)
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if not self._reads_entries:
+            return state
+        # no column has categories, which skops would store one by one
+        return {name: value for name, value in state.items() if name not in ("cardinalities_", "_levels")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._reads_entries:
+            self.cardinalities_, self._levels = [0] * self.n_features_in_, [None] * self.n_features_in_
+
+    @property
+    def _reads_entries(self) -> bool:
+        """Whether it is fitted to a wide sparse table."""
+        return hasattr(self, "codec_") and self.codec_.sparse_
+
     def scale_thresholds(self, j: int, thresholds: NDArray) -> NDArray:
         """Thresholds of numeric column j in the units of the encoded column."""
         return (thresholds - self.center_[j]) / self.scale_[j]
