@@ -7,15 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
-
-from sklkd.estimators._access import with_network
-from sklkd.estimators._base import BaseDistilled
+from sklkd.estimators._access import with_fitted
 from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
-from sklkd.export._compare import agreement, largest_difference, outputs_of
+from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
 from sklkd.export._rows import training_like_rows
+from sklkd.export._wrapped import unwrap
 from sklkd.students._folded import fold
 
 
@@ -80,8 +77,11 @@ def to_c(
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor
-        Fitted, with the default student.
+    est : DistilledClassifier or DistilledRegressor, or a model around one
+        Fitted, with the default student. Models around one are a search, ``FrozenEstimator``,
+        ``CalibratedClassifierCV`` of one student (by "temperature", of two classes by "sigmoid" too),
+        ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, and these inside
+        each other.
     path : str or path
         File to write.
     X : array or frame of shape (n, n_features), default=None
@@ -124,25 +124,32 @@ def to_c(
         raise ValueError(f"quantize must be None or 'int8', got quantize={quantize!r}.")
     if header is not None and Path(header).resolve() == Path(path).resolve():
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
-    if isinstance(est, Pipeline):
+    unwrapped = unwrap(est)
+    student, calibration = unwrapped.est, unwrapped.calibration
+    if unwrapped.steps:
         raise TypeError(
-            "est must be a distilled estimator to become C code, got a Pipeline: pass its last step, and run the steps "
-            "before it where the rows come from, or export the whole with to_onnx."
+            "est must have no steps before the student to become C code, got a Pipeline: pass its last step, and run "
+            "the steps before it where the rows come from, or export the whole with to_onnx."
         )
-    if not isinstance(est, BaseDistilled):
-        raise TypeError(f"est must be a distilled estimator, got {type(est).__name__}: distil it first.")
-    check_is_fitted(est, "student_")
-    folded = fold(est.encoder_, est.student_.module_)
+    folded = fold(student.encoder_, student.student_.module_)
     if folded is None:
         raise TypeError(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
             "with to_onnx."
         )
+    if calibration is not None:
+        if calibration.one_by_one:
+            raise TypeError(
+                "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
+                "got 'sigmoid': export it with to_onnx."
+            )
+        folded = calibration.folded(folded)
     weights = Weights(folded, eight_bits=quantize == "int8")
-    costs = c_costs(est, weights)
-    code, interface = source(est, weights, Path(path).stem)
-    rows = training_like_rows(est, missing=est._fitted.handles_missing) if X is None else X
-    expected, got = outputs_of(est, rows), outputs_of(with_network(est, weights.stored()), rows)
+    costs = c_costs(student, weights)
+    code, interface = source(unwrapped, weights, Path(path).stem)
+    rows = training_like_rows(student, missing=student._fitted.handles_missing) if X is None else X
+    rows, expected = rows_to_compare(est, rows, made_up=X is None)
+    got = unwrapped.of_values(outputs_of(with_fitted(student, network=weights.stored()), rows))
     Path(path).write_text(code, encoding="ascii")
     if header is not None:
         Path(header).write_text(interface, encoding="ascii")
@@ -151,8 +158,8 @@ def to_c(
         bytes=costs.constants,
         quantize=quantize,
         n_rows=len(expected),
-        largest_difference=largest_difference(est, expected, got),
-        agreement=agreement(est, expected, got),
+        largest_difference=largest_difference(unwrapped, expected, got),
+        agreement=agreement(unwrapped, expected, got),
         multiply_adds=costs.multiply_adds,
         stack_bytes=costs.stack_one,
     )

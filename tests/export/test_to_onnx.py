@@ -152,6 +152,9 @@ def test_metadata_say_what_the_file_is(fitted, ship):
     assert metadata["opset"] == 18
     assert set(metadata["versions"]) == {"sklkd", "onnx", "onnxruntime", "python"}
     assert [value.name for value in model.graph.output] == ["label", "probabilities"]
+    assert (model.producer_name, model.producer_version) == ("sklkd", metadata["versions"]["sklkd"])
+    assert "takes 'X', rows of 6 numbers in the order of fit, and gives 'label' and 'prob" in model.doc_string
+    assert "A missing number is NaN." in model.doc_string and "string" not in model.doc_string
 
 
 def test_inputs_that_change_nothing_are_left_out(fitted, ship, problem):
