@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklkd.export._graph import Graph
+if TYPE_CHECKING:  # C files need no onnx
+    from sklkd.export._graph import Graph
 
 
 @dataclass(frozen=True)

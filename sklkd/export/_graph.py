@@ -136,8 +136,9 @@ class Graph:
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", self.ml_opset)]
         used = {node.domain for node in self.nodes}
         opsets = [one for one in opsets if not one.domain or one.domain in used]
-        producer = {"producer_name": "sklkd", "producer_version": __version__, "doc_string": about}
-        model = helper.make_model(graph, opset_imports=opsets, **producer)
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd", producer_version=__version__)
+        if about:
+            model.doc_string = about
         model.ir_version = helper.find_min_ir_version_for(opsets)
         helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))})
         onnx.checker.check_model(model)

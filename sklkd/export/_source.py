@@ -153,6 +153,11 @@ def _is_pipeline(model: Any) -> bool:
     return isinstance(model, Pipeline)
 
 
+def made_up_rows(unwrapped: Unwrapped) -> Any:
+    """Rows for a model with the default student."""
+    return _made_up(unwrapped.est, unwrapped.steps, [])
+
+
 def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
     """Rows for an estimator: like those of training, as far as its encoder and the steps tell how these are."""
     missing = est._fitted.handles_missing

@@ -11,7 +11,8 @@ from sklkd.estimators._access import with_fitted
 from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
 from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
-from sklkd.export._rows import training_like_rows
+from sklkd.export._composed import composed
+from sklkd.export._source import made_up_rows
 from sklkd.export._wrapped import unwrap
 from sklkd.students._folded import fold
 
@@ -80,8 +81,8 @@ def to_c(
     est : DistilledClassifier or DistilledRegressor, or a model around one
         Fitted, with the default student. Models around one are a search, ``FrozenEstimator``,
         ``CalibratedClassifierCV`` of one student (by "temperature", of two classes by "sigmoid" too),
-        ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, and these inside
-        each other.
+        ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, a Pipeline of
+        scalers and ``SimpleImputer`` of numbers that ends in one, and these inside each other.
     path : str or path
         File to write.
     X : array or frame of shape (n, n_features), default=None
@@ -126,11 +127,6 @@ def to_c(
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
     unwrapped = unwrap(est)
     student, calibration = unwrapped.est, unwrapped.calibration
-    if unwrapped.steps:
-        raise TypeError(
-            "est must have no steps before the student to become C code, got a Pipeline: pass its last step, and run "
-            "the steps before it where the rows come from, or export the whole with to_onnx."
-        )
     folded = fold(student.encoder_, student.student_.module_)
     if folded is None:
         raise TypeError(
@@ -144,12 +140,16 @@ def to_c(
                 "got 'sigmoid': export it with to_onnx."
             )
         folded = calibration.folded(folded)
+    whole = unwrapped
+    if whole.steps:
+        unwrapped, folded = composed(whole, folded)
+        student = unwrapped.est
     weights = Weights(folded, eight_bits=quantize == "int8")
     costs = c_costs(student, weights)
     code, interface = source(unwrapped, weights, Path(path).stem)
-    rows = training_like_rows(student, missing=student._fitted.handles_missing) if X is None else X
-    rows, expected = rows_to_compare(est, rows, made_up=X is None)
-    got = unwrapped.of_values(outputs_of(with_fitted(student, network=weights.stored()), rows))
+    rows, expected = rows_to_compare(est, made_up_rows(whole) if X is None else X, made_up=X is None)
+    read = rows[student.feature_names_in_.tolist()] if hasattr(rows, "columns") else rows
+    got = unwrapped.of_values(outputs_of(with_fitted(student, network=weights.stored()), read))
     Path(path).write_text(code, encoding="ascii")
     if header is not None:
         Path(header).write_text(interface, encoding="ascii")

@@ -64,7 +64,9 @@ def write(source: Source, options: Options) -> bytes:
         write_values(graph, outputs, task.scaling, source.unwrapped.functions)
     if options.quantize is not None:
         quantize(graph, options.quantize)
-    return graph.model(_metadata(source, graph, options), _about(source, graph)).SerializeToString()
+    # a quantized file is to be small, and one tensor of numbers explains itself
+    about = "" if options.quantize is not None and source.one_tensor else _about(source, graph)
+    return graph.model(_metadata(source, graph, options), about).SerializeToString()
 
 
 def _about(source: Source, graph: Graph) -> str:
