@@ -32,7 +32,23 @@ __all__ = [
     "is_hist_boosting",
     "n_fitted_rows",
     "numbered_leaves",
+    "threshold_rule",
 ]
+
+
+def threshold_rule(model: Any) -> tuple[float, bool, bool]:
+    """Of a fitted ``FixedThresholdClassifier`` or ``TunedThresholdClassifierCV``.
+
+    The threshold, whether it is one of ``decision_function``, and whether the score is that of the first class.
+    """
+    tuned = hasattr(model, "best_threshold_")
+    methods = model._get_response_method()
+    first = methods if isinstance(methods, str) else methods[0]
+    threshold = model.best_threshold_ if tuned else model.threshold
+    if isinstance(threshold, str):  # "auto"
+        threshold = 0.5 if first == "predict_proba" else 0.0
+    positive = model._curve_scorer._get_pos_label() if tuned else model.pos_label
+    return float(threshold), first == "decision_function", positive is not None and positive == model.classes_[0]
 
 
 def n_fitted_rows(ensemble: Any) -> int:

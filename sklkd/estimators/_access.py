@@ -39,10 +39,11 @@ def for_deployment(est: BaseDistilled) -> Any:
     return est._for_deployment()
 
 
-def with_network(est: BaseDistilled, network: Any) -> Any:
-    """A copy of a fitted estimator that predicts with another network in float64."""
+def with_fitted(est: BaseDistilled, **parts: Any) -> Any:
+    """A copy of a fitted estimator that predicts with other parts: ``network`` in float64, ``threshold``, ``task``."""
     fitted = copy.copy(est._fitted)
-    fitted.network = network
+    for name, part in parts.items():
+        setattr(fitted, name, part)
     return est._predicting_with(fitted)
 
 

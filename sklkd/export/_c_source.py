@@ -15,6 +15,8 @@ from sklkd._version import __version__
 from sklkd.export._c_costs import Costs, costs_of, names_size
 from sklkd.export._c_weights import Arrays, Weights, index_array
 from sklkd.export._format import C_FORMAT, KEY
+from sklkd.export._functions import FUNCTIONS
+from sklkd.export._wrapped import Unwrapped
 from sklkd.students._scaling import LEAST_LOG
 
 TARGET_ARRAYS = {"real": ("center", "scale"), "positive": ("center", "gain", "bend"), "unit": ("gain", "shift")}
@@ -26,18 +28,20 @@ DIVISIONS_OF_A_PART = 10
 CODE = Path(__file__).with_name("student.c")
 
 
-def source(est: Any, weights: Weights, name: str) -> tuple[str, str]:
+def source(unwrapped: Unwrapped, weights: Weights, name: str) -> tuple[str, str]:
     """The C file and the header file of a fitted estimator, with its weights as they are to be stored.
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor
+    unwrapped : Unwrapped
     weights : Weights
     name : str
         Of the student, for the header's include guard.
     """
-    interface = _interface(est, name)
-    parts = {"ABOUT": _about(est, weights), "INTERFACE": interface, "DATA": _data(est, weights)}
+    est, functions = unwrapped.est, unwrapped.functions
+    interface = _interface(est, name, functions)
+    data = _data(est, weights) + _functions(functions)
+    parts = {"ABOUT": _about(est, weights), "INTERFACE": interface, "DATA": data}
     code = CODE.read_text(encoding="ascii")
     for mark, part in parts.items():
         code = code.replace(f"/* @{mark}@ */\n", part)
@@ -87,7 +91,7 @@ def _about(est: Any, weights: Weights) -> str:
 """
 
 
-def _interface(est: Any, name: str) -> str:
+def _interface(est: Any, name: str, functions: tuple[Any, ...]) -> str:
     """Types, sizes and functions, each with a comment."""
     task, threshold = est._fitted.task, est._fitted.threshold
     missing = (
@@ -96,7 +100,11 @@ def _interface(est: Any, name: str) -> str:
     times = ""
     if any(est.encoder_.codec_.times_):
         times = "\n * A date is its seconds since 1970 by its own clock, without leap seconds; a duration its seconds."
-    out = 'probabilities of the classes, in the order of "classes"' if task.classification else _values_in_words(task)
+    out = (
+        'probabilities of the classes, in the order of "classes"'
+        if task.classification
+        else _values_in_words(task, functions)
+    )
     guard = f"SKLKD_{re.sub('[^A-Za-z0-9]', '_', name).upper()}_H"
     others = ""
     if task.classification:
@@ -143,7 +151,9 @@ void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
 """
 
 
-def _values_in_words(task: Any) -> str:
+def _values_in_words(task: Any, functions: tuple[Any, ...]) -> str:
+    if functions:
+        return "value(s) in the units of y"
     ranges = {"real": "", "positive": ", all above 0", "unit": ", from 0 to 1"}
     return f"value(s) in the units of y{ranges[task.scaling.support]}"
 
@@ -231,6 +241,14 @@ def _data(est: Any, weights: Weights) -> str:
     if names:
         parts.append(lookup(names))
     return "".join(parts)
+
+
+def _functions(functions: tuple[Any, ...]) -> str:
+    """What is done to values, by libm."""
+    if not functions:
+        return "#define AFTERWARDS 0\n"
+    lines = "".join(f"    v = (sklkd_real)({FUNCTIONS[function].c});\n" for function in functions)
+    return f"#define AFTERWARDS 1\nstatic sklkd_real afterwards(sklkd_real v)\n{{\n{lines}    return v;\n}}\n"
 
 
 def array_text(name: str, kind: str, numbers: list[str]) -> str:

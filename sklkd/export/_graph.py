@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, compose, helper, numpy_helper, version_converter
 
+from sklkd._version import __version__
 from sklkd.export._format import KEY
 
 OLDEST, DEFAULT_OPSET = 13, 18
 """Opsets: the oldest that has all operators in the form used here, and one that runtimes have had for years."""
 
-TENSOR = {"float": TensorProto.FLOAT, "double": TensorProto.DOUBLE, "string": TensorProto.STRING}
+TENSOR = {
+    "float": TensorProto.FLOAT,
+    "double": TensorProto.DOUBLE,
+    "string": TensorProto.STRING,
+    "bool": TensorProto.BOOL,
+}
+DTYPE: dict[str, Any] = {"float": np.float32, "double": np.float64}
+
+
+class Feed(NamedTuple):
+    """A tensor of shape (n, width), of kind "float", "double" or "string"."""
+
+    tensor: str
+    kind: str
+    width: int
 
 
 class Graph:
@@ -35,6 +51,8 @@ class Graph:
         self.constants: dict[str, NDArray] = {}
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
+        # tensors that are true in rows which get no prediction
+        self.refused: list[str] = []
         self._n = 0
 
     @property
@@ -63,6 +81,20 @@ class Graph:
         output = name or self._name()
         self.nodes.append(helper.make_node(kind, inputs, [output], domain=domain, **attributes))
         return output
+
+    def two(self, kind: str, *inputs: str, **attributes: Any) -> tuple[str, str]:
+        """Add a node of two outputs, and return their names."""
+        outputs = self._name(), self._name()
+        self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+        return outputs
+
+    def columns(self, tensor: str, places: Any) -> str:
+        """Some columns of a tensor of shape (n, width)."""
+        return self.op("Gather", tensor, self.constant(places, np.int64), axis=1)
+
+    def total(self, tensor: str) -> str:
+        """Of each row, (n, 1)."""
+        return self.op("ReduceSum", tensor, self.constant([1], np.int64), keepdims=1)
 
     def take_back_layer(self, output: str) -> tuple[str, NDArray, NDArray] | None:
         """Remove the node that has just been added, if it is a linear layer: its input, weight and bias, or None."""
@@ -97,15 +129,38 @@ class Graph:
             self.nodes.append(node)
         return [names.get(value.name, value.name) for value in model.graph.output]
 
-    def model(self, metadata: dict[str, Any]) -> Any:
-        """The finished model, checked; ``metadata`` becomes its JSON entry."""
+    def model(self, metadata: dict[str, Any], about: str = "") -> Any:
+        """The finished model, checked; ``metadata`` becomes its JSON entry, ``about`` its doc string."""
         tensors = [numpy_helper.from_array(value, name) for name, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, "sklkd", self.inputs, self.outputs, tensors)
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", self.ml_opset)]
         used = {node.domain for node in self.nodes}
         opsets = [one for one in opsets if not one.domain or one.domain in used]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd")
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="sklkd", producer_version=__version__)
+        if about:
+            model.doc_string = about
         model.ir_version = helper.find_min_ir_version_for(opsets)
         helper.set_model_props(model, {KEY: json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))})
         onnx.checker.check_model(model)
         return model
+
+
+def joined(graph: Graph, feeds: list[Feed]) -> Feed:
+    """Tensors of one kind side by side, as one."""
+    if len(feeds) == 1:
+        return feeds[0]
+    whole = graph.op("Concat", *(feed.tensor for feed in feeds), axis=1)
+    return Feed(whole, feeds[0].kind, sum(feed.width for feed in feeds))
+
+
+def picked(graph: Graph, feeds: list[Any], places: list[int]) -> list[Feed]:
+    """Some columns of tensors that stand side by side; None is a column that nobody picks."""
+    columns = [(i, k) for i, feed in enumerate(feeds) for k in range(1 if feed is None else feed.width)]
+    found = []
+    for i, run in groupby((columns[place] for place in places), key=lambda column: column[0]):
+        mine = [k for _, k in run]
+        feed = feeds[i]
+        if mine != list(range(feed.width)):
+            feed = feed._replace(tensor=graph.columns(feed.tensor, mine), width=len(mine))
+        found.append(feed)
+    return found

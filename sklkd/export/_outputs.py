@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from sklkd.export._functions import FUNCTIONS
 from sklkd.export._graph import Graph
 from sklkd.students._scaling import LEAST_LOG, TargetScaling
 
 ML = "ai.onnx.ml"
+LEAST_LOGIT = -80.0
 
 
 def write_classes(
@@ -29,12 +33,7 @@ def write_classes(
         Whether to use the operator of linear classifiers, in place of the last layer and up to three nodes behind it,
         where that is possible; its weights are attributes, which cannot be quantized.
     """
-    label, probabilities = graph.free("label"), graph.free("probabilities")
-    labels = np.array(classes.tolist())
-    kinds = {"U": object, "i": np.int64, "u": np.int64}
-    labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
-    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
-    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
+    label, probabilities, labels = _declare_classes(graph, classes)
     layer = graph.take_back_layer(logits) if one_node and labels.dtype.kind in "Oi" else None
     if layer is not None:
         largest = label if threshold is None else graph.free("label_of_larger")
@@ -45,6 +44,26 @@ def write_classes(
         _write_label(graph, _above(graph, probabilities, threshold), labels, label)
     elif layer is None:
         _write_label(graph, ("ArgMax", [logits], {"axis": 1, "keepdims": 0}), labels, label)
+
+
+def write_classes_one_by_one(graph: Graph, logits: str, classes: NDArray) -> None:
+    """The same for more than two classes whose probabilities are sigmoids, normalised."""
+    label, probabilities, labels = _declare_classes(graph, classes)
+    # less would be 0 as float, and so would the sum
+    single = graph.op("Sigmoid", graph.op("Max", logits, graph.constant(LEAST_LOGIT)))
+    graph.op("Div", single, graph.total(single), name=probabilities)
+    _write_label(graph, ("ArgMax", [probabilities], {"axis": 1, "keepdims": 0}), labels, label)
+
+
+def _declare_classes(graph: Graph, classes: NDArray) -> tuple[str, str, NDArray]:
+    """Names of label and probabilities, and the classes in a type that graphs have."""
+    label, probabilities = graph.free("label"), graph.free("probabilities")
+    labels = np.array(classes.tolist())
+    kinds = {"U": object, "i": np.int64, "u": np.int64}
+    labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
+    graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
+    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
+    return label, probabilities, labels
 
 
 def _write_linear_classifier(
@@ -86,27 +105,32 @@ def _write_label(graph: Graph, codes: tuple[str, list[str], dict], labels: NDArr
         )
 
 
-def write_values(graph: Graph, outputs: str, scaling: TargetScaling) -> None:
-    """Declare and write values in the units of y, by the formulas of :class:`TargetScaling`.
+def write_values(graph: Graph, outputs: str, scaling: TargetScaling, functions: tuple[Any, ...] = ()) -> None:
+    """Declare and write values in the units of y, by the formulas of :class:`TargetScaling`, then NumPy's functions.
 
     They are double: the digits may be needed where the spread is small beside the mean, and a rate that is small beside
     its mean would be 0 as float.
     """
     value, wide = graph.free("value"), graph.op("Cast", outputs, to=TensorProto.DOUBLE)
     graph.output(value, TensorProto.DOUBLE, (len(scaling.center),))
+    found = _scaled(graph, wide, scaling, "" if functions else value)
+    for function in functions:
+        found = FUNCTIONS[function].write(graph, found, np.float64)
+    if functions:
+        graph.op("Identity", found, name=value)
 
+
+def _scaled(graph: Graph, wide: str, scaling: TargetScaling, name: str) -> str:
     def double(numbers: NDArray | float) -> str:
         return graph.constant(numbers, np.float64)
 
     if scaling.support == "real":
-        graph.op("Add", graph.op("Mul", wide, double(scaling.scale)), double(scaling.center), name=value)
-        return
+        return graph.op("Add", graph.op("Mul", wide, double(scaling.scale)), double(scaling.center), name=name)
     u = graph.op("Mul", wide, double(scaling.gain))
     if scaling.support == "unit":
-        graph.op("Sigmoid", graph.op("Add", u, double(scaling.shift)), name=value)
-        return
+        return graph.op("Sigmoid", graph.op("Add", u, double(scaling.shift)), name=name)
     capped = graph.op("Min", u, double(scaling.bend))
     grown = graph.op("Exp", graph.op("Max", capped, double(LEAST_LOG)))
     # what is beyond the bend; NaN where the row has a missing value that the graph does not take
     beyond = graph.op("Add", graph.op("Sub", u, capped), double(1.0))
-    graph.op("Mul", graph.op("Mul", grown, double(scaling.center)), beyond, name=value)
+    return graph.op("Mul", graph.op("Mul", grown, double(scaling.center)), beyond, name=name)

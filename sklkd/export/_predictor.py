@@ -273,6 +273,11 @@ class OnnxPredictor(ColumnReader):
         return X
 
     def _missing_values(self) -> ValueError:
+        if self.metadata_.get("refuses_unseen"):
+            return ValueError(
+                "Input X contains NaN or another missing value, or a category that was not there at fit, which a step "
+                "before the exported estimator takes for an error: set handle_unknown of its encoders, or impute first."
+            )
         return ValueError(
             "Input X contains NaN or another missing value, which the teacher that the exported estimator was fitted "
             "with does not take: impute it first, or distil a teacher that takes it."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from sklkd._columns._cells import is_missing
 from sklkd.export._format import UNSEEN
+from sklkd.export._functions import FUNCTIONS
+from sklkd.export._parts import flat, parts_of, passes
 from sklkd.students import InputEncoder, TabularNet
 
 N_ROWS, REACH = 3_000, 3.0
@@ -51,66 +54,193 @@ def training_like_rows(est: Any, *, missing: bool) -> NDArray:
     return np.stack(columns, axis=1)
 
 
-def rows_for_columns(transformer: Any, given: Any) -> Any:
-    """Rows for a fitted ColumnTransformer: categories that its parts have learnt, and what gives certain numbers.
+class _How(NamedTuple):
+    """Random numbers, whether steps may give missing values, and whether those that fill gaps get some."""
 
-    Where these, or the parts that make them, tell nothing, normally distributed numbers on the scale that a part has
-    learnt. Values that it imputes may be missing. A frame where it was fitted on one, for which pandas must have been
-    imported by whoever did so; None where it was not.
+    rng: np.random.RandomState
+    missing: bool
+    gaps: bool
+
+
+def rows_before(steps: list[Any], given: NDArray | None, *, missing: bool, gaps: bool = True) -> NDArray:
+    """Rows for fitted steps: what gives certain numbers, and the values that each has learnt to treat otherwise.
+
+    Encoders get all their categories, and unseen ones where these are no error; imputers get gaps; scalers and others
+    that have an inverse get what becomes the given numbers; the rest normally distributed numbers, on the scale that
+    the step has learnt.
 
     Parameters
     ----------
-    transformer : ColumnTransformer
+    steps : list of (str, transformer)
     given : ndarray of shape (n, n_outputs) or None
-        What it should give, categories aside.
+        What the last one should give.
+    missing : bool
+        Whether the steps may give missing values.
+    gaps : bool, default=True
+        Whether what imputers get may have gaps.
+
+    Returns
+    -------
+    ndarray of shape (n, n_features)
+        Float64, or objects where a column holds strings.
     """
-    rng = np.random.RandomState(0)
-    columns: dict[Any, NDArray] = {j: rng.standard_normal(N_ROWS) for j in range(transformer.n_features_in_)}
-    for name, part, _ in transformer.transformers_:
-        inside = part.steps if isinstance(part, Pipeline) else [(name, part)]
-        positions = transformer._transformer_to_input_indices[name]
-        learnt = getattr(_encoder_of(part), "categories_", None)
-        found = None
-        if learnt is None and given is not None and part != "drop":
-            found = inverse(inside, given[:, transformer.output_indices_[name]])
-        step = inside[0][1]
-        for position, j in enumerate(positions):
-            if learnt is not None:
-                columns[j] = rng.choice(learnt[position], N_ROWS)
-            elif found is not None and found.shape[1] == len(positions):
-                columns[j] = found[:, position]
-            elif hasattr(step, "scale_"):
-                center = getattr(step, "mean_", getattr(step, "center_", np.zeros(position + 1)))
-                columns[j] = columns[j] * step.scale_[position] + center[position]
-            if isinstance(step, SimpleImputer) and is_missing(step.missing_values):
-                absent = rng.random(N_ROWS) < ABSENT
-                columns[j] = np.where(absent, step.missing_values, columns[j])
-    names = getattr(transformer, "feature_names_in_", None)
-    if names is None:
-        return np.stack(list(columns.values()), axis=1)
-    pandas = sys.modules.get("pandas")
-    return None if pandas is None else pandas.DataFrame(dict(zip(names, columns.values(), strict=True)))
+    how = _How(np.random.RandomState(0), missing, gaps)
+    for _, step in reversed(flat(steps)):
+        given = _before(how, step, given)
+    return np.zeros((N_ROWS, 0)) if given is None else given
 
 
-def inverse(steps: list[Any], rows: Any) -> Any:
-    """What the steps would turn into these rows; None if they do not tell. Values that they impute may be missing."""
-    imputed, rows = False, rows.copy()
-    for _, step in reversed(steps):
-        if isinstance(step, SimpleImputer) and rows.shape[1] == step.n_features_in_:
-            imputed = imputed or step.missing_values is np.nan
-        elif hasattr(step, "inverse_transform"):
-            rows = np.asarray(step.inverse_transform(rows))
-        else:
-            return None
-    if imputed:
-        rows[np.random.RandomState(0).random(rows.shape) < ABSENT] = np.nan
-    return rows
+def learnt_texts(step: Any) -> set[int]:
+    """Columns of which a step has learnt strings."""
+    if isinstance(step, ColumnTransformer):
+        return {places[k] for _, part, places in parts_of(step) if not passes(part) for k in learnt_texts(part)}
+    if isinstance(step, FeatureUnion):
+        return set().union(*(learnt_texts(part) for _, part in step.transformer_list if not isinstance(part, str)))
+    if isinstance(step, Pipeline):
+        inside = flat(step.steps)
+        return learnt_texts(inside[0][1]) if inside else set()
+    learnt = getattr(step, "categories_", None)
+    if learnt is None:
+        learnt = [[one] for one in getattr(step, "statistics_", ())]
+    return {j for j, values in enumerate(learnt) if any(isinstance(one, str) for one in values)}
 
 
-def _encoder_of(part: Any) -> Any:
-    """What codes the categories: a transformer, or the step of a Pipeline that does."""
-    steps = [step for _, step in part.steps] if isinstance(part, Pipeline) else [part]
-    return next((step for step in steps if hasattr(step, "categories_")), None)
+def _before(how: _How, step: Any, given: Any) -> NDArray:
+    """Rows for one step."""
+    if isinstance(step, Pipeline):
+        for _, inside in reversed(flat(step.steps)):
+            given = _before(how, inside, given)
+        return given
+    if isinstance(step, ColumnTransformer):
+        return _before_columns(how, step, given)
+    if isinstance(step, FeatureUnion):
+        name, part = next((name, part) for name, part in step.transformer_list if part != "drop")
+        # the first one's outputs come first
+        width = step.n_features_in_ if passes(part) else len(part.get_feature_names_out())
+        mine = None if given is None else given[:, :width] / (step.transformer_weights or {}).get(name, 1.0)
+        if passes(part):
+            return how.rng.standard_normal((N_ROWS, width)) if mine is None else mine
+        return _before(how, part, mine)
+    if hasattr(step, "categories_"):
+        return _joined([_learnt_categories(how, step, j) for j in range(len(step.categories_))])
+    if hasattr(step, "add_indicator"):
+        return _with_gaps(how, step, given)
+    if isinstance(step, MissingIndicator):
+        cells = how.rng.standard_normal((N_ROWS, step.n_features_in_))
+        for j in step.features_:
+            cells[how.rng.random(N_ROWS) < ABSENT * how.gaps, j] = step.missing_values
+        return cells
+    numbers = None if given is None else _inverse(how, step, given)
+    if numbers is not None:
+        return numbers
+    numbers = how.rng.standard_normal((N_ROWS, step.n_features_in_))
+    scale = getattr(step, "scale_", None)
+    center = getattr(step, "mean_", getattr(step, "center_", None))
+    numbers = numbers if scale is None else numbers * scale
+    return numbers if center is None or np.shape(center) != numbers.shape[1:] else numbers + center
+
+
+def _before_columns(how: _How, step: ColumnTransformer, given: Any) -> NDArray:
+    columns: list[Any] = [how.rng.standard_normal(N_ROWS) for _ in range(step.n_features_in_)]
+    read: set[int] = set()
+    for name, part, places in parts_of(step):
+        mine = None if given is None else given[:, step.output_indices_[name]]
+        if mine is not None and name in (step.transformer_weights or {}):
+            mine = mine / step.transformer_weights[name]
+        found = mine if passes(part) else _before(how, part, mine)
+        if found is not None:
+            for place, column in zip(places, found.T, strict=True):
+                columns[place] = _both(columns[place], column) if place in read else column
+            read.update(places)
+    return _joined(columns)
+
+
+def _both(column: NDArray, other: NDArray) -> NDArray:
+    """A column that two parts read: the first one's values, and the gaps of both."""
+    gaps = np.array([is_missing(cell) for cell in other])
+    return _put(column, gaps, np.nan)
+
+
+def _learnt_categories(how: _How, step: Any, j: int) -> NDArray:
+    """Of an encoder's column, with unseen ones and gaps where these are no error."""
+    known = step.categories_[j].tolist()
+    unseen_gives_nan = is_missing(getattr(step, "unknown_value", None) or 0)
+    if getattr(step, "handle_unknown", "ignore") != "error" and (how.missing or not unseen_gives_nan):
+        strings = any(isinstance(one, str) for one in known)
+        numbers = [one for one in known if not strings and not is_missing(one)]
+        unseen = [UNSEEN if strings else float(max(numbers, default=0)) + 1, *[np.nan] * how.gaps]
+    else:
+        unseen = []
+    values = np.empty(len(known) + len(unseen), dtype=object)
+    values[:] = known + unseen
+    often = np.full(len(values), NEVER_SEEN)
+    often[: len(known)] = (1 - NEVER_SEEN * len(unseen)) / len(known)
+    return values[how.rng.choice(len(values), N_ROWS, p=often)]
+
+
+def _with_gaps(how: _How, imputer: Any, given: Any) -> NDArray:
+    """What an imputer fills, with its indicators taken off, and columns that were empty at fit put in."""
+    width = imputer.n_features_in_
+    learnt = getattr(imputer, "statistics_", np.zeros(width))
+    empty = [isinstance(one, float) and np.isnan(one) for one in learnt]
+    if not hasattr(imputer, "statistics_") and hasattr(imputer, "_valid_mask"):
+        empty = (~imputer._valid_mask).tolist()
+    if imputer.keep_empty_features:
+        empty = [False] * width
+    indicators = len(imputer.indicator_.features_) if imputer.add_indicator else 0
+    columns: list[Any] = []
+    taken = iter([] if given is None else given[:, : given.shape[1] - indicators].T)
+    for j in range(width):
+        column = None if empty[j] else next(taken, None)
+        if column is None:
+            text = isinstance(learnt[j], str)
+            column = np.full(N_ROWS, learnt[j], dtype=object) if text else how.rng.standard_normal(N_ROWS)
+        absent = how.rng.random(N_ROWS) < (1.0 if empty[j] else ABSENT * how.gaps)
+        gap = np.nan if is_missing(imputer.missing_values) else imputer.missing_values
+        columns.append(np.where(absent, gap, column) if column.dtype != object else _put(column, absent, gap))
+    return _joined(columns)
+
+
+def _put(column: NDArray, where: NDArray, value: Any) -> NDArray:
+    column = column.copy()
+    column[where] = value
+    return column
+
+
+def _inverse(how: _How, step: Any, given: Any) -> Any:
+    """What a step would turn into these rows; None if it does not tell."""
+    function = getattr(step, "func", None)
+    if function in FUNCTIONS and step.inverse_func is None:
+        with np.errstate(all="ignore"):
+            found = FUNCTIONS[function].inverse(np.asarray(given, np.float64))
+    elif hasattr(step, "get_support"):
+        found = how.rng.standard_normal((len(given), step.n_features_in_))
+        found[:, step.get_support()] = given
+    elif hasattr(step, "inverse_transform") and not hasattr(step, "n_bins_"):
+        with warnings.catch_warnings():
+            # rows beyond the range of its function are replaced below
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found = step.inverse_transform(given)
+        found = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
+    else:
+        return None
+    if found.dtype == object:
+        return found
+    bad = (~np.isfinite(found)).any(axis=1) & np.isfinite(np.asarray(given, np.float64)).all(axis=1)
+    if bad.all():
+        return None
+    found[bad] = found[how.rng.choice(np.flatnonzero(~bad), bad.sum())]
+    return found
+
+
+def _joined(columns: list[NDArray]) -> NDArray:
+    """Columns side by side, as float64 where all of them are numbers."""
+    rows = np.empty((N_ROWS, len(columns)), dtype=object)
+    for j, column in enumerate(columns):
+        rows[:, j] = column
+    if any(isinstance(cell, str) or cell is None for cell in rows.ravel()):
+        return rows
+    return rows.astype(np.float64)
 
 
 def _edges(module: Any, encoder: InputEncoder) -> list[NDArray]:

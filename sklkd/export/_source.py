@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import get_tags
 
 from sklkd._columns import has_one_dimension
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
 from sklkd._sklearn import _safe_indexing
-from sklkd.estimators._base import BaseDistilled
-from sklkd.export._rows import N_ROWS, inverse, rows_for_columns, training_like_rows
+from sklkd.export._parts import flat, leaves
+from sklkd.export._rows import learnt_texts, rows_before, training_like_rows
+from sklkd.export._wrapped import Unwrapped, unwrap
 from sklkd.students import InputEncoder
 
 
@@ -25,11 +27,8 @@ class Source:
 
     Attributes
     ----------
-    model : estimator or Pipeline
-        As the user gave it.
-    est : DistilledClassifier or DistilledRegressor
-    steps : list of (str, transformer)
-        Before the estimator.
+    unwrapped : Unwrapped
+        The user's model taken apart.
     own_steps : list of (str, transformer)
         Before the network, in the user's own student.
     rows : array or frame
@@ -42,14 +41,22 @@ class Source:
         Columns that go to steps as strings.
     """
 
-    model: Any
-    est: Any
-    steps: list[Any]
+    unwrapped: Unwrapped
     own_steps: list[Any]
     rows: Any
     shape: tuple[int, ...]
     names: list[str] | None
     text: list[int] = field(default_factory=list)
+
+    @property
+    def est(self) -> Any:
+        """The distilled estimator."""
+        return self.unwrapped.est
+
+    @property
+    def steps(self) -> list[Any]:
+        """The steps before it."""
+        return self.unwrapped.steps
 
     def student_shape(self) -> tuple[int, ...]:
         """Of one row as the estimator's encoder gives it."""
@@ -90,21 +97,15 @@ def open_source(model: Any, X: Any) -> Source:
     Raises
     ------
     TypeError
-        For a model that does not end in a distilled estimator.
+        For a model that is not made of a distilled estimator.
     NotImplementedError
-        For a model that reads texts.
+        For a model that reads texts, and for wrappers whose predictions are not those of one student.
     ValueError
         Where rows are needed, or the estimator gets other columns than numbers from the steps before it.
     """
-    steps = [step for step in model.steps[:-1] if step[1] not in (None, "passthrough")] if _is_pipeline(model) else []
-    est = model.steps[-1][1] if _is_pipeline(model) else model
-    if not isinstance(est, BaseDistilled):
-        raise TypeError(
-            f"est must be a distilled estimator, or a Pipeline that ends in one, got {type(est).__name__}: distil it "
-            "first, or export it with skl2onnx."
-        )
-    check_is_fitted(est, "student_")
-    own = est.encoder_.steps[:-1] if _is_pipeline(est.encoder_) else []
+    unwrapped = unwrap(model)
+    steps, est = unwrapped.steps, unwrapped.est
+    own = flat(est.encoder_.steps[:-1]) if _is_pipeline(est.encoder_) else []
     plain = not steps and isinstance(est.encoder_, InputEncoder)
     if steps and isinstance(est.encoder_, InputEncoder) and est.encoder_.codec_._lookups:
         raise ValueError(
@@ -127,7 +128,12 @@ def open_source(model: Any, X: Any) -> Source:
         read = names
     looked_at = X[read] if read != names else X
     text = [] if plain else _text_columns(looked_at)
-    return Source(model, est, steps, own, X, np.shape(looked_at)[1:], read, text)
+    if steps or own:
+        # also where the given rows hold none
+        learnt = learnt_texts(Pipeline(steps + own))
+        places = range(np.shape(X)[1]) if read is None or names is None else [names.index(name) for name in read]
+        text = sorted({*text, *(j for j, place in enumerate(places) if place in learnt)})
+    return Source(unwrapped, own, X, np.shape(looked_at)[1:], read, text)
 
 
 def columns_by_name(transformer: ColumnTransformer) -> list[str] | None:
@@ -147,28 +153,36 @@ def _is_pipeline(model: Any) -> bool:
     return isinstance(model, Pipeline)
 
 
+def made_up_rows(unwrapped: Unwrapped) -> Any:
+    """Rows for a model with the default student."""
+    return _made_up(unwrapped.est, unwrapped.steps, [])
+
+
 def _made_up(est: Any, steps: list[Any], own: list[Any]) -> Any:
-    """Rows for an estimator: like those of training where its encoder or the steps' inverses tell how these are."""
-    first = (steps or own or [("", est.encoder_)])[0][1]
+    """Rows for an estimator: like those of training, as far as its encoder and the steps tell how these are."""
+    missing = est._fitted.handles_missing
     given = None
     if isinstance(est.encoder_, InputEncoder):
         if not steps:
-            return training_like_rows(est, missing=est._fitted.handles_missing)
-        of_columns = isinstance(first, ColumnTransformer)
-        given = inverse(steps[1:] if of_columns else steps, training_like_rows(est, missing=False))
-        if given is not None and not of_columns:
-            return given
-    if isinstance(first, ColumnTransformer):
-        rows = rows_for_columns(first, given)
-        if rows is None:
-            raise ValueError("X must be given, some rows to compare the graph with: a frame, as the steps take it.")
-        return rows
+            return training_like_rows(est, missing=missing)
+        parts = leaves(Pipeline(steps))
+        given = training_like_rows(est, missing=missing and all(get_tags(one).input_tags.allow_nan for one in parts))
     if not (steps or own):
         raise ValueError(
             "X must be given, some rows to compare the graph with: they cannot be made up for arrays of more than two "
             "dimensions."
         )
-    return np.random.RandomState(0).standard_normal((N_ROWS, first.n_features_in_))
+    if own:
+        given = rows_before(own, None, missing=missing, gaps=missing)
+    rows = rows_before(steps, given, missing=missing)
+    first = (steps or own)[0][1]
+    names = getattr(first, "feature_names_in_", None)
+    if names is None or not isinstance(first, (ColumnTransformer, FeatureUnion)):
+        return rows
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        raise ValueError("X must be given, some rows to compare the graph with: a frame, as the steps take it.")
+    return pandas.DataFrame(rows, columns=names).infer_objects()
 
 
 def _text_columns(X: Any) -> list[int]:

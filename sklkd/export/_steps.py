@@ -1,124 +1,110 @@
-"""scikit-learn's transformers, as skl2onnx converts them."""
+"""Fitted transformers in a graph: the usual ones written here, the others as skl2onnx converts them."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from onnx import TensorProto, inliner
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from sklkd._columns._cells import is_missing
-from sklkd.export._format import MISSING
-from sklkd.export._graph import Graph
+from sklkd.export._graph import DTYPE, TENSOR, Feed, Graph, joined, picked
+from sklkd.export._parts import parts_of, passes
+from sklkd.export._transformers import CannotWrite, writer_of
 
 
-def write_steps(graph: Graph, steps: list[Any], feeds: list[tuple[str, str, int]]) -> str:
+def write_steps(graph: Graph, steps: list[Any], feeds: list[Any], kind: str) -> str:
     """Write fitted transformers one behind the other.
 
     Parameters
     ----------
     graph : Graph
     steps : list of (str, transformer)
-    feeds : list of (str, str, int)
-        Tensors that go in, each with its type, "float", "double" or "string", and its number of columns.
+    feeds : list of Feed or None
+        Tensors that go in; None for columns that no step reads.
+    kind : {"float", "double"}
+        Type of all numbers.
 
     Returns
     -------
     str
-        What the last one gives, of the type of the numbers that go in.
+        What the last one gives, of type ``kind``.
 
     Raises
     ------
     ImportError
-        Where skl2onnx is not installed.
+        Where skl2onnx is not installed, and a step needs it.
     NotImplementedError
-        Where it cannot convert a step.
+        Where a step cannot be converted.
     """
+    found = _write(graph, "", Pipeline(steps), feeds, kind)
+    if any(feed.kind != kind for feed in found):
+        raise NotImplementedError("est gets strings from the steps before it: let the last one code them as numbers.")
+    return joined(graph, found).tensor
+
+
+def _write(graph: Graph, path: str, step: Any, feeds: list[Any], kind: str) -> list[Feed]:
+    if passes(step):
+        return feeds
+    below = f"{path}__" if path else ""
+    if isinstance(step, Pipeline):
+        for name, inside in step.steps:
+            feeds = _write(graph, below + name, inside, feeds, kind)
+        return feeds
+    if isinstance(step, ColumnTransformer):
+        inside = [(name, part, picked(graph, feeds, places)) for name, part, places in parts_of(step)]
+    elif isinstance(step, FeatureUnion):
+        inside = [(name, part, feeds) for name, part in step.transformer_list if part != "drop"]
+    else:
+        try:
+            own = writer_of(step)
+            return _by_skl2onnx(graph, step, feeds, kind) if own is None else own(graph, step, feeds, kind)
+        except CannotWrite as error:
+            raise NotImplementedError(
+                f"Step {path!r} ({type(step).__name__}) cannot be exported: {error} The estimator takes categories and "
+                "missing values as they are: leave such a step out, or export the estimator alone and run the steps "
+                "before it where the rows come from."
+            ) from error
+    weights, found = step.transformer_weights or {}, []
+    for name, part, taken in inside:
+        given = _write(graph, below + name, part, taken, kind)
+        if name in weights:
+            numbers = joined(graph, given)
+            weight = graph.constant(weights[name], DTYPE[kind])
+            given = [numbers._replace(tensor=graph.op("Mul", numbers.tensor, weight))]
+        found += given
+    return found
+
+
+def _by_skl2onnx(graph: Graph, step: Any, feeds: list[Feed], kind: str) -> list[Feed]:
     try:
         from skl2onnx import convert_sklearn
         from skl2onnx.common import data_types
     except ImportError as error:
-        raise ImportError("steps before the estimator need skl2onnx: pip install 'sklkd[onnx]'.") from error
+        raise ImportError(f"{type(step).__name__} in a file needs skl2onnx: pip install 'sklkd[onnx]'.") from error
     kinds = {
         "float": data_types.FloatTensorType,
         "double": data_types.DoubleTensorType,
         "string": data_types.StringTensorType,
     }
-    if any(kind == "string" for _, kind, _ in feeds):
-        steps = copy.deepcopy(steps)
-        for step in _parts(steps):
-            _spell_missing(step)
+    if all(feed.kind != "string" for feed in feeds):
+        feeds = [joined(graph, feeds)]
     try:
         model = convert_sklearn(
-            Pipeline(steps),
-            initial_types=[(name, kinds[kind]([None, width])) for name, kind, width in feeds],
+            step,
+            initial_types=[(f"x{i}", kinds[feed.kind]([None, feed.width])) for i, feed in enumerate(feeds)],
             target_opset={"": graph.opset, "ai.onnx.ml": graph.ml_opset},
         )
-    except RuntimeError as error:
-        first = str(error).partition("\n")[0]
-        raise NotImplementedError(
-            f"skl2onnx cannot convert the steps before the estimator: {first} The estimator takes "
-            "categories and missing values as they are: leave such steps out, or export the last step alone and run "
-            "the others where the rows come from."
-        ) from error
-    if any(kind == "double" for _, kind, _ in feeds):
-        _impute_doubles(model, steps)
-    output = graph.inline(model, [name for name, _, _ in feeds])[0]
-    numbers = {kind for _, kind, _ in feeds} - {"string"} or {"float"}
-    return graph.op("Cast", output, to=TensorProto.DOUBLE if "double" in numbers else TensorProto.FLOAT)
-
-
-def _impute_doubles(model: Any, steps: list[Any]) -> None:
-    """Put IsNaN and Where in the place of Imputer, which ONNX Runtime does not have for doubles.
-
-    The operator holds what it fills in as floats; the transformers have all digits.
-    """
-    learnt = [step.statistics_ for step in _parts(steps) if hasattr(step, "statistics_")]
-    learnt = [one for one in learnt if one.dtype.kind in "fiu"]  # not those of strings
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    for i, node in enumerate(nodes):
-        if node.op_type != "Imputer":
-            model.graph.node.append(node)
-            continue
-        options = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-        rounded = np.array(options["imputed_value_floats"], dtype=np.float32)
-        filling = next((one for one in learnt if np.array_equal(one.astype(np.float32), rounded)), rounded)
-        replaced = np.array(options.get("replaced_value_float", np.nan), dtype=np.float64)
-        constants = {f"filling_{i}": filling.astype(np.float64)}
-        cells, absent = node.input[0], f"absent_{i}"
-        if np.isnan(replaced):
-            asks = helper.make_node("IsNaN", [cells], [absent])
-        else:
-            constants[f"replaced_{i}"] = replaced
-            asks = helper.make_node("Equal", [cells, f"replaced_{i}"], [absent])
-        model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-        model.graph.node.append(asks)
-        model.graph.node.append(helper.make_node("Where", [absent, f"filling_{i}", cells], [node.output[0]]))
-
-
-def _spell_missing(step: Any) -> None:
-    """Let a transformer of strings know missing values by what stands for them in the graph's inputs."""
-    if isinstance(step, SimpleImputer) and step.statistics_.dtype == object and is_missing(step.missing_values):
-        step.missing_values = MISSING
-    elif isinstance(step, OneHotEncoder):
-        step.categories_ = [_spelt(categories) for categories in step.categories_]
-
-
-def _spelt(categories: NDArray) -> NDArray:
-    if categories.dtype != object or not any(isinstance(one, str) for one in categories):
-        return categories
-    return np.array([MISSING if is_missing(one) else one for one in categories], dtype=object)
-
-
-def _parts(steps: list[Any]) -> Iterator[Any]:
-    """The transformers of steps, and those inside them."""
-    for _, step, *_ in steps:
-        yield step
-        yield from _parts(getattr(step, "steps", None) or getattr(step, "transformers_", []))
+    except Exception as error:  # its converters fail in many ways
+        if feeds[0].kind == "double":
+            # some know floats only, which the comparison judges
+            floats = graph.op("Cast", feeds[0].tensor, to=TENSOR["float"])
+            found = _by_skl2onnx(graph, step, [feeds[0]._replace(tensor=floats, kind="float")], "float")[0]
+            return [Feed(graph.op("Cast", found.tensor, to=TENSOR[kind]), kind, found.width)]
+        raise CannotWrite(f"skl2onnx says {str(error).partition(chr(10))[0]!r}.") from error
+    output = model.graph.output[0].type.tensor_type
+    width = output.shape.dim[1].dim_value if len(output.shape.dim) > 1 else 0
+    if len(model.graph.output) > 1 or output.elem_type == TensorProto.STRING:
+        raise CannotWrite("skl2onnx makes something else of it than numbers.")
+    tensor = graph.inline(inliner.inline_local_functions(model), [feed.tensor for feed in feeds])[0]
+    return [Feed(graph.op("Cast", tensor, to=TENSOR[kind]), kind, width or len(step.get_feature_names_out()))]

@@ -7,18 +7,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
-
-from sklkd.estimators._access import with_network
-from sklkd.estimators._base import BaseDistilled
+from sklkd.estimators._access import with_fitted
 from sklkd.export._c_costs import Costs, IntegerCosts, integer_costs_of
 from sklkd.export._c_integer_source import fixed_point, integer_source
 from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
-from sklkd.export._compare import agreement, largest_difference, outputs_of
+from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
+from sklkd.export._composed import composed
 from sklkd.export._integer import IntegerStudent
-from sklkd.export._rows import training_like_rows
+from sklkd.export._source import made_up_rows
+from sklkd.export._wrapped import Unwrapped, unwrap
 from sklkd.students._folded import fold
 
 
@@ -84,8 +82,11 @@ def to_c(
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor
-        Fitted, with the default student.
+    est : DistilledClassifier or DistilledRegressor, or a model around one
+        Fitted, with the default student. Models around one are a search, ``FrozenEstimator``,
+        ``CalibratedClassifierCV`` of one student (by "temperature", of two classes by "sigmoid" too),
+        ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, a Pipeline of
+        scalers and ``SimpleImputer`` of numbers that ends in one, and these inside each other.
     path : str or path
         File to write.
     X : array or frame of shape (n, n_features), default=None
@@ -134,34 +135,39 @@ def to_c(
         raise ValueError(f"quantize must be None, 'int8' or 'integer', got quantize={quantize!r}.")
     if header is not None and Path(header).resolve() == Path(path).resolve():
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
-    if isinstance(est, Pipeline):
-        raise TypeError(
-            "est must be a distilled estimator to become C code, got a Pipeline: pass its last step, and run the steps "
-            "before it where the rows come from, or export the whole with to_onnx."
-        )
-    if not isinstance(est, BaseDistilled):
-        raise TypeError(f"est must be a distilled estimator, got {type(est).__name__}: distil it first.")
-    check_is_fitted(est, "student_")
-    folded = fold(est.encoder_, est.student_.module_)
+    unwrapped = unwrap(est)
+    student, calibration = unwrapped.est, unwrapped.calibration
+    folded = fold(student.encoder_, student.student_.module_)
     if folded is None:
         raise TypeError(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
             "with to_onnx."
         )
+    if calibration is not None:
+        if calibration.one_by_one:
+            raise TypeError(
+                "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
+                "got 'sigmoid': export it with to_onnx."
+            )
+        folded = calibration.folded(folded)
+    whole = unwrapped
+    if whole.steps:
+        unwrapped, folded = composed(whole, folded)
+        student = unwrapped.est
     weights = Weights(folded, eight_bits=quantize is not None)
-    rows = training_like_rows(est, missing=est._fitted.handles_missing) if X is None else X
-    expected = outputs_of(est, rows)
-    student: IntegerStudent | None = None
-    costs: Costs | IntegerCosts = c_costs(est, weights)
+    rows, expected = rows_to_compare(est, made_up_rows(whole) if X is None else X, made_up=X is None)
+    read = rows[student.feature_names_in_.tolist()] if hasattr(rows, "columns") else rows
+    in_integers: IntegerStudent | None = None
+    costs: Costs | IntegerCosts = c_costs(student, weights)
     if quantize == "integer":
-        student = _in_integers(est, weights)
-        costs = integer_costs_of(student, est._fitted.task)
-        code, interface = integer_source(est, student, Path(path).stem)
-        numbers = fixed_point(est, student)
-        got = numbers.outputs(student.outputs(numbers.rows(est.encoder_.codec_.transform(rows))))
+        in_integers = _in_integers(unwrapped, weights)
+        costs = integer_costs_of(in_integers, student._fitted.task)
+        code, interface = integer_source(student, in_integers, Path(path).stem)
+        numbers = fixed_point(student, in_integers)
+        got = numbers.outputs(in_integers.outputs(numbers.rows(student.encoder_.codec_.transform(read))))
     else:
-        code, interface = source(est, weights, Path(path).stem)
-        got = outputs_of(with_network(est, weights.stored()), rows)
+        code, interface = source(unwrapped, weights, Path(path).stem)
+        got = unwrapped.of_values(outputs_of(with_fitted(student, network=weights.stored()), read))
     Path(path).write_text(code, encoding="ascii")
     if header is not None:
         Path(header).write_text(interface, encoding="ascii")
@@ -170,15 +176,21 @@ def to_c(
         bytes=costs.constants,
         quantize=quantize,
         n_rows=len(expected),
-        largest_difference=largest_difference(est, expected, got),
-        agreement=agreement(est, expected, got),
+        largest_difference=largest_difference(unwrapped, expected, got),
+        agreement=agreement(unwrapped, expected, got),
         multiply_adds=costs.multiply_adds,
         stack_bytes=costs.stack_one,
-        resolution=None if student is None else student.resolution,
+        resolution=None if in_integers is None else in_integers.resolution,
     )
 
 
-def _in_integers(est: Any, weights: Weights) -> IntegerStudent:
+def _in_integers(unwrapped: Unwrapped, weights: Weights) -> IntegerStudent:
+    est = unwrapped.est
+    if unwrapped.functions:
+        raise NotImplementedError(
+            "est makes targets of its values by functions, which are not computed in integers: distil without "
+            "TransformedTargetRegressor, or use quantize='int8'."
+        )
     if est.encoder_.calendar_:
         column = est.encoder_.calendar_[0][0]
         raise NotImplementedError(

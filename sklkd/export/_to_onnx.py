@@ -7,13 +7,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklkd.export._compare import agreement, largest_difference, outputs_of
+from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
 from sklkd.export._predictor import OnnxPredictor
 from sklkd.export._source import open_source
 
 TOLERANCE = 1e-5
 """Largest difference of a probability, or of a value in units of the target's standard deviation or, if larger, of its
 distance from the mean."""
+
+ADVICE = (
+    "Leave the step out, since the estimator takes categories and missing values as they are, or export the estimator "
+    "alone and run the steps before it where the rows come from."
+)
 
 MARGIN = 5e-6
 """Largest difference with which single precision is enough; the rows made up for it are harder than real ones."""
@@ -78,14 +83,18 @@ def to_onnx(
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor, or a Pipeline that ends in one
-        Fitted. Steps before it are converted by skl2onnx; imputers and one-hot encoders of strings take missing values.
+    est : DistilledClassifier or DistilledRegressor, or a model around one
+        Fitted. Models around one are a Pipeline that ends in it, a search, ``FrozenEstimator``,
+        ``CalibratedClassifierCV`` of one student (by "sigmoid" or "temperature"), ``FixedThresholdClassifier``,
+        ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, and these inside each other. Steps before it are
+        part of the file: scalers, imputers and encoders with all their options, in double precision where that is
+        needed, others as skl2onnx converts them.
     path : str or path
         File to write.
     X : array or frame, default=None
         Rows on which the file is compared with the estimator. None: rows made up from what the encoder has learnt,
-        with numbers inside and on the edges of every bin, missing values and unseen categories; behind steps or
-        encoders of the user's own, normally distributed numbers.
+        with numbers inside and on the edges of every bin, missing values and unseen categories; before steps of a
+        Pipeline what these would turn into such rows, with the gaps and categories that they have learnt to treat.
     quantize : {"int8", "float16"}, default=None
         Store weights in 8 bits (one scale per row or column of a matrix; edges of bins in 16) or 16. The runtime
         restores them when it loads the file, so that it is a quarter or half the size, as fast, and a little less
@@ -100,12 +109,13 @@ def to_onnx(
     Raises
     ------
     TypeError
-        For an estimator that is not one of sklkd's.
+        For an estimator that is not one of sklkd's, and for models around other estimators.
     ValueError
         For parameters out of range, and where the graph's predictions differ from the estimator's by more than 1e-5
-        without ``quantize``; nothing is written then.
+        without ``quantize``, with the step that makes the difference; nothing is written then.
     NotImplementedError
-        For steps of a Pipeline that skl2onnx cannot convert, and for rows that are texts.
+        For steps of a Pipeline that cannot be converted, for rows that are texts, and for models around several
+        students.
     ImportError
         Where ``sklkd[onnx]`` is not installed.
 
@@ -113,7 +123,8 @@ def to_onnx(
     -----
     A string input spells a missing value as the character U+E000, since ONNX Runtime would read None and NaN as the
     strings "None" and "nan", which may be categories; :class:`OnnxPredictor` does so by itself. In a column that mixes
-    strings and numbers, numbers begin with U+E000. Any unknown string is an unseen category.
+    strings and numbers, numbers begin with U+E000. Any unknown string is an unseen category; where a step takes it for
+    an error, probabilities and values are NaN.
 
     Without ``quantize`` the file's probabilities are within 1e-5 of the estimator's on the compared rows. Labels are
     those of the file's own probabilities: with a threshold (``est.threshold_``) the second class from it on, else the
@@ -124,7 +135,7 @@ def to_onnx(
     See :class:`OnnxPredictor`.
     """
     try:
-        from sklkd.export._write import OPSETS, Options, write
+        from sklkd.export._write import OPSETS, Options, differing_step, write
     except ImportError as error:
         raise ImportError(f"to_onnx needs {error.name}: pip install 'sklkd[onnx]'.") from error
     low, default, high = OPSETS
@@ -134,18 +145,32 @@ def to_onnx(
     if quantize not in (None, "int8", "float16"):
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
-    last, rows = source.est, source.rows
-    expected = outputs_of(est, rows)
+    unwrapped = source.unwrapped
+    try:
+        rows, expected = rows_to_compare(est, source.rows, made_up=X is None)
+    except ValueError as error:
+        if X is not None:
+            raise
+        raise ValueError(f"X must be given, some rows to compare with: made-up ones are refused: {error}") from error
     # seconds since 1970 have more digits than float32
     for double in (True,) if source.has_dates else (False, True):
-        content = write(source, Options(opset, double, None))
-        difference = largest_difference(last, expected, outputs_of(OnnxPredictor(content), rows))
+        options = Options(opset, double, None)
+        predictor = OnnxPredictor(write(source, options))
+        try:
+            difference = largest_difference(unwrapped, expected, outputs_of(predictor, rows))
+        except Exception as error:
+            where = differing_step(source, options, predictor._feeds(source.rows))
+            if not where:
+                raise
+            raise NotImplementedError(f"est cannot be exported as it is: {where}. {ADVICE}") from error
         if difference <= MARGIN:
             break
+    content = predictor._content
     if not difference <= TOLERANCE:
+        where = differing_step(source, options, predictor._feeds(source.rows))
         raise ValueError(
             f"est cannot be exported as it is: the graph's predictions differ by {difference:.1e} from the estimator's "
-            f"on {len(expected):,} rows, more than {TOLERANCE:g}."
+            f"on {len(expected):,} rows, more than {TOLERANCE:g}{'.' if not where else f': {where}. {ADVICE}'}"
         )
     if quantize is not None:
         content = write(source, Options(opset, double, quantize))
@@ -158,6 +183,6 @@ def to_onnx(
         quantize=quantize,
         numbers="float64" if double else "float32",
         n_rows=len(expected),
-        largest_difference=largest_difference(last, expected, got),
-        agreement=agreement(last, expected, got),
+        largest_difference=largest_difference(unwrapped, expected, got),
+        agreement=agreement(unwrapped, expected, got),
     )

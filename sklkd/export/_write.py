@@ -9,18 +9,23 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from sklearn.compose import ColumnTransformer
 
 from sklkd._version import __version__
 from sklkd.export._columns import encode
+from sklkd.export._compare import about_rows_ignored
 from sklkd.export._format import FORMAT
-from sklkd.export._graph import DEFAULT_OPSET, OLDEST, Graph
+from sklkd.export._graph import DEFAULT_OPSET, OLDEST, TENSOR, Feed, Graph
 from sklkd.export._module import write_encoded, write_module
-from sklkd.export._outputs import write_classes, write_values
+from sklkd.export._outputs import write_classes, write_classes_one_by_one, write_values
+from sklkd.export._parts import parts_of
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
 from sklkd.export._tabular import category_rows, write_tabular
+from sklkd.export._wrapped import Calibration
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
 
@@ -45,49 +50,137 @@ def write(source: Source, options: Options) -> bytes:
     """An estimator, and the steps before it, as the content of a file."""
     graph = Graph(options.opset, source.inputs)
     outputs = _write_student(graph, source, options)
+    for bad in graph.refused:
+        outputs = graph.op("Where", bad, graph.constant(np.nan), outputs)
     est = source.est
     task = est._fitted.task
     if task.classes is not None:
-        write_classes(graph, outputs, task.classes, est._fitted.threshold, one_node=options.quantize is None)
+        calibration = source.unwrapped.calibration
+        if calibration is not None and calibration.one_by_one:
+            write_classes_one_by_one(graph, outputs, task.classes)
+        else:
+            write_classes(graph, outputs, task.classes, est._fitted.threshold, one_node=options.quantize is None)
     else:
-        write_values(graph, outputs, task.scaling)
+        write_values(graph, outputs, task.scaling, source.unwrapped.functions)
     if options.quantize is not None:
         quantize(graph, options.quantize)
-    return graph.model(_metadata(source, graph, options)).SerializeToString()
+    # a quantized file is to be small, and one tensor of numbers explains itself
+    about = "" if options.quantize is not None and source.one_tensor else _about(source, graph)
+    return graph.model(_metadata(source, graph, options), about).SerializeToString()
+
+
+def _about(source: Source, graph: Graph) -> str:
+    """What the file takes and gives, for whoever opens it with other tools."""
+    task = source.est._fitted.task
+    types = {_dtype_name(one) for one in graph.inputs}
+    outputs = " and ".join(repr(one.name) for one in graph.outputs)
+    says = [f"A student that sklkd {__version__} has distilled ({type(source.est).__name__})."]
+    if source.one_tensor:
+        says.append(f"It takes 'X', rows of {'x'.join(map(str, source.shape))} numbers in the order of fit,")
+    else:
+        says.append("It takes every column by itself, as (n, 1), called as at fit,")
+    says.append(
+        f"and gives {outputs}, {'the classes in sorted order' if task.classification else 'in the units of y'}."
+    )
+    if types != {"string"}:
+        says.append("A missing number is NaN.")
+    if "string" in types:
+        says.append("A missing string is the one character U+E000; a string that was not there at fit is unseen.")
+    return " ".join(says)
 
 
 def _write_student(graph: Graph, source: Source, options: Options) -> str:
-    """From the user's columns to logits or what the scaling makes targets of."""
-    est, module, kind = source.est, source.est.student_.module_, options.kind
+    """From the user's columns to logits, calibrated ones where they are, or what the scaling makes targets of."""
+    est, module, calibration = source.est, source.est.student_.module_, source.unwrapped.calibration
+    kind = options.kind
     rows = None
     if source.steps:
-        rows = write_steps(graph, source.steps, _declare(graph, source, kind))
+        rows = write_steps(graph, source.steps, _declare(graph, source, kind), kind)
     if not isinstance(est.encoder_, InputEncoder):
         if source.own_steps:
-            feeds = _declare(graph, source, kind) if rows is None else [(rows, kind, est.n_features_in_)]
-            rows = write_steps(graph, source.own_steps, feeds)
+            feeds = _declare(graph, source, kind) if rows is None else [Feed(rows, kind, est.n_features_in_)]
+            rows = write_steps(graph, source.own_steps, feeds, kind)
             rows = graph.op("Cast", rows, to=TensorProto.FLOAT)
         elif rows is None:
             rows = graph.input("X", "float", source.shape)
-        return write_module(graph, module, rows, source.student_shape())
+        return _calibrated(graph, write_module(graph, module, rows, source.student_shape()), calibration)
     if rows is None and source.one_tensor:
         rows = graph.input("X", kind, source.shape)
     folded = fold(est.encoder_, module)
+    if folded is not None and calibration is not None:
+        folded = calibration.folded(folded)
     learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
     tables = learnt if folded is None else category_rows(folded)
     encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._fitted.handles_missing, tables)
     if folded is not None:
         return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")
     inputs, width = write_encoded(graph, est.encoder_, encoded)
-    return write_module(graph, module, inputs, (width,))
+    return _calibrated(graph, write_module(graph, module, inputs, (width,)), calibration)
 
 
-def _declare(graph: Graph, source: Source, kind: str) -> list[tuple[str, str, int]]:
-    """Declare the inputs of steps: one tensor, or one input per column."""
+def _calibrated(graph: Graph, logits: str, calibration: Calibration | None) -> str:
+    if calibration is None:
+        return logits
+    return graph.op("Gemm", logits, graph.constant(calibration.weight), graph.constant(calibration.bias))
+
+
+def _declare(graph: Graph, source: Source, kind: str) -> list[Any]:
+    """Declare the inputs of steps: one tensor, or one input per column; None for columns that are not read."""
     if source.one_tensor:
-        return [(graph.input("X", kind, source.shape), kind, source.shape[0])]
+        return [Feed(graph.input("X", kind, source.shape), kind, source.shape[0])]
     kinds = ["string" if j in source.text else kind for j in range(source.shape[0])]
-    return [(graph.input(name, one, (1,)), one, 1) for name, one in zip(source.inputs, kinds, strict=True)]
+    feeds = {name: Feed(graph.input(name, one, (1,)), one, 1) for name, one in zip(source.inputs, kinds, strict=True)}
+    if source.names is None:
+        return list(feeds.values())
+    reader = (source.steps or source.own_steps)[0][1]
+    return [feeds.get(str(name)) for name in reader.feature_names_in_]
+
+
+def differing_step(source: Source, options: Options, feeds: dict[str, NDArray]) -> str:
+    """The first step that gives other numbers than its graph, or stops there, in words; "" if there is none.
+
+    Parameters
+    ----------
+    source : Source
+    options : Options
+    feeds : dict of str to ndarray
+        The rows as the graph's inputs.
+    """
+    steps = source.steps or source.own_steps
+    given = source.rows
+    for i, (name, step) in enumerate(steps):
+        with about_rows_ignored():
+            given = step.transform(given)
+        expected = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+        if expected.dtype.kind not in "biuf":
+            continue
+        expected = expected.astype(np.float64)
+        graph = Graph(options.opset, source.inputs)
+        graph.op("Identity", write_steps(graph, steps[: i + 1], _declare(graph, source, options.kind), options.kind))
+        graph.output(graph.nodes[-1].output[0], TENSOR[options.kind], expected.shape[1:])
+        content = graph.model({}).SerializeToString()
+        try:
+            got = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]).run(None, feeds)[0]
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no base of their own
+            return f"step {name!r} ({type(step).__name__}) stops in ONNX Runtime: {error}"
+        scale = np.maximum(np.nanstd(expected, axis=0), np.abs(expected))
+        apart = (np.abs(got - expected) > 1e-3 * scale) | (np.isnan(got) != np.isnan(expected))
+        if apart.any():
+            part = _part(step, np.flatnonzero(apart.any(axis=0)))
+            return f"step {name!r} ({type(step).__name__}){part} gives other numbers there"
+    return ""
+
+
+def _part(step: Any, columns: NDArray) -> str:
+    """Which part of a ColumnTransformer gives a column, and from which it is made."""
+    if not isinstance(step, ColumnTransformer):
+        return ""
+    for name, part, places in parts_of(step):
+        given = step.output_indices_[name]
+        if given.start <= columns[0] < given.stop:
+            names = getattr(step, "feature_names_in_", np.arange(step.n_features_in_))
+            return f", part {name!r} ({type(part).__name__}) for columns {[names[place] for place in places]}"
+    return ""
 
 
 def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
@@ -98,6 +191,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
     optional = {
         "threshold": est._fitted.threshold,
         "support": None if task.scaling is None else task.scaling.support,
+        "refuses_unseen": True if graph.refused else None,
         "times": codec.times_ if codec is not None and any(codec.times_) else None,
     }
     required = {

@@ -381,6 +381,10 @@ static void finish(float *y, sklkd_real *out)
     for (k = 0; k < SKLKD_OUTPUTS; k++)
         out[k] = y[k] * target_scale[k] + target_center[k];
 #endif
+#if AFTERWARDS
+    for (k = 0; k < SKLKD_OUTPUTS; k++)
+        out[k] = afterwards(out[k]);
+#endif
 }
 
 #if CLASSES

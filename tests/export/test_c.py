@@ -15,10 +15,11 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.datasets import make_classification, make_regression
+from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.export import CPredictor, to_c
@@ -296,8 +297,9 @@ def test_what_cannot_be_written(tmp_path):
     est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
     with pytest.raises(ValueError, match="quantize must be None, 'int8' or 'integer', got quantize='int4'"):
         to_c(est, tmp_path / "s.c", quantize="int4")
-    with pytest.raises(TypeError, match="got a Pipeline: pass its last step"):
-        to_c(make_pipeline(StandardScaler(), est), tmp_path / "s.c")
+    for step, name in ((PCA(2), "pca"), (MinMaxScaler(clip=True), "minmaxscaler")):
+        with pytest.raises(TypeError, match=rf"got a Pipeline with step '{name}' .*: pass the last step, and run"):
+            to_c(make_pipeline(step.fit(X), est), tmp_path / "s.c")
     own = DistilledClassifier(LogisticRegression(), make_pipeline(StandardScaler(), student("tiny")), hard_weight=0.1)
     with pytest.raises(TypeError, match="default student to become C code"):
         to_c(own.fit(X, y), tmp_path / "s.c")

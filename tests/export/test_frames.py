@@ -111,6 +111,7 @@ def test_what_the_graph_asks_for_is_documented(est, predictor):
     np.testing.assert_allclose(proba, est.predict_proba(X), rtol=0, atol=1e-5)
     np.testing.assert_array_equal(label, est.predict(X))
     assert session.get_outputs()[0].name == "label_"
+    assert "A missing string is the one character U+E000" in session.get_modelmeta().description
 
 
 def test_columns_and_names(est, predictor):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -152,6 +154,9 @@ def test_metadata_say_what_the_file_is(fitted, ship):
     assert metadata["opset"] == 18
     assert set(metadata["versions"]) == {"sklkd", "onnx", "onnxruntime", "python"}
     assert [value.name for value in model.graph.output] == ["label", "probabilities"]
+    assert (model.producer_name, model.producer_version) == ("sklkd", metadata["versions"]["sklkd"])
+    assert "takes 'X', rows of 6 numbers in the order of fit, and gives 'label' and 'prob" in model.doc_string
+    assert "A missing number is NaN." in model.doc_string and "string" not in model.doc_string
 
 
 def test_inputs_that_change_nothing_are_left_out(fitted, ship, problem):
@@ -226,3 +231,19 @@ def test_sizes(ship):
     assert size("tiny") < 25_000
     assert size("tiny", "int8") < 8_000
     assert size("small") < 400_000
+
+
+def test_neither_c_files_nor_the_import_need_onnx():
+    code = """
+import sys
+for name in ("onnx", "onnxruntime", "skl2onnx"):
+    sys.modules[name] = None
+import sklkd.export._to_c
+from sklkd import to_onnx
+try:
+    to_onnx(None, "model.onnx")
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "to_onnx needs onnx: pip install 'sklkd[onnx]'.\n"
