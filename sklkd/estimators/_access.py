@@ -19,6 +19,11 @@ def checked_rows(est: BaseDistilled, X: Any) -> Any:
     return est._check_X(X, reset=False, allow_nan=est._fitted.handles_missing)
 
 
+def reading_own_columns(est: BaseDistilled) -> BaseDistilled:
+    """A copy of a fitted estimator whose columns are those that its student reads."""
+    return est._with_own_columns()
+
+
 def checked_labels(est: BaseDistilled, X: Any, y: Any) -> NDArray:
     """Labels or targets that go with those of the fit."""
     return est._check_more_y(X, y, None)

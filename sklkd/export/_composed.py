@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from sklkd._columns import ColumnCodec
+from sklkd._columns import ColumnCodec, ColumnSelection
 from sklkd._columns._cells import is_missing
 from sklkd.estimators._access import with_fitted
 from sklkd.export._parts import flat, parts_of, passes
@@ -52,7 +52,7 @@ def composed(unwrapped: Unwrapped, folded: Folded) -> tuple[Unwrapped, Folded]:
     columns = [_Column(j) for j in range(first.n_features_in_)]
     for name, step in unwrapped.steps:
         columns = _after(name, step, columns)
-    names = getattr(first, "feature_names_in_", None)
+    names = np.asarray(first.feature_names_in_, dtype=object) if hasattr(first, "feature_names_in_") else None
     read = sorted({column.source for column in columns}) if names is not None else list(range(first.n_features_in_))
     takes = unwrapped.est._fitted.handles_missing
     imputed = [not np.isnan(column.missing) for column in columns]
@@ -64,11 +64,12 @@ def composed(unwrapped: Unwrapped, folded: Folded) -> tuple[Unwrapped, Folded]:
         made = replace(made, with_missing=np.empty(0, np.intp), missing_weights=made.missing_weights[:0])
     encoder = copy.copy(unwrapped.est.encoder_)
     encoder.codec_ = codec = ColumnCodec(invertible=False).fit(np.zeros((2, len(read))))
-    est = with_fitted(unwrapped.est, encoder=encoder, network=made, handles_missing=takes)
+    columns_read = ColumnSelection(np.array(read), first.n_features_in_, None if names is None else names[read])
+    est = with_fitted(unwrapped.est, encoder=encoder, network=made, handles_missing=takes, columns=columns_read)
     est.n_features_in_ = len(read)
     est.__dict__.pop("feature_names_in_", None)
     if names is not None:
-        est.feature_names_in_ = codec.feature_names_in_ = np.asarray(names, dtype=object)[read]
+        est.feature_names_in_ = codec.feature_names_in_ = names[read]
         codec._names = est.feature_names_in_.tolist()
     return replace(unwrapped, steps=[], est=est), made
 

@@ -121,6 +121,7 @@ def open_source(model: Any, X: Any) -> Source:
     names = getattr(reader, "feature_names_in_", None)
     if X is None:
         X = _made_up(est, steps, own)
+    X = unwrapped.read(X)
     names = None if names is None else [str(name) for name in names]
     first = (steps or own or [("", None)])[0][1]
     read = columns_by_name(first) if isinstance(first, ColumnTransformer) and names is not None else None

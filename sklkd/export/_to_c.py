@@ -155,8 +155,9 @@ def to_c(
         unwrapped, folded = composed(whole, folded)
         student = unwrapped.est
     weights = Weights(folded, eight_bits=quantize is not None)
-    rows, expected = rows_to_compare(est, made_up_rows(whole) if X is None else X, made_up=X is None)
-    read = rows[student.feature_names_in_.tolist()] if hasattr(rows, "columns") else rows
+    rows = made_up_rows(whole) if X is None else whole.read(X)
+    rows, expected = rows_to_compare(est, rows, made_up=X is None)
+    read = unwrapped.read(rows)
     in_integers: IntegerStudent | None = None
     costs: Costs | IntegerCosts = c_costs(student, weights)
     if quantize == "integer":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScale
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._sklearn import threshold_rule
-from sklkd.estimators._access import with_fitted
+from sklkd.estimators._access import reading_own_columns, with_fitted
 from sklkd.estimators._base import BaseDistilled
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._parts import flat
@@ -61,7 +61,8 @@ class Unwrapped:
     steps : list of (str, transformer)
         Before the student's estimator.
     est : DistilledClassifier, DistilledRegressor or another distilled estimator
-        With the threshold, scale and number of dimensions that its wrappers give to its predictions.
+        As if fitted on the columns that its student reads, with the threshold, scale and number of dimensions that its
+        wrappers give to its predictions.
     calibration : Calibration or None
     functions : tuple of callable
         Of NumPy, applied to values one after the other.
@@ -71,6 +72,11 @@ class Unwrapped:
     est: Any
     calibration: Calibration | None = None
     functions: tuple[Any, ...] = ()
+
+    def read(self, X: Any) -> Any:
+        """The columns that the model needs of rows."""
+        columns = self.est._fitted.columns
+        return X if self.steps or columns is None else columns.of(X)
 
     def of_values(self, values: NDArray) -> NDArray:
         """What the functions make of values."""
@@ -92,10 +98,12 @@ def unwrap(model: Any) -> Unwrapped:
     """
     if isinstance(model, BaseDistilled):
         check_is_fitted(model, "student_")
-        return Unwrapped([], model)
+        return Unwrapped([], reading_own_columns(model))
     if isinstance(model, Pipeline):
-        inner = unwrap(model.steps[-1][1])
-        return replace(inner, steps=flat(model.steps[:-1]) + inner.steps)
+        inner, steps = unwrap(model.steps[-1][1]), flat(model.steps[:-1])
+        if steps and not inner.steps:
+            steps += _selection(inner.est)
+        return replace(inner, steps=steps + inner.steps)
     if isinstance(model, FrozenEstimator):
         return unwrap(model.estimator)
     if isinstance(model, (FixedThresholdClassifier, TunedThresholdClassifierCV)):
@@ -115,6 +123,15 @@ def unwrap(model: Any) -> Unwrapped:
         "est must be a distilled estimator, or a Pipeline, search, FrozenEstimator, calibration, threshold or "
         f"TransformedTargetRegressor around one, fitted, got {type(model).__name__}: distil it first."
     )
+
+
+def _selection(est: Any) -> list[tuple[str, ColumnTransformer]]:
+    """A step that gives a student the columns that it reads."""
+    columns = est._fitted.columns
+    if columns is None:
+        return []
+    step = ColumnTransformer([("columns", "passthrough", columns.indices.tolist())])
+    return [("columns", step.fit(np.zeros((1, columns.n_all))))]
 
 
 def _with_threshold(model: Any) -> Unwrapped:

@@ -47,7 +47,8 @@ def check_columns(columns: Any, X: Any) -> ColumnSelection | None:
         ) from error
     if len(indices) == 0 or len(set(indices.tolist())) < len(indices):
         raise ValueError(f"columns must select at least one column, and none twice, got {len(indices)} columns.")
-    return ColumnSelection(indices, n_all)
+    # of all columns in any order an array would not say which is which
+    return ColumnSelection(np.sort(indices) if len(indices) == n_all else indices, n_all)
 
 
 def most_used(
