@@ -22,7 +22,7 @@ from sklkd.rows import Rows, total_weights
 from sklkd.students import InputEncoder
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module, settle
-from sklkd.students._tabular_student import WITH_TEACHER, Recipe, TabularStudent, labels_only_recipe
+from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, Recipe, TabularStudent
 from sklkd.students._train import initialize, reuse_output_layers, train
 from sklkd.teachers import Outputs
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
@@ -110,7 +110,7 @@ class StudentTraining:
 
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
         """Train on labels; the epoch that is best on the validation rows is kept, or the last where there are none."""
-        encoder, inputs = self.prepare(rows, labels_only_recipe(len(rows)))
+        encoder, inputs = self.prepare(rows, LABELS_ONLY)
         net = self._initialize(Objective([], 1.0, link=self.task.link), inputs, [])
         transfer = labelled_set(inputs, rows)
         held = None if validation is None else encoded_rows(encoder, validation)

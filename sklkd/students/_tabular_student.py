@@ -52,6 +52,8 @@ class Recipe:
         Narrower networks have larger rates, by the root of the ratio: an orthogonal update of n x n weights has a
         spectral norm of 0.2 lr sqrt(n), which should not depend on the width (Yang et al. 2023, "A spectral condition
         for feature learning"). Else narrow networks end before they can be sure of anything. None: all have the same.
+    of_many : Recipe or None
+        The one to take for MANY_LABELS rows and more, unless they are sparse. None: the same.
     """
 
     optimizer: type[Optimizer]
@@ -60,6 +62,7 @@ class Recipe:
     steps: int = 0
     weight_decay: float | None = None
     width: int | None = None
+    of_many: Recipe | None = None
 
     def peak(self, hidden: Sequence[int]) -> float:
         """The learning rate of a network with hidden layers of these widths."""
@@ -74,9 +77,9 @@ WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=300, width=128)
 IMITATION = Recipe(Muon, 2e-2, 512, steps=300, width=128)
 # Label-only students are better blended in when trained by AdamW than by Muon on 6 of 8 sets, by 11 % on kin8nm, and a
 # step takes less than half the time. Of many rows Muon needs fewer and larger batches, and much weight decay, without
-# which it learns wrong labels by heart (benchmarks/README.md, "Time of a fit")
-LABELS_ONLY = Recipe(AdamW, 6e-3, 256)
-LABELS_OF_MANY = Recipe(Muon, 1.4e-2, 512, weight_decay=0.3, width=128)
+# which it learns wrong labels by heart; rare columns of sparse rows would decay too (benchmarks/README.md, "Time of a
+# fit")
+LABELS_ONLY = Recipe(AdamW, 6e-3, 256, of_many=Recipe(Muon, 1.4e-2, 512, weight_decay=0.3, width=128))
 WITHOUT_TEACHER = Recipe(Muon, 5e-3, 256)  # networks that teach each other, or themselves
 
 
@@ -103,7 +106,8 @@ class TabularStudent(NeuralNet):
     module : type, default=TabularNet
     optimizer : type or "auto", default="auto"
         "auto": :class:`Muon`, which with half the visits follows a teacher closer than AdamW, and AdamW for labels
-        only, which it learns better where they are few; from 25,000 rows on Muon with a weight decay of 0.3.
+        only, which it learns better where they are few; from 25,000 dense rows on Muon with a weight decay of
+        0.3.
     lr : float or "auto", default="auto"
         The peak, reached after 5 % of the steps; then it falls to 0 as a cosine. "auto": 0.02, and more for a
         TabularNet whose hidden layers are narrower than 128 units: the root of 128 / width times that, 0.04 for "tiny".
@@ -252,6 +256,8 @@ class TabularStudent(NeuralNet):
 
     def settle(self, n_labelled: int, recipe: Recipe, hidden: Sequence[int] = ()) -> None:
         """Put a recipe's optimizer, learning rate and batch size where they are "auto"; ``hidden`` are the widths."""
+        if recipe.of_many and n_labelled >= MANY_LABELS and not self.get_params().get("module__sparse", False):
+            recipe = recipe.of_many
         if self.optimizer == "auto":
             self.optimizer = recipe.optimizer
             if recipe.weight_decay is not None and "optimizer__weight_decay" not in self.get_params():
@@ -284,11 +290,6 @@ def distillation_visits(n_labelled: int, n_rows: int = 0) -> float:
 def label_visits(n_rows: int) -> float:
     """Rows that a student visits in all that learns from labels only."""
     return max(LABEL_VISITS, LABEL_PASSES * n_rows * min(1.0, VERY_MANY / n_rows) ** (1 - GROWTH))
-
-
-def labels_only_recipe(n_rows: int) -> Recipe:
-    """What "auto" stands for in a student that learns from the labels of so many rows only."""
-    return LABELS_OF_MANY if n_rows >= MANY_LABELS else LABELS_ONLY
 
 
 class WarmupCosine(Callback):

@@ -20,7 +20,7 @@ from torch.optim import SGD, AdamW
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.students import Muon, TabularStudent
-from sklkd.students._tabular_student import WITH_TEACHER, WITHOUT_TEACHER, labels_only_recipe
+from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, WITHOUT_TEACHER
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_epochs_for_labels_alone(n, expected):
         (1_000, WITH_TEACHER, Muon, 256, 0.02),
         (3_000, WITH_TEACHER, Muon, 512, 0.02),
         (50, WITH_TEACHER, Muon, 128, 0.02),
-        (24_999, labels_only_recipe(24_999), AdamW, 256, 0.006),
-        (25_000, labels_only_recipe(25_000), Muon, 512, 0.014),
+        (24_999, LABELS_ONLY, AdamW, 256, 0.006),
+        (25_000, LABELS_ONLY, Muon, 512, 0.014),
         (50, WITHOUT_TEACHER, Muon, 256, 0.005),
     ],
 )
@@ -69,12 +69,14 @@ def test_optimizers_batches_and_rates(n, recipe, optimizer, batch, lr):
 
 def test_the_weight_decay_of_many_labels():
     for student, decay in ((TabularStudent(), 0.3), (TabularStudent(optimizer__weight_decay=0.1), 0.1)):
-        student.settle(30_000, labels_only_recipe(30_000))
+        student.settle(30_000, LABELS_ONLY)
         assert student.get_params()["optimizer__weight_decay"] == decay
-    few, other = TabularStudent(), TabularStudent(optimizer=SGD)
-    few.settle(300, labels_only_recipe(300))
-    other.settle(30_000, labels_only_recipe(30_000))
-    assert not any("optimizer__weight_decay" in one.get_params() for one in (few, other))
+    few, other, sparse = TabularStudent(), TabularStudent(optimizer=SGD), TabularStudent(module__sparse=True)
+    few.settle(300, LABELS_ONLY)
+    other.settle(30_000, LABELS_ONLY)
+    sparse.settle(30_000, LABELS_ONLY)
+    assert not any("optimizer__weight_decay" in one.get_params() for one in (few, other, sparse))
+    assert (few.optimizer, other.optimizer, sparse.optimizer) == (AdamW, SGD, AdamW)
 
 
 @pytest.mark.parametrize("width", [8, 32, 64, 128])
@@ -91,7 +93,7 @@ def test_updates_of_narrow_networks_are_as_large(width):
 
 def test_wide_and_other_networks_have_the_same_rate():
     assert WITH_TEACHER.peak((256, 256)) == WITH_TEACHER.peak(()) == WITH_TEACHER.peak((128,)) == 0.02
-    assert labels_only_recipe(50).peak((8,)) == 0.006
+    assert LABELS_ONLY.peak((8,)) == 0.006
     assert WITHOUT_TEACHER.peak((8,)) == 0.005
 
 

@@ -432,7 +432,7 @@ def test_partial_fit_keeps_what_was_decided(Estimator):
         teacher = DummyRegressor()
     est = Estimator(teacher, quick(100), augment=None, random_state=0).fit(X, y)
     decided, score = (est.blend_, est.hard_weight_), est.score(X, y)
-    for _ in range(15):
+    for _ in range(3):
         est.partial_fit(X, y)
     assert (est.blend_, est.hard_weight_) == decided and est.blend_ > 0.9
     assert est.score(X, y) > score - 0.05
