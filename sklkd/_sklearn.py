@@ -27,11 +27,14 @@ __all__ = [
     "_safe_indexing",
     "bags_leave_rows_out",
     "binned_rows",
+    "donors",
     "hist_trees",
     "input_columns",
     "is_hist_boosting",
     "n_fitted_rows",
     "numbered_leaves",
+    "one_hot_widths",
+    "target_dimensions",
     "threshold_rule",
 ]
 
@@ -90,6 +93,21 @@ def numbered_leaves(boosting: Any, rows: NDArray[np.float64]) -> NDArray[np.int3
         numbered = type(tree)(nodes, tree.binned_left_cat_bitsets, tree.raw_left_cat_bitsets)
         leaves[:, t] = numbered.predict(rows, known, position, n_threads=1)
     return leaves
+
+
+def donors(imputer: Any) -> tuple[NDArray, NDArray[np.bool_]]:
+    """The training rows of a fitted ``KNNImputer``, and where their values are missing."""
+    return imputer._fit_X, imputer._mask_fit_X
+
+
+def one_hot_widths(encoder: Any) -> list[int]:
+    """How many columns a fitted ``OneHotEncoder`` makes of each of its own."""
+    return encoder._n_features_outs
+
+
+def target_dimensions(model: Any) -> int:
+    """Of y as a ``TransformedTargetRegressor`` was fitted on it."""
+    return model._training_dim
 
 
 def input_columns(transformer: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from sklkd._sklearn import input_columns
+
 
 def passes(step: Any) -> bool:
     """Whether a step changes nothing."""
@@ -28,7 +30,7 @@ def flat(steps: list[tuple[str, Any]], path: str = "") -> list[tuple[str, Any]]:
 def parts_of(transformer: ColumnTransformer) -> Iterator[tuple[str, Any, list[int]]]:
     """The parts of a fitted ColumnTransformer that give columns, each with the places of those that it reads."""
     for name, part, _ in transformer.transformers_:
-        places = list(transformer._transformer_to_input_indices[name])
+        places = list(input_columns(transformer)[name])
         if places and not (isinstance(part, str) and part == "drop"):
             yield name, part, places
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator
+from sklearn.impute import KNNImputer, MissingIndicator
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from sklkd._columns._cells import is_missing
+from sklkd._sklearn import donors
 from sklkd.export._format import UNSEEN
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._parts import flat, parts_of, passes
@@ -182,9 +183,9 @@ def _with_gaps(how: _How, imputer: Any, given: Any) -> NDArray:
     """What an imputer fills, with its indicators taken off, and columns that were empty at fit put in."""
     width = imputer.n_features_in_
     learnt = getattr(imputer, "statistics_", np.zeros(width))
-    empty = [isinstance(one, float) and np.isnan(one) for one in learnt]
-    if not hasattr(imputer, "statistics_") and hasattr(imputer, "_valid_mask"):
-        empty = (~imputer._valid_mask).tolist()
+    empty: list[bool] = [isinstance(one, float) and bool(np.isnan(one)) for one in learnt]
+    if isinstance(imputer, KNNImputer):
+        empty = np.all(donors(imputer)[1], axis=0).tolist()
     if imputer.keep_empty_features:
         empty = [False] * width
     indicators = len(imputer.indicator_.features_) if imputer.add_indicator else 0

@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
 )
 
 from sklkd._columns._cells import is_missing
+from sklkd._sklearn import donors, one_hot_widths
 from sklkd.export._compare import about_rows_ignored
 from sklkd.export._format import MISSING, UNSEEN, spellings
 from sklkd.export._functions import FUNCTIONS
@@ -118,8 +119,9 @@ def _knn_imputer(graph: Graph, step: KNNImputer, feeds: list[Feed], kind: str) -
     feed = _numbers(graph, feeds, kind)
     absent = _absent(graph, feed, step.missing_values)
     wide = graph.op("Cast", feed.tensor, to=TENSOR["double"])
-    known = ~step._mask_fit_X
-    fit = np.where(known, step._fit_X, 0.0)
+    values, absent_values = donors(step)
+    known = ~absent_values
+    fit = np.where(known, values, 0.0)
 
     def double(value: Any) -> str:
         return graph.constant(value, np.float64)
@@ -137,9 +139,9 @@ def _knn_imputer(graph: Graph, step: KNNImputer, feeds: list[Feed], kind: str) -
     columns = []
     for j in range(feed.width):
         own = graph.columns(wide, [j])
-        donors = np.flatnonzero(known[:, j])
-        if len(donors):
-            found = _from_neighbours(graph, step, distance, donors, fit[donors, j])
+        givers = np.flatnonzero(known[:, j])
+        if len(givers):
+            found = _from_neighbours(graph, step, distance, givers, fit[givers, j])
             missing = graph.columns(absent, [j])
             columns.append(graph.op("Where", missing, found, own))
         elif step.keep_empty_features:
@@ -148,10 +150,10 @@ def _knn_imputer(graph: Graph, step: KNNImputer, feeds: list[Feed], kind: str) -
     return [Feed(whole, kind, len(columns)), *_indicators(graph, step, [absent], kind)]
 
 
-def _from_neighbours(graph: Graph, step: KNNImputer, distance: str, donors: NDArray, values: NDArray) -> str:
-    """The mean of the nearest donors' values, (n, 1); that of all donors where no distance is known."""
-    mine = graph.columns(distance, donors)
-    k = graph.constant([min(step.n_neighbors, len(donors))], np.int64)
+def _from_neighbours(graph: Graph, step: KNNImputer, distance: str, givers: NDArray, values: NDArray) -> str:
+    """The mean of the nearest givers' values, (n, 1); that of all of them where no distance is known."""
+    mine = graph.columns(distance, givers)
+    k = graph.constant([min(step.n_neighbors, len(givers))], np.int64)
     nearest, places = graph.two("TopK", mine, k, axis=1, largest=0, sorted=0)
     apart = graph.op("Cast", graph.op("Not", graph.op("IsInf", nearest)), to=TENSOR["double"])
     if step.weights == "distance":
@@ -169,7 +171,7 @@ def _one_hot(graph: Graph, step: OneHotEncoder, feeds: list[Feed], kind: str) ->
     encoder = copy.copy(step)
     encoder.sparse_output = True
     found, start = [], 0
-    for j, width in enumerate(step._n_features_outs):
+    for j, width in enumerate(one_hot_widths(step)):
         rows = _outputs_of_categories(encoder, j)[:, start : start + width].tocsr()
         start += width
         # the place of the 1 in each category's row, -1 where there is none

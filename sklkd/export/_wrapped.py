@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from sklkd._sklearn import threshold_rule
+from sklkd._sklearn import target_dimensions, threshold_rule
 from sklkd.estimators._access import reading_own_columns, with_fitted
 from sklkd.estimators._base import BaseDistilled
 from sklkd.export._functions import FUNCTIONS
@@ -217,5 +217,5 @@ def _with_targets(model: TransformedTargetRegressor) -> Unwrapped:
             f"TransformedTargetRegressor cannot be exported with {named} as the way back to the targets: use one of "
             f"{known} as inverse_func, or a scaler of targets that may have any value."
         )
-    task = replace(task, scaling=scaling, y_ndim=model._training_dim)
+    task = replace(task, scaling=scaling, y_ndim=target_dimensions(model))
     return replace(inner, est=with_fitted(inner.est, task=task), functions=functions)

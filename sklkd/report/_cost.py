@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from torch import nn
 
-from sklkd._sklearn import _num_samples
+from sklkd._sklearn import _num_samples, hist_trees, is_hist_boosting
 from sklkd.report._measured import Measured
 
 NAN = float("nan")
@@ -92,8 +92,8 @@ def parameters(model: Any) -> float:
     if hasattr(model, "tree_"):
         tree = model.tree_
         return float(2 * (tree.node_count - tree.n_leaves) + tree.n_leaves * tree.value[0].size)
-    if hasattr(model, "_predictors"):
-        nodes = np.concatenate([tree.nodes for trees in model._predictors for tree in trees])
+    if is_hist_boosting(model):
+        nodes = np.concatenate([tree.nodes for trees in hist_trees(model) for tree in trees])
         leaves = int(nodes["is_leaf"].sum())
         return float(2 * (len(nodes) - leaves) + leaves)
     if hasattr(model, "coefs_"):
