@@ -42,6 +42,9 @@ HELD_OUT = 0.25  # of the rows, for each label-only student
 # Label-only students, by the least number of rows; the first half is validated (benchmarks/README.md, "Targets" and
 # "Time of a fit")
 STUDENTS = {34_000: 1, 2_000: 2, 0: 4}
+# One has failed, and is left out of the targets, where its loss on its held-out rows is above this times the least of
+# all, and this more (benchmarks/README.md, "No harm")
+FAILED, CLOSE = 2.0, 0.02
 # Of the students' weight above THRESHOLD the labels' own term gets a quarter, for classes times the cube of the part of
 # the log loss that is explained: noisy labels make a student sure of noise (benchmarks/README.md, "Labels")
 LABELS, NOISE = 0.25, 3
@@ -282,7 +285,14 @@ class BlendingDecision:
         return np.concatenate(found)
 
     def _all_students(self) -> tuple[TrainedStudent, ...]:
-        return tuple(self._student(k) for k in range(len(self._splits())))
+        """The label-only students, without those that have failed where others have not."""
+        students, losses = [], []
+        for k, (_, held) in enumerate(self._splits()):
+            student, rows = self._student(k), self.rows.take(held)
+            students.append(student)
+            losses.append(validation_loss(student.predictions(rows), rows, self.task))
+        most = FAILED * min(losses) + CLOSE
+        return tuple(student for student, loss in zip(students, losses, strict=True) if loss <= most)
 
     def _student(self, k: int) -> TrainedStudent:
         """The k-th label-only student, trained once."""

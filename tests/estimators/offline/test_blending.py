@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.datasets import make_classification, make_regression
@@ -18,6 +19,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNet
+from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.estimators._task import Task
@@ -436,3 +439,27 @@ def test_partial_fit_keeps_what_was_decided(Estimator):
         est.partial_fit(X, y)
     assert (est.blend_, est.hard_weight_) == decided and est.blend_ > 0.9
     assert est.score(X, y) > score - 0.05
+
+
+class Moody(nn.Module):
+    """A network that learns nothing where its first random number is small."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.factor = float(torch.rand(1) > 0.4)
+        self.linear = nn.Linear(n_features, n_outputs)
+
+    def forward(self, X):
+        return self.factor * self.linear(X)
+
+
+def test_label_students_that_fail_are_left_out():
+    X, y = make_classification(300, 5, class_sep=3.0, random_state=0)
+    numbers = []
+    for seed in range(4):
+        student = NeuralNet(Moody, nn.CrossEntropyLoss, lr=0.5, max_epochs=15, verbose=0)
+        est = DistilledClassifier(DummyClassifier(), student, augment=None, random_state=seed).fit(X, y)
+        of = [one.net.module_.factor for one in est.label_students_]
+        assert len(set(of)) <= 1
+        numbers += [len(of)] if of else []
+    assert min(numbers) < max(numbers) <= 4
