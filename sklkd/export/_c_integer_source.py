@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from sklkd.export._c_costs import IntegerCosts, integer_costs_of, names_size
-from sklkd.export._c_source import array_text, lookup, metadata, n_outputs, names_of_categories, rule_in_words
+from sklkd.export._c_source import (
+    array_text,
+    include_guard,
+    lookup,
+    metadata,
+    n_outputs,
+    names_of_categories,
+    other_functions,
+    with_parts,
+)
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import KEY
 from sklkd.export._integer import LOG2_E, POWER, ROOT, SIGMOIDS, IntegerStudent
@@ -33,12 +41,8 @@ def integer_source(est: Any, student: IntegerStudent, name: str) -> tuple[str, s
     name : str
         Of the student, for the header's include guard.
     """
-    interface = _interface(est, student, name)
     about = _about(est, student, integer_costs_of(student, est._fitted.task))
-    code = CODE.read_text(encoding="ascii")
-    for mark, part in {"ABOUT": about, "INTERFACE": interface, "DATA": _data(est, student)}.items():
-        code = code.replace(f"/* @{mark}@ */\n", part)
-    return code, f"/* A small network that sklkd has distilled: what its C file has for others. */\n{interface}"
+    return with_parts(CODE, about, _interface(est, student, name), _data(est, student))
 
 
 def _shifts(est: Any, student: IntegerStudent) -> list[int]:
@@ -94,24 +98,12 @@ def _about(est: Any, student: IntegerStudent, costs: IntegerCosts) -> str:
 
 def _interface(est: Any, student: IntegerStudent, name: str) -> str:
     """Types, sizes and functions, each with a comment."""
-    task = est._fitted.task
     missing = "a missing one is SKLKD_MISSING" if est._fitted.handles_missing else "none may be missing"
     out = "values in the units of y"
-    if task.classification:
+    if est._fitted.task.classification:
         out = """scores of the classes, in the order of "classes";
  * exp(score) / (sum of exp(scores)) is a probability"""
-    guard = f"SKLKD_{re.sub('[^A-Za-z0-9]', '_', name).upper()}_H"
-    others = ""
-    if task.classification:
-        others += f"""
-/* the place of the predicted class among "classes", from 0: {rule_in_words(est._fitted.threshold)} */
-int sklkd_label(const int32_t *out);
-"""
-    if names_of_categories(est):
-        others += """
-/* the code of a category that is a string, -1 for one that fit did not see; columns count from 0 */
-int sklkd_code(int column, const char *text);
-"""
+    guard = include_guard(name)
     return f"""\
 #ifndef {guard}
 #define {guard}
@@ -138,7 +130,7 @@ extern "C" {{
  * out: for each row SKLKD_OUTPUTS integers, times 2^-shift the {out} */
 void sklkd_predict_one(const int32_t *row, int32_t *out);
 void sklkd_predict(const int32_t *rows, size_t n, int32_t *out);
-{others}
+{other_functions(est, "int32_t")}
 #ifdef __cplusplus
 }}
 #endif
@@ -168,7 +160,6 @@ def _data(est: Any, student: IntegerStudent) -> str:
         "BINNED": len(folded.binned),
         "WITH_MISSING": len(folded.with_missing),
         "CATEGORICAL": len(folded.categorical),
-        "NAMED": int(bool(names)),
         "HIDDEN": len(student.layers),
         "WIDTH": widths[0],
         "WIDEST": max(widths),

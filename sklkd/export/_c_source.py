@@ -39,11 +39,14 @@ def source(unwrapped: Unwrapped, weights: Weights, name: str) -> tuple[str, str]
         Of the student, for the header's include guard.
     """
     est, functions = unwrapped.est, unwrapped.functions
-    interface = _interface(est, name, functions)
     data = _data(est, weights) + _functions(functions)
-    parts = {"ABOUT": _about(est, weights), "INTERFACE": interface, "DATA": data}
-    code = CODE.read_text(encoding="ascii")
-    for mark, part in parts.items():
+    return with_parts(CODE, _about(est, weights), _interface(est, name, functions), data)
+
+
+def with_parts(path: Path, about: str, interface: str, data: str) -> tuple[str, str]:
+    """A C file of this package with what differs between students, and its header file."""
+    code = path.read_text(encoding="ascii")
+    for mark, part in {"ABOUT": about, "INTERFACE": interface, "DATA": data}.items():
         code = code.replace(f"/* @{mark}@ */\n", part)
     return code, f"/* A small network that sklkd has distilled: what its C file has for others. */\n{interface}"
 
@@ -93,7 +96,7 @@ def _about(est: Any, weights: Weights) -> str:
 
 def _interface(est: Any, name: str, functions: tuple[Any, ...]) -> str:
     """Types, sizes and functions, each with a comment."""
-    task, threshold = est._fitted.task, est._fitted.threshold
+    task = est._fitted.task
     missing = (
         "a missing one is NAN" if est._fitted.handles_missing else "none may be missing: NAN and infinity give NAN"
     )
@@ -105,18 +108,7 @@ def _interface(est: Any, name: str, functions: tuple[Any, ...]) -> str:
         if task.classification
         else _values_in_words(task, functions)
     )
-    guard = f"SKLKD_{re.sub('[^A-Za-z0-9]', '_', name).upper()}_H"
-    others = ""
-    if task.classification:
-        others += f"""
-/* the place of the predicted class among "classes", from 0: {rule_in_words(threshold)} */
-int sklkd_label(const sklkd_real *out);
-"""
-    if names_of_categories(est):
-        others += """
-/* the code of a category that is a string, -1 for one that fit did not see; columns count from 0 */
-int sklkd_code(int column, const char *text);
-"""
+    guard = include_guard(name)
     return f"""\
 #ifndef {guard}
 #define {guard}
@@ -142,13 +134,34 @@ extern "C" {{
  * out: for each row SKLKD_OUTPUTS {out} */
 void sklkd_predict_one(const sklkd_real *row, sklkd_real *out);
 void sklkd_predict(const sklkd_real *rows, size_t n, sklkd_real *out);
-{others}
+{other_functions(est, "sklkd_real")}
 #ifdef __cplusplus
 }}
 #endif
 
 #endif
 """
+
+
+def include_guard(name: str) -> str:
+    """Of the header file of a student."""
+    return f"SKLKD_{re.sub('[^A-Za-z0-9]', '_', name).upper()}_H"
+
+
+def other_functions(est: Any, number: str) -> str:
+    """Those that find labels and codes of categories, where there are any; ``number`` is the type of outputs."""
+    found = ""
+    if est._fitted.task.classification:
+        found += f"""
+/* the place of the predicted class among "classes", from 0: {_rule_in_words(est._fitted.threshold)} */
+int sklkd_label(const {number} *out);
+"""
+    if names_of_categories(est):
+        found += """
+/* the code of a category that is a string, -1 for one that fit did not see; columns count from 0 */
+int sklkd_code(int column, const char *text);
+"""
+    return found
 
 
 def _values_in_words(task: Any, functions: tuple[Any, ...]) -> str:
@@ -158,8 +171,7 @@ def _values_in_words(task: Any, functions: tuple[Any, ...]) -> str:
     return f"value(s) in the units of y{ranges[task.scaling.support]}"
 
 
-def rule_in_words(threshold: float | None) -> str:
-    """Which class is predicted."""
+def _rule_in_words(threshold: float | None) -> str:
     return "the most probable one" if threshold is None else f"1 from a probability of {threshold:.6g} on, else 0"
 
 
@@ -221,7 +233,6 @@ def _data(est: Any, weights: Weights) -> str:
         "BINNED": len(folded.binned),
         "WITH_MISSING": len(folded.with_missing),
         "CATEGORICAL": len(folded.categorical),
-        "NAMED": int(bool(names)),
         "HIDDEN": len(folded.layers),
         "WIDTH": weights.widths[0],
         "WIDEST": max(weights.widths),
@@ -283,7 +294,7 @@ def names_of_categories(est: Any) -> dict[int, list[Any]]:
 
 
 def lookup(names: dict[int, list[Any]]) -> str:
-    """Tables of names, and the function that finds a column's."""
+    """Tables of names, and the function that finds a category's code."""
     tables, cases = [], []
     for j, found in names.items():
         # categories that are numbers hold their place, under a name that no string has
@@ -297,6 +308,16 @@ static const char *const *names_of(int column)
     switch (column) {{
 {"".join(cases)}    default: return NULL;
     }}
+}}
+
+int sklkd_code(int column, const char *text)
+{{
+    const char *const *name = names_of(column);
+    int code;
+    for (code = 0; name && name[code]; code++)
+        if (!strcmp(name[code], text))
+            return code;
+    return -1;
 }}
 """
 

@@ -159,7 +159,7 @@ def to_c(
     rows, expected = rows_to_compare(est, rows, made_up=X is None)
     read = unwrapped.read(rows)
     in_integers: IntegerStudent | None = None
-    costs: Costs | IntegerCosts = c_costs(student, weights)
+    costs: Costs | IntegerCosts
     if quantize == "integer":
         in_integers = _in_integers(unwrapped, weights)
         costs = integer_costs_of(in_integers, student._fitted.task)
@@ -167,6 +167,7 @@ def to_c(
         numbers = fixed_point(student, in_integers)
         got = numbers.outputs(in_integers.outputs(numbers.rows(student.encoder_.codec_.transform(read))))
     else:
+        costs = c_costs(student, weights)
         code, interface = source(unwrapped, weights, Path(path).stem)
         got = unwrapped.of_values(outputs_of(with_fitted(student, network=weights.stored()), read))
     Path(path).write_text(code, encoding="ascii")

@@ -155,7 +155,8 @@ def to_onnx(
     # seconds since 1970 have more digits than float32
     for double in (True,) if source.has_dates else (False, True):
         options = Options(opset, double, None)
-        predictor = OnnxPredictor(write(source, options))
+        content = write(source, options)
+        predictor = OnnxPredictor(content)
         try:
             difference = largest_difference(unwrapped, expected, outputs_of(predictor, rows))
         except Exception as error:
@@ -165,7 +166,6 @@ def to_onnx(
             raise NotImplementedError(f"est cannot be exported as it is: {where}. {ADVICE}") from error
         if difference <= MARGIN:
             break
-    content = predictor._content
     if not difference <= TOLERANCE:
         where = differing_step(source, options, predictor._feeds(source.rows))
         raise ValueError(

@@ -493,15 +493,3 @@ void sklkd_predict(const sklkd_real *x, size_t n, sklkd_real *out)
         out += rows * SKLKD_OUTPUTS;
     }
 }
-
-#if NAMED
-int sklkd_code(int column, const char *text)
-{
-    const char *const *name = names_of(column);
-    int code;
-    for (code = 0; name && name[code]; code++)
-        if (!strcmp(name[code], text))
-            return code;
-    return -1;
-}
-#endif

@@ -249,15 +249,3 @@ void sklkd_predict(const int32_t *rows, size_t n, int32_t *out)
     for (; n > 0; n--, rows += SKLKD_FEATURES, out += SKLKD_OUTPUTS)
         sklkd_predict_one(rows, out);
 }
-
-#if NAMED
-int sklkd_code(int column, const char *text)
-{
-    const char *const *name = names_of(column);
-    int code;
-    for (code = 0; name && name[code]; code++)
-        if (!strcmp(name[code], text))
-            return code;
-    return -1;
-}
-#endif

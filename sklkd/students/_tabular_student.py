@@ -77,7 +77,7 @@ WITH_TEACHER = Recipe(Muon, 2e-2, 1024, steps=300, width=128)
 IMITATION = Recipe(Muon, 2e-2, 512, steps=300, width=128)
 # Label-only students are better blended in when trained by AdamW than by Muon on 6 of 8 sets, by 11 % on kin8nm, and a
 # step takes less than half the time. Of many rows Muon needs fewer and larger batches, and much weight decay, without
-# which it learns wrong labels by heart; rare columns of sparse rows would decay too (benchmarks/README.md, "Time of a
+# which it memorises wrong labels; rare columns of sparse rows would decay too (benchmarks/README.md, "Time of a
 # fit")
 LABELS_ONLY = Recipe(AdamW, 6e-3, 256, of_many=Recipe(Muon, 1.4e-2, 512, weight_decay=0.3, width=128))
 WITHOUT_TEACHER = Recipe(Muon, 5e-3, 256)  # networks that teach each other, or themselves

@@ -145,6 +145,7 @@ class BlendingDecision:
     losses: list[tuple[str, Loss]]
     seed: int
     _trained: dict[int, TrainedStudent] = field(default_factory=dict)
+    _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
 
     @property
@@ -248,7 +249,7 @@ class BlendingDecision:
     def _predict_held_out(self) -> tuple[Rows, NDArray]:
         """The validation rows, and what label-only students predict that have not seen them."""
         splits = self._validation_splits()
-        predicted = [self._student(k).predictions(self.rows.take(held)) for k, (_, held) in enumerate(splits)]
+        predicted = [self._on_held_out(k) for k in range(len(splits))]
         return self.rows.take(np.concatenate([held for _, held in splits])), np.concatenate(predicted)
 
     def _validate(self, in_error: bool) -> Validated:
@@ -286,13 +287,16 @@ class BlendingDecision:
 
     def _all_students(self) -> tuple[TrainedStudent, ...]:
         """The label-only students, without those that have failed where others have not."""
-        students, losses = [], []
-        for k, (_, held) in enumerate(self._splits()):
-            student, rows = self._student(k), self.rows.take(held)
-            students.append(student)
-            losses.append(validation_loss(student.predictions(rows), rows, self.task))
+        held_out = [self.rows.take(held) for _, held in self._splits()]
+        losses = [validation_loss(self._on_held_out(k), held, self.task) for k, held in enumerate(held_out)]
         most = FAILED * min(losses) + CLOSE
-        return tuple(student for student, loss in zip(students, losses, strict=True) if loss <= most)
+        return tuple(self._student(k) for k, loss in enumerate(losses) if loss <= most)
+
+    def _on_held_out(self, k: int) -> NDArray:
+        """What the k-th label-only student predicts for the rows that it has not seen, computed once."""
+        if k not in self._predicted:
+            self._predicted[k] = self._student(k).predictions(self.rows.take(self._splits()[k][1]))
+        return self._predicted[k]
 
     def _student(self, k: int) -> TrainedStudent:
         """The k-th label-only student, trained once."""

@@ -183,16 +183,6 @@ class OfflineFit:
             return rows
         columns: Any = self.columns
         if columns is None:
-            if not ask.teacher.answers_new_rows:
-                raise ValueError(
-                    "columns must be names or positions where outputs stand in for the teacher, which cannot be asked "
-                    f"what it uses, got columns={self.est.columns}."
-                )
-            if codec.sparse_:
-                raise ValueError(
-                    "columns must be names or positions of a sparse table of more than 500 columns, of which no values "
-                    f"are exchanged, got columns={self.est.columns}."
-                )
             columns = most_used(self.est.columns, rows, codec, ask, thresholds, self.sample_seed)
         return replace(rows, columns=selected_from(rows, columns))
 

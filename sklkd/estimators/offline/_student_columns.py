@@ -19,8 +19,8 @@ PERMUTED_ROWS = 1_000
 """Rows at most on which it is found out what a teacher uses."""
 
 
-def check_columns(columns: Any, X: Any) -> ColumnSelection | None:
-    """The columns that a student reads of a checked table; None for all, and for a number of columns to be chosen.
+def check_columns(columns: Any, X: Any) -> NDArray | None:
+    """The positions of the columns that a student reads of a checked table; None for all, and for a number of them.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def check_columns(columns: Any, X: Any) -> ColumnSelection | None:
     if len(indices) == 0 or len(set(indices.tolist())) < len(indices):
         raise ValueError(f"columns must select at least one column, and none twice, got {len(indices)} columns.")
     # of all columns in any order an array would not say which is which
-    return ColumnSelection(np.sort(indices) if len(indices) == n_all else indices, n_all)
+    return np.sort(indices) if len(indices) == n_all else indices
 
 
 def most_used(
@@ -77,10 +77,25 @@ def most_used(
     ndarray of int, shape (n,)
         Ascending.
 
+    Raises
+    ------
+    ValueError
+        For outputs in a teacher's place, and for wide sparse tables.
+
     References
     ----------
     .. [1] L. Breiman, "Random forests", Machine Learning 45, 2001.
     """
+    if not ask.teacher.answers_new_rows:
+        raise ValueError(
+            "columns must be names or positions where outputs stand in for the teacher, which cannot be asked what it "
+            f"uses, got columns={n}."
+        )
+    if codec.sparse_:
+        raise ValueError(
+            "columns must be names or positions of a sparse table of more than 500 columns, of which no values are "
+            f"exchanged, got columns={n}."
+        )
     rng = np.random.RandomState(seed)
     some = rows.take(rng.permutation(len(rows))[:PERMUTED_ROWS])
     coded: Any = some.coded
@@ -96,9 +111,8 @@ def most_used(
     return np.sort(np.argsort(-change, kind="stable")[:n])
 
 
-def selected_from(rows: Rows, columns: ColumnSelection | NDArray) -> ColumnSelection:
+def selected_from(rows: Rows, indices: NDArray) -> ColumnSelection:
     """These columns of coded rows, with their names and with what has coded them."""
-    indices = columns if isinstance(columns, np.ndarray) else columns.indices
     codec: Any = rows.codec
     some = codec.of_columns(indices)
     return ColumnSelection(indices, codec.n_features_in_, getattr(some, "feature_names_in_", None), some)
