@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+LIKELY = 0.5
+"""Above this probability a row has one of several labels."""
+
+
 def predicted_codes(proba: NDArray, threshold: float | None = None) -> NDArray[np.intp]:
     """The place of the predicted class among the sorted ones, for each row.
 

@@ -20,8 +20,8 @@ class TransferSet(Dataset):
     inputs : Tensor of shape (n, ...), or SparseRows
         The student's input.
     y : Tensor
-        Class codes of shape (n,), ``UNLABELLED`` for rows without a label; or standardised targets of shape
-        (n, n_targets), NaN for rows without a label.
+        Class codes of shape (n,), or 0 and 1 for several labels (n, n_labels), ``UNLABELLED`` for rows without a label;
+        or standardised targets of shape (n, n_targets), NaN for rows without a label.
     weight : Tensor of shape (n,) or None
         Row weights; None: all equal.
     targets : sequence
@@ -48,7 +48,8 @@ class TransferSet(Dataset):
 
     def labelled(self) -> Tensor:
         """Mask of the rows that have a label."""
-        return ~self.y[:, 0].isnan() if self.y.is_floating_point() else self.y != UNLABELLED
+        first = self.y if self.y.ndim == 1 else self.y[:, 0]
+        return ~first.isnan() if first.is_floating_point() else first != UNLABELLED
 
     def _map(self, function: Any) -> TransferSet:
         weight = None if self.weight is None else function(self.weight)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklkd._sklearn import _check_sample_weight
+from sklkd.students._scaling import TargetScaling
 
 
 def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray]:
@@ -49,6 +51,49 @@ def _check_labels(y: NDArray) -> None:
             )
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
+
+
+def has_several_columns(y: Any) -> bool:
+    """Whether labels have more than one column."""
+    shape = getattr(y, "shape", None)
+    if shape is None and isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], (list, tuple, np.ndarray)):
+        shape = (len(y), len(y[0]))
+    return shape is not None and len(shape) == 2 and shape[1] > 1
+
+
+def check_labels(X: Any, y: Any, classes: list[NDArray] | None = None) -> tuple[NDArray, list[NDArray]]:
+    """Several labels a row as integers 0 and 1 of shape (n, n_labels), and for each the sorted values that it has.
+
+    Raises
+    ------
+    ValueError
+        If y has other values than 0 and 1 or False and True, another number of labels than ``classes``, or if no label
+        varies.
+    """
+    y = y.toarray() if issparse(y) else np.asarray(y)
+    check_consistent_length(X, y)
+    if y.ndim != 2 or not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            "y must have only 0 and 1 in its columns, one for each of several labels that a row can have, got others: "
+            "sklearn.preprocessing.MultiLabelBinarizer makes them of lists of labels; columns that are questions of "
+            "their own need an estimator each, as of sklearn.multioutput.MultiOutputClassifier."
+        )
+    if classes is not None and y.shape[1] != len(classes):
+        raise ValueError(f"y must have {len(classes)} columns as in the first call, got {y.shape[1]}.")
+    y = y.astype(int)
+    if classes is None:
+        classes = [np.unique(column) for column in y.T]
+        if all(len(found) == 1 for found in classes):
+            raise ValueError("y must have a label that some rows have and others have not, got none.")
+    return y, classes
+
+
+def label_scaling(y: NDArray, weight: NDArray | None) -> TargetScaling:
+    """What makes probabilities of a network's outputs: an output of 0 is about the part of the rows with a label."""
+    weight = np.ones(len(y)) if weight is None else weight
+    # off 0 and 1, of which there are no logits
+    share = (weight @ y + 0.5 * weight.mean()) / (weight.sum() + weight.mean())
+    return TargetScaling(share, np.sqrt(share * (1 - share)), "unit")
 
 
 def check_targets(X: Any, y: Any, like: tuple[int, int] | None = None) -> NDArray:

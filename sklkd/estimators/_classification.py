@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
-from sklkd._decision_rule import predicted_codes
+from sklkd._decision_rule import LIKELY, predicted_codes
 from sklkd.estimators._base import BaseDistilled
-from sklkd.estimators._checked_targets import check_classes, check_weighted_classes
+from sklkd.estimators._checked_targets import (
+    check_classes,
+    check_labels,
+    check_weighted_classes,
+    has_several_columns,
+    label_scaling,
+)
 from sklkd.estimators._task import Task
-from sklkd.students._train import logits_to_proba
+from sklkd.students._train import logits_to_proba, use_scaling
 
 # a mixin, which knows its base only to the type checker
 _Base: Any = BaseDistilled if TYPE_CHECKING else object
@@ -24,23 +30,46 @@ class Classification(ClassifierMixin, _Base):
 
     _task_name = "classification"
 
+    _takes_several_labels = False
+    """Whether y may have a column for each of several labels."""
+
     def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
+        if has_several_columns(y):
+            if not self._takes_several_labels:
+                raise ValueError(
+                    f"y must have one column for {type(self).__name__}, got several: DistilledClassifier takes several "
+                    "labels a row."
+                )
+            y, self.classes_ = check_labels(X, y)
+            return y
         y, self.classes_ = check_classes(X, y, classes)
         return y
 
     def _check_more_y(self, X: Any, y: Any, classes: Any) -> NDArray:
+        if isinstance(self.classes_, list):
+            return check_labels(X, y, self.classes_)[0]
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes={list(classes)} differs from the first call's {list(self.classes_)}.")
         y, _ = check_classes(X, y, self.classes_)
         return y
 
     def _make_task(self, y: NDArray, weight: NDArray | None) -> Task:
+        if isinstance(self.classes_, list):
+            return Task(scaling=label_scaling(y, weight), y_ndim=2, multilabel=True)
         if weight is not None:
             check_weighted_classes(y, weight)
         return Task(classes=self.classes_)
 
     def _set_nonlinearity(self, net: Any, task: Task) -> None:
-        net.predict_nonlinearity = logits_to_proba
+        if task.multilabel:
+            use_scaling(net, task.target_scaling)
+        else:
+            net.predict_nonlinearity = logits_to_proba
+
+    def _logits(self, X: Any) -> NDArray[np.float64]:
+        """The logits of the classes (n, n_classes), or of each of several labels (n, n_labels)."""
+        outputs, task = self._outputs(X), self._fitted.task
+        return task.target_scaling.logits(outputs) if task.multilabel else outputs
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """The student's logits, up to a constant the logarithms of the probabilities.
@@ -52,13 +81,16 @@ class Classification(ClassifierMixin, _Base):
         Returns
         -------
         ndarray of float64, shape (n, n_classes)
-            For two classes their difference, (n,).
+            For two classes their difference, (n,); for several labels a row the logarithm of the odds of each,
+            (n, n_labels).
         """
-        logits = self._outputs(X)
+        logits = self._logits(X)
+        if self._fitted.task.multilabel:
+            return logits
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes, in the order of ``classes_``.
+        """Probabilities of the classes, in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
@@ -66,9 +98,10 @@ class Classification(ClassifierMixin, _Base):
 
         Returns
         -------
-        ndarray of float64, shape (n, n_classes)
+        ndarray of float64, shape (n, n_classes) or (n, n_labels)
         """
-        return softmax(self._outputs(X), axis=1)
+        logits = self._logits(X)
+        return expit(logits) if self._fitted.task.multilabel else softmax(logits, axis=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities, exact where these underflow.
@@ -79,15 +112,16 @@ class Classification(ClassifierMixin, _Base):
 
         Returns
         -------
-        ndarray of float64, shape (n, n_classes)
+        ndarray of float64, shape (n, n_classes) or (n, n_labels)
         """
-        return log_softmax(self._outputs(X), axis=1)
+        logits = self._logits(X)
+        return log_expit(logits) if self._fitted.task.multilabel else log_softmax(logits, axis=1)
 
     def predict(self, X: Any) -> NDArray:
         """The predicted class of each row.
 
         That is the most probable one; or, after a teacher with a decision threshold, the second class where its
-        probability is at least ``threshold_``.
+        probability is at least ``threshold_``. Of several labels a row has those with a probability above 0.5.
 
         Parameters
         ----------
@@ -95,9 +129,11 @@ class Classification(ClassifierMixin, _Base):
 
         Returns
         -------
-        ndarray of shape (n,), of the dtype of ``classes_``
+        ndarray of shape (n,), of the dtype of ``classes_``, or of int, shape (n, n_labels)
         """
-        logits = self._outputs(X)
+        logits = self._logits(X)
+        if self._fitted.task.multilabel:
+            return (expit(logits) > LIKELY).astype(int)
         threshold = self._fitted.threshold
         if threshold is None:
             return self.classes_[logits.argmax(axis=1)]

@@ -103,7 +103,7 @@ class StudentTraining:
             rows.weight,
             self.task.n_outputs,
             self.thresholds,
-            self.task.classification,
+            self.task.kind,
         )
         settle(self.student, len(rows), recipe)
         return encoder, as_input(encoded)
@@ -194,8 +194,9 @@ def as_weight(weight: NDArray) -> torch.Tensor | None:
 
 def pad_labels(y: NDArray, n_unlabelled: int) -> torch.Tensor:
     """Labels or standardized targets, and what says that a row has none."""
-    if y.ndim == 1:
-        return torch.from_numpy(np.concatenate([y.astype(np.int64), np.full(n_unlabelled, UNLABELLED)]))
+    if y.dtype.kind != "f":
+        none = np.full((n_unlabelled, *y.shape[1:]), UNLABELLED)
+        return torch.from_numpy(np.concatenate([y.astype(np.int64), none]))
     return torch.from_numpy(np.concatenate([y, np.full((n_unlabelled, y.shape[1]), np.nan)]).astype(np.float32))
 
 

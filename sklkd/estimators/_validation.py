@@ -50,7 +50,13 @@ def split_for_early_stopping(student: Student, rows: Rows, task: Task, seed: int
 
 
 def validation_loss(predictions: NDArray, rows: Rows, task: Task) -> float:
-    """Log loss of probabilities, or root mean squared error of standardized predictions, weighted."""
+    """Log loss of probabilities, of several labels the mean, or root mean squared error of standardized predictions.
+
+    All of it is weighted.
+    """
+    if task.multilabel:
+        probability = np.maximum(np.where(rows.y == 1, predictions, 1 - predictions), FLOOR)
+        return float(np.average(-np.log(probability).mean(1), weights=rows.weight))
     if task.classification:
         probability = np.maximum(predictions[np.arange(len(rows)), rows.y], FLOOR)
         return float(np.average(-np.log(probability), weights=rows.weight))

@@ -99,7 +99,8 @@ def _about(est: Any, student: IntegerStudent, costs: IntegerCosts) -> str:
 def _interface(est: Any, student: IntegerStudent, name: str) -> str:
     """Types, sizes and functions, each with a comment."""
     missing = "a missing one is SKLKD_MISSING" if est._fitted.handles_missing else "none may be missing"
-    out = "values in the units of y"
+    multilabel = est._fitted.task.multilabel
+    out = "probabilities of the labels, in the order of the columns of y" if multilabel else "values in the units of y"
     if est._fitted.task.classification:
         out = """scores of the classes, in the order of "classes";
  * exp(score) / (sum of exp(scores)) is a probability"""

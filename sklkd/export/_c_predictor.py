@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
-from sklkd._decision_rule import predicted_codes
+from sklkd._decision_rule import LIKELY, predicted_codes
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
 
@@ -49,7 +49,7 @@ class CPredictor(ColumnReader):
     Attributes
     ----------
     classes_ : ndarray
-        Only of classifiers.
+        Only of classifiers; of several labels a row a list of 0 and 1 for each.
     threshold_ : float or None
         The estimator's decision threshold, as it was exported.
     n_features_in_ : int
@@ -108,9 +108,11 @@ class CPredictor(ColumnReader):
         categories = about["categories"]
         self.n_features_in_, self._n_outputs = len(categories), about["n_outputs"]
         self._one_target = about["one_target"]
-        self._threshold = about.get("threshold")
+        self._threshold, self._multilabel = about.get("threshold"), about.get("multilabel", False)
         if about["classes"] is not None:
-            self.classes_ = np.array(about["classes"], dtype=about["dtype"])
+            self.classes_: Any = np.array(about["classes"], dtype=about["dtype"])
+        elif self._multilabel:
+            self.classes_ = [np.arange(2)] * self._n_outputs
         self._names = about["names"]
         if self._names is not None:
             self.feature_names_in_ = np.array(self._names, dtype=object)
@@ -131,7 +133,7 @@ class CPredictor(ColumnReader):
         return self._threshold
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes, (n, n_classes), in the order of ``classes_``.
+        """Probabilities of the classes, (n, n_classes), in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
@@ -144,13 +146,16 @@ class CPredictor(ColumnReader):
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each row by the estimator's decision rule, (n,), or values in the units of y.
 
-        Values have shape (n,), or (n, n_outputs) for several targets, or quantiles of one.
+        Of several labels a row 1 for each with a probability above 0.5, else 0, (n, n_labels). Values have shape (n,),
+        or (n, n_outputs) for several targets, or quantiles of one.
 
         Parameters
         ----------
         X : array or frame of shape (n, n_features)
         """
         outputs = self._outputs(X)
+        if self._multilabel:
+            return (outputs > LIKELY).astype(int)
         if hasattr(self, "classes_"):
             return self.classes_[predicted_codes(outputs, self._threshold)]
         return outputs[:, 0] if self._one_target else outputs

@@ -167,6 +167,8 @@ int sklkd_code(int column, const char *text);
 def _values_in_words(task: Any, functions: tuple[Any, ...]) -> str:
     if functions:
         return "value(s) in the units of y"
+    if task.multilabel:
+        return "probabilities of the labels, in the order of the columns of y"
     ranges = {"real": "", "positive": ", all above 0", "unit": ", from 0 to 1"}
     return f"value(s) in the units of y{ranges[task.scaling.support]}"
 
@@ -187,6 +189,7 @@ def metadata(est: Any, **more: Any) -> str:
         "dtype": None if task.classes is None else task.classes.dtype.str,
         "threshold": est._fitted.threshold,
         "support": None if task.scaling is None else task.scaling.support,
+        "multilabel": task.multilabel,
         "one_target": task.classes is None and task.y_ndim == task.n_outputs == 1,
         "names": [str(name) for name in est.feature_names_in_] if hasattr(est, "feature_names_in_") else None,
         "categories": categories,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._decision_rule import predicted_codes
+from sklkd._decision_rule import LIKELY, predicted_codes
 from sklkd._sklearn import _safe_indexing
 from sklkd.export._wrapped import Unwrapped
 
@@ -46,15 +46,17 @@ def largest_difference(unwrapped: Unwrapped, expected: NDArray, got: NDArray) ->
     Values that are farther from the mean than that are compared in units of this distance: floats have no more digits.
     """
     scaling, scale = unwrapped.est._fitted.task.scaling, np.ones(1)
-    if scaling is not None:
+    if scaling is not None and not unwrapped.est._fitted.task.multilabel:
         least, center, most = (unwrapped.of_values(scaling.center + far * scaling.scale) for far in (-0.5, 0.0, 0.5))
         scale = np.fmax(np.abs(most - least), np.abs(expected - center))
     return float(np.max(np.abs(got - expected) / scale, initial=0.0))
 
 
 def agreement(unwrapped: Unwrapped, expected: NDArray, got: NDArray) -> float:
-    """Part of the rows with the same label; of regressors, the R2 of what was got for what was expected."""
+    """Part of the rows with the same label or labels; of regressors, the R2 of what was got for what was expected."""
     fitted = unwrapped.est._fitted
+    if fitted.task.multilabel:
+        return float(np.mean(((expected > LIKELY) == (got > LIKELY)).all(axis=1)))
     if fitted.task.classification:
         threshold = fitted.threshold
         return float(np.mean(predicted_codes(expected, threshold) == predicted_codes(got, threshold)))

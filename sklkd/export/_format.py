@@ -8,12 +8,12 @@ from typing import Any
 KEY = "sklkd"
 """Name of the file's metadata entry, a JSON object."""
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when files change so that older versions would misread them; older files are read. 2: thresholds, and
-several outputs of one target."""
+several outputs of one target. 3: several labels a row."""
 
-C_FORMAT = 3
-"""The same of C files. 3: rows and outputs in integers."""
+C_FORMAT = 4
+"""The same of C files. 3: rows and outputs in integers. 4: several labels a row."""
 
 MISSING = "\ue000"
 """What a missing value is in a string input; a private-use character, which no real category should hold."""

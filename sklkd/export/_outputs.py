@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from sklkd._decision_rule import LIKELY
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._graph import Graph
 from sklkd.students._scaling import LEAST_LOG, TargetScaling
@@ -103,6 +104,17 @@ def _write_label(graph: Graph, codes: tuple[str, list[str], dict], labels: NDArr
         graph.op(
             "Gather", graph.constant(labels, labels.dtype), graph.op(kind, *inputs, **attributes), axis=0, name=name
         )
+
+
+def write_labels(graph: Graph, outputs: str, scaling: TargetScaling) -> None:
+    """Declare and write 0 or 1 and the probability of each of several labels."""
+    label, probabilities = graph.free("label"), graph.free("probabilities")
+    shape = (len(scaling.center),)
+    graph.output(label, TensorProto.INT64, shape)
+    graph.output(probabilities, TensorProto.FLOAT, shape)
+    gained = graph.op("Mul", outputs, graph.constant(scaling.gain))
+    graph.op("Sigmoid", graph.op("Add", gained, graph.constant(scaling.shift)), name=probabilities)
+    graph.op("Cast", graph.op("Greater", probabilities, graph.constant(LIKELY)), to=TensorProto.INT64, name=label)
 
 
 def write_values(graph: Graph, outputs: str, scaling: TargetScaling, functions: tuple[Any, ...] = ()) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
-from sklkd._decision_rule import predicted_codes
+from sklkd._decision_rule import LIKELY, predicted_codes
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
@@ -50,7 +50,7 @@ class OnnxPredictor(ColumnReader):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels; only for classifiers.
+        Sorted labels; only for classifiers. Of several labels a row a list of 0 and 1 for each.
     threshold_ : float or None
         The estimator's decision threshold, as it was exported.
     n_features_in_ : int
@@ -122,9 +122,12 @@ class OnnxPredictor(ColumnReader):
 
     def _learn(self, metadata: dict[str, Any]) -> None:
         """Restore the columns and the classes."""
-        self._is_classifier = metadata["classes"] is not None
-        if self._is_classifier:
-            self.classes_ = np.array(metadata["classes"], dtype=metadata["classes_dtype"])
+        self._multilabel = metadata.get("multilabel", False)
+        self._is_classifier = metadata["classes"] is not None or self._multilabel
+        if metadata["classes"] is not None:
+            self.classes_: Any = np.array(metadata["classes"], dtype=metadata["classes_dtype"])
+        elif self._multilabel:
+            self.classes_ = [np.arange(2)] * metadata["n_outputs"]
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._output = self._session.get_outputs()[-1].name
         self._n_outputs = metadata["n_outputs"]
@@ -159,22 +162,26 @@ class OnnxPredictor(ColumnReader):
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels of classifiers, by the estimator's decision rule; values of regressors.
 
+        Of several labels a row 1 for each with a probability above 0.5, else 0.
+
         Parameters
         ----------
         X : array or frame of shape (n, n_features)
 
         Returns
         -------
-        ndarray of shape (n,), or (n, n_outputs) for several targets, or quantiles of one
+        ndarray of shape (n,), or (n, n_outputs) for several labels or targets, or quantiles of one
             Labels in the dtype of ``classes_``; values in float64.
         """
         outputs = self._outputs(X)
+        if self._multilabel:
+            return (outputs > LIKELY).astype(int)
         if self._is_classifier:
             return self.classes_[predicted_codes(outputs, self.threshold_)]
         return outputs[:, 0] if self._one_value else outputs
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes, in the order of ``classes_``.
+        """Probabilities of the classes, in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
@@ -182,7 +189,7 @@ class OnnxPredictor(ColumnReader):
 
         Returns
         -------
-        ndarray of float64, shape (n, n_classes)
+        ndarray of float64, shape (n, n_classes) or (n, n_labels)
 
         Raises
         ------
@@ -328,10 +335,10 @@ class _BoundRow:
         self.flat = self.input.reshape(-1)
         self.output = np.zeros((1, n_outputs), np.float64 if output.type == "tensor(double)" else np.float32)
         # nobody reads the label, but the runtime would have to find memory for it each time
-        self.label = np.zeros(1, np.int64)
+        self.label = np.zeros((1, n_outputs) if len(first.shape) == 2 else 1, np.int64)
         self.binding = session.io_binding()
         bound = [(self.binding.bind_input, "X", self.input), (self.binding.bind_output, output.name, self.output)]
-        if first.type == "tensor(int64)":
+        if first.name != output.name and first.type == "tensor(int64)":
             bound.append((self.binding.bind_output, first.name, self.label))
         for bind, name, array in bound:
             bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)

@@ -19,7 +19,7 @@ from sklkd.export._compare import about_rows_ignored
 from sklkd.export._format import FORMAT
 from sklkd.export._graph import DEFAULT_OPSET, OLDEST, TENSOR, Feed, Graph
 from sklkd.export._module import write_encoded, write_module
-from sklkd.export._outputs import write_classes, write_classes_one_by_one, write_values
+from sklkd.export._outputs import write_classes, write_classes_one_by_one, write_labels, write_values
 from sklkd.export._parts import parts_of
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
@@ -60,6 +60,8 @@ def write(source: Source, options: Options) -> bytes:
             write_classes_one_by_one(graph, outputs, task.classes)
         else:
             write_classes(graph, outputs, task.classes, est._fitted.threshold, one_node=options.quantize is None)
+    elif task.multilabel:
+        write_labels(graph, outputs, task.scaling)
     else:
         write_values(graph, outputs, task.scaling, source.unwrapped.functions)
     if options.quantize is not None:
@@ -79,9 +81,8 @@ def _about(source: Source, graph: Graph) -> str:
         says.append(f"It takes 'X', rows of {'x'.join(map(str, source.shape))} numbers in the order of fit,")
     else:
         says.append("It takes every column by itself, as (n, 1), called as at fit,")
-    says.append(
-        f"and gives {outputs}, {'the classes in sorted order' if task.classification else 'in the units of y'}."
-    )
+    order = {"classification": "the classes in sorted order", "multilabel": "the labels in the order of y's columns"}
+    says.append(f"and gives {outputs}, {order.get(task.kind, 'in the units of y')}.")
     if types != {"string"}:
         says.append("A missing number is NaN.")
     if "string" in types:
@@ -191,6 +192,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
     optional = {
         "threshold": est._fitted.threshold,
         "support": None if task.scaling is None else task.scaling.support,
+        "multilabel": task.multilabel or None,
         "refuses_unseen": True if graph.refused else None,
         "times": codec.times_ if codec is not None and any(codec.times_) else None,
     }

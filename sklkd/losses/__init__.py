@@ -16,6 +16,7 @@ from sklkd.losses._irg import IRGLoss
 from sklkd.losses._kdsvd import KDSVDLoss
 from sklkd.losses._leaf_embedding import LeafEmbeddingLoss
 from sklkd.losses._logit_mse import LogitMSELoss
+from sklkd.losses._multilabel_target import MultilabelTargetLoss
 from sklkd.losses._nst import NSTLoss
 from sklkd.losses._ofd import OFDLoss
 from sklkd.losses._pkt import PKTLoss
@@ -44,6 +45,7 @@ __all__ = [
     "LeafEmbeddingLoss",
     "LogitMSELoss",
     "Loss",
+    "MultilabelTargetLoss",
     "NSTLoss",
     "OFDLoss",
     "PKTLoss",

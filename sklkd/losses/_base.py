@@ -34,8 +34,8 @@ class Loss(BaseEstimator, nn.Module):
     ----------
     knowledge : {"response", "feature", "relation"}
         What is compared: outputs, hidden activations, or relations between rows or layers.
-    tasks : tuple of {"classification", "regression"}
-        Where the loss has a meaning.
+    tasks : tuple of {"classification", "multilabel", "regression"}
+        Where the loss has a meaning; "multilabel" are several labels a row.
     n_layers : int
         How many layers of each side one call compares: 0 for outputs, 1 for features, 2 between layers.
     needs_y : bool
@@ -53,7 +53,7 @@ class Loss(BaseEstimator, nn.Module):
     """
 
     knowledge: ClassVar[str] = "response"
-    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     n_layers: ClassVar[int] = 0
     needs_y: ClassVar[bool] = False
     teaches_output: ClassVar[bool] = True

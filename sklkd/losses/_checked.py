@@ -9,6 +9,9 @@ from sklearn.base import clone
 from sklkd._named import check_names
 from sklkd.losses._base import Loss
 
+TASKS = {"multilabel": "several labels a row"}
+"""What tasks are called in messages, where not by their own names."""
+
 
 def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> list[tuple[str, Loss]]:
     """Fresh clones of the losses, named, their parameters checked.
@@ -28,7 +31,8 @@ def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> lis
             raise TypeError(f"loss must be a Loss of sklkd.losses or a list of (name, Loss), got {one!r}.")
         if task not in one.tasks:
             raise ValueError(
-                f"loss: {type(one).__name__} has no meaning for {task}, only for {' and '.join(one.tasks)}."
+                f"loss: {type(one).__name__} has no meaning for {TASKS.get(task, task)}, only for "
+                f"{' and '.join(TASKS.get(known, known) for known in one.tasks)}."
             )
         one.check()
     return [(name, clone(one)) for name, one in pairs]

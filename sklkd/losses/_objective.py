@@ -15,8 +15,8 @@ from sklkd.losses._base import Loss, detached, weighted_mean
 class Objective(nn.Module):
     """``hard_weight * hard + (1 - hard_weight) * sum_k weight_k * loss_k`` of one batch.
 
-    The hard term is cross-entropy with the labels or, for regression, the squared error of the standardised target;
-    rows without a label do not enter it. It is a criterion: the losses' learnt parts are trained with the student.
+    The hard term is cross-entropy with the labels, of several labels a row the mean of their binary cross-entropies,
+    or, for regression, the squared error of the standardised target; rows without a label do not enter it. It is a criterion: the losses' learnt parts are trained with the student.
 
     Parameters
     ----------
@@ -28,7 +28,8 @@ class Objective(nn.Module):
         For each loss, where the student's layers that it compares are read; empty for the student's output.
     link : callable, default=None
         From the module's outputs to what labels and losses compare, both of shape (n, n_outputs): for regression
-        standardized predictions (:meth:`~sklkd.students._scaling.TargetScaling.standardized`). None: the outputs.
+        standardized predictions (:meth:`~sklkd.students._scaling.TargetScaling.standardized`), for several labels a row
+        their logits. None: the outputs.
     """
 
     def __init__(
@@ -127,11 +128,17 @@ def logits_of(output: Any) -> Tensor:
 
 
 def hard_loss(y_pred: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """Weighted mean over the labelled rows of a batch; 0 where there are none."""
+    """Weighted mean over the labelled rows of a batch; 0 where there are none.
+
+    Labels are class codes (n,), targets in floating point (n, n_targets), or 0 and 1 for several labels (n, n_labels).
+    """
     if y.is_floating_point():
         labelled = ~y.isnan()
         rows = (y_pred - torch.where(labelled, y, y_pred.detach())).square().mean(1)
         labelled = labelled[:, 0].to(y_pred.dtype)
+    elif y.ndim == 2:
+        labelled = (y[:, 0] >= 0).to(y_pred.dtype)
+        rows = F.binary_cross_entropy_with_logits(y_pred, y.clamp(min=0).to(y_pred.dtype), reduction="none").mean(1)
     else:
         labelled = (y >= 0).to(y_pred.dtype)
         rows = F.cross_entropy(y_pred, y, reduction="none")

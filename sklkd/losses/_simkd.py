@@ -47,6 +47,7 @@ class SimKDLoss(HintLoss):
     """
 
     teaches_output: ClassVar[bool] = True
+    tasks = ("classification", "regression")
     always_alone: ClassVar[bool] = True
 
     @torch.no_grad()

@@ -55,7 +55,7 @@ def make_baselines(
         What has to be known of the baseline is added.
     """
     if not isinstance(baseline, (bool, np.bool_)):
-        return {"student": measured_model(baseline, est._fitted.task.classes, rows.X)}
+        return {"student": measured_model(baseline, est._fitted.task, rows.X)}
     if not baseline:
         return {}
     if isinstance(est, BaseWithoutTeacher):
@@ -75,7 +75,7 @@ def make_baselines(
         made = _cross_fitted(est, rows, random_state, notes)
     estimand = est.account_.estimand
     if not estimand.answered_by_labels:
-        own = "class probabilities as they are" if est._fitted.task.classification else "the mean"
+        own = "the mean" if est._fitted.task.kind == "regression" else "class probabilities as they are"
         notes.append(f"The baseline estimates {own}, which is another question than the teacher's: {estimand}.")
     return {"student": made}
 

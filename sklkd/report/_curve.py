@@ -17,7 +17,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
-from sklkd._decision_rule import predicted_codes
+from sklkd._decision_rule import LIKELY, predicted_codes
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._access import checked_rows, checked_training_rows, task_name
 from sklkd.estimators.offline._base import BaseOffline
@@ -272,13 +272,15 @@ class CompressionCurveDisplay:
 class _TeacherClassifier(ClassifierMixin, BaseEstimator):
     """A teacher of any kind as scorers want it."""
 
-    def __init__(self, measured: Measured, classes: NDArray):
+    def __init__(self, measured: Measured, classes: Any):
         self.measured, self.classes_ = measured, classes
 
     def predict_proba(self, X: Any) -> NDArray:
         return self.measured.predictions(X)
 
     def predict(self, X: Any) -> NDArray:
+        if isinstance(self.classes_, list):
+            return (self.predict_proba(X) > LIKELY).astype(int)
         return self.classes_[predicted_codes(self.predict_proba(X), self.measured.threshold)]
 
 
@@ -296,10 +298,9 @@ def _teacher_score(est: Any, scorer: Any, X: Any, y: Any) -> float | None:
     measured = measured_teacher(est, X, [])
     if measured is None:
         return None
-    teacher = (
-        _TeacherRegressor(measured, task.y_ndim) if task.classes is None else _TeacherClassifier(measured, task.classes)
-    )
-    return float(scorer(teacher, X, y))
+    if task.kind == "regression":
+        return float(scorer(_TeacherRegressor(measured, task.y_ndim), X, y))
+    return float(scorer(_TeacherClassifier(measured, est.classes_), X, y))
 
 
 def _check(estimator: Any, X_test: Any, y_test: Any, sizes: Any, x: str, n_repeats: int) -> None:
@@ -324,7 +325,7 @@ def _check_across(x: str) -> None:
 def _hold_out(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any, Any]:
     X, y = checked_training_rows(est, X), np.asarray(y)
     labels = task_name(est) == "classification"
-    stratify = y if labels and np.unique(y, return_counts=True)[1].min() >= 2 else None
+    stratify = y if labels and y.ndim == 1 and np.unique(y, return_counts=True)[1].min() >= 2 else None
     train, test = train_test_split(
         np.arange(_num_samples(X)),
         test_size=HELD_OUT,

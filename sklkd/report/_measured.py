@@ -12,7 +12,8 @@ from skorch.history import History
 
 from sklkd.estimators._access import for_deployment
 from sklkd.estimators._without_teacher import BaseWithoutTeacher
-from sklkd.teachers import adapt, decision_threshold
+from sklkd.estimators._task import Task
+from sklkd.teachers import Teacher, adapt, decision_threshold
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Measured:
 def measured_student(est: Any) -> Measured:
     """A fitted distilled estimator, called as users call it, without its teacher."""
     light, fitted = for_deployment(est), est._fitted
-    predict = light.predict_proba if fitted.task.classification else light.predict
+    predict = light.predict if fitted.task.kind == "regression" else light.predict_proba
     name = type(est.student_.module_).__name__
     return Measured(name, light, predict, training_seconds(est), fitted.threshold)
 
@@ -67,16 +68,21 @@ def measured_teacher(est: Any, X: Any, notes: list[str]) -> Measured | None:
     if est.teacher_ is None:
         notes.append("No teacher: it was dropped (keep_teacher=False or without_teacher()).")
         return None
-    adapter = adapt(est.teacher_, est._fitted.task.classes, missing="floor")
+    adapter = adapted_for(est._fitted.task, est.teacher_, X)
     if not adapter.answers_new_rows:
         notes.append("No teacher: only its outputs for the training rows are known.")
         return None
     return _adapted(adapter, est.teacher_, X)
 
 
-def measured_model(model: Any, classes: Any, X: Any) -> Measured:
+def measured_model(model: Any, task: Task, X: Any) -> Measured:
     """Any fitted estimator that the user compares with."""
-    return _adapted(adapt(model, classes, missing="floor"), model, X)
+    return _adapted(adapted_for(task, model, X), model, X)
+
+
+def adapted_for(task: Task, model: Any, X: Any) -> Teacher:
+    """The adapter of any fitted model, which has learnt from some rows what it needs to know of them."""
+    return adapt(model, task.classes, missing="floor", multilabel=task.multilabel).prepared(X)
 
 
 def _adapted(adapter: Any, model: Any, X: Any) -> Measured:

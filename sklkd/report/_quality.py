@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr
-from sklearn.metrics import log_loss, mean_pinball_loss, r2_score, root_mean_squared_error
+from sklearn.metrics import f1_score, log_loss, mean_pinball_loss, r2_score, root_mean_squared_error
 
-from sklkd._decision_rule import predicted_codes
+from sklkd._decision_rule import LIKELY, predicted_codes
 
 NAN = float("nan")
 BINS = 15
@@ -47,6 +47,25 @@ def quality_of_classes(
         # with two classes the square of one column, as scikit-learn has it
         "brier": float(np.average(squares, weights=weight)) / (2 if len(classes) == 2 else 1),
         "ece": calibration_error(proba, classes[proba.argmax(axis=1)] == y, weight),
+    }
+
+
+def quality_of_labels(proba: NDArray[np.float64], y: NDArray, weight: NDArray | None) -> dict[str, float]:
+    """Measures of the probabilities of several labels a row against 0 and 1, both (n, n_labels).
+
+    ``score`` is the part of the rows all of whose labels are right, as ``score`` of the estimators; the others are
+    means over the labels, of which each is a question of its own.
+    """
+    rows = np.ones(len(y)) if weight is None else weight
+    has, each, repeated = proba.ravel(), y.ravel(), np.repeat(rows, y.shape[1])
+    right = (proba > LIKELY) == y
+    sure = np.clip(np.where(each == 1, has, 1 - has), TINY, 1)
+    return {
+        "score": float(np.average(right.all(axis=1), weights=rows)),
+        "f1": float(f1_score(y, proba > LIKELY, average="macro", sample_weight=weight, zero_division=0.0)),
+        "log_loss": float(np.average(-np.log(sure), weights=repeated)),
+        "brier": float(np.average((has - each) ** 2, weights=repeated)),
+        "ece": calibration_error(np.stack([1 - has, has], axis=1), right.ravel(), repeated),
     }
 
 
@@ -130,6 +149,18 @@ def closeness_of_classes(
     return {
         "agreement": float(np.average(same, weights=weight)),
         "kl": float(np.average(divergence, weights=weight)),
+    }
+
+
+def closeness_of_labels(
+    proba: NDArray[np.float64], teacher: NDArray[np.float64], weight: NDArray | None
+) -> dict[str, float]:
+    """Agreement of each of several labels with the teacher's, and divergence from its probability, means over labels."""
+    same = (proba > LIKELY) == (teacher > LIKELY)
+    divergence = rel_entr(teacher, np.clip(proba, TINY, 1)) + rel_entr(1 - teacher, np.clip(1 - proba, TINY, 1))
+    return {
+        "agreement": float(np.average(same.mean(axis=1), weights=weight)),
+        "kl": float(np.average(divergence.mean(axis=1), weights=weight)),
     }
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._sklearn import _num_samples, _safe_indexing
-from sklkd.estimators._access import checked_labels, checked_rows, other_models, task_name
+from sklkd.estimators._access import checked_labels, checked_rows, other_models
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.report._baseline import check_baseline, make_baselines
@@ -17,9 +17,11 @@ from sklkd.report._cost import check_repeats, costs
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._quality import (
     closeness_of_classes,
+    closeness_of_labels,
     closeness_of_values,
     gain_retained,
     quality_of_classes,
+    quality_of_labels,
     quality_of_values,
     quantile_levels,
 )
@@ -32,6 +34,7 @@ BATCH = 10_000
 NAN = float("nan")
 CLOSENESS = {
     "classification": ("agreement", "kl"),
+    "multilabel": ("agreement", "kl"),
     "regression": ("rmse_to_teacher", "correlation_to_teacher"),
 }
 """Columns that compare with the teacher."""
@@ -147,7 +150,7 @@ def _report(est: Any, models: dict[str, Measured], rows: Rows, n_repeats: int, n
     if len(rows) > BATCH:
         batch = _safe_indexing(rows.X, slice(BATCH))
     report = DistillationReport(
-        task=task_name(est),
+        task=est._fitted.task.kind,
         rows=measures,
         names={name: model.name for name, model in models.items()},
         n_rows=len(rows),
@@ -173,12 +176,16 @@ def _measures(est: Any, models: dict[str, Measured], rows: Rows) -> dict[str, di
     levels = quantile_levels(getattr(getattr(est, "account_", None), "estimand", None))
     measures = {}
     for name, model in models.items():
-        if task.classification:
+        if task.multilabel:
+            row = quality_of_labels(found[name], rows.y, rows.weight)
+        elif task.classification:
             row = quality_of_classes(found[name], rows.y, task.classes, rows.weight, model.threshold)
         else:
             row = quality_of_values(found[name], rows.y, rows.weight, levels)
         if teacher is None or name == "teacher":
-            row |= dict.fromkeys(CLOSENESS[task_name(est)], NAN)
+            row |= dict.fromkeys(CLOSENESS[task.kind], NAN)
+        elif task.multilabel:
+            row |= closeness_of_labels(found[name], found["teacher"], rows.weight)
         elif task.classification:
             thresholds = model.threshold, teacher.threshold
             row |= closeness_of_classes(found[name], found["teacher"], rows.weight, thresholds)

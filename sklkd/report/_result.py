@@ -49,6 +49,7 @@ def _ratio(value: float) -> str:
 
 FORMATS: dict[str, tuple[str, Any]] = {
     "score": ("score", "{:.4f}".format),
+    "f1": ("macro F1", "{:.4f}".format),
     "log_loss": ("log loss", "{:.4f}".format),
     "rmse": ("RMSE", _units),
     "pinball": ("pinball loss", _units),
@@ -83,7 +84,7 @@ ACCOUNT = "What the fit decided"
 PAGE = 100
 """Characters of a printed line."""
 
-HIGHER = {"score", "gain_retained", "agreement", "correlation_to_teacher"}
+HIGHER = {"score", "f1", "gain_retained", "agreement", "correlation_to_teacher"}
 CALLED = {"teacher": "teacher", "student": "distilled student", "baseline": "same student\nwithout a teacher"}
 
 
@@ -94,10 +95,12 @@ class DistillationReport:
     Printing it gives a table, a notebook shows it as one; :meth:`to_frame` has the numbers, :meth:`plot` a picture.
 
     ==========================  ======================================================================================
-    ``score``                   accuracy, by the decision rule of each model; for regression R2, mean over the targets
-    ``log_loss``                classification, as :func:`sklearn.metrics.log_loss`
-    ``brier``, ``ece``          classification: Brier score (with two classes of one column), and expected calibration
-                                error of the most probable class over 15 bins
+    ``score``                   accuracy, by the decision rule of each model; of several labels a row the part of the
+                                rows all of whose labels are right; for regression R2, mean over the targets
+    ``f1``                      several labels a row: F1 of each label, mean over the labels
+    ``log_loss``                classification, as :func:`sklearn.metrics.log_loss`; of several labels the mean
+    ``brier``, ``ece``          classification: Brier score (with two classes or several labels of one column), and
+                                expected calibration error of the most probable class, or of each label, over 15 bins
     ``rmse``                    regression, mean over the targets
     ``pinball``                 regression, where the teacher estimates a median or quantiles: the loss whose minimum
                                 these are, mean over the levels
@@ -107,7 +110,8 @@ class DistillationReport:
                                 teacher), with the log loss, RMSE or pinball loss; 1: as good as the teacher. NaN where
                                 the teacher gains nothing over the baseline
     ``agreement``, ``kl``       classification: how often the label is the teacher's, each by its own decision rule;
-                                mean Kullback-Leibler divergence from the teacher's probabilities, in nats
+                                mean Kullback-Leibler divergence from the teacher's probabilities, in nats; of several
+                                labels both are means over the labels
     ``rmse_to_teacher``         regression: between the two predictions, mean over the targets
     ``correlation_to_teacher``  regression: Pearson's, mean over the targets
     ``parameters``              weights of networks and linear models; of trees a column and a threshold a split, and
@@ -123,7 +127,7 @@ class DistillationReport:
 
     Attributes
     ----------
-    task : {"classification", "regression"}
+    task : {"classification", "multilabel", "regression"}
     rows : dict of str to dict
         For "teacher", "student" and "baseline", those that there are, the value of each column; NaN where a column
         does not apply or is not known. Then those of other networks that were trained with the student: "peer large",
@@ -253,11 +257,12 @@ class DistillationReport:
         )
 
     def _title(self) -> str:
-        return f"Distillation report: {self.task}, {self.n_rows:,} rows"
+        task = "several labels a row" if self.task == "multilabel" else self.task
+        return f"Distillation report: {task}, {self.n_rows:,} rows"
 
     def _label(self, column: str) -> str:
         if column == "score":
-            return "R2" if self.task == "regression" else "accuracy"
+            return {"regression": "R2", "multilabel": "all labels right"}.get(self.task, "accuracy")
         if column == "us_per_row":
             return f"per row of {self.n_batch:,}"
         kind, _, level = column.partition(" ")

@@ -74,19 +74,22 @@ def fill_module(
     weight: NDArray,
     n_outputs: int,
     thresholds: list[tuple[NDArray, NDArray]],
-    classification: bool,
+    kind: str,
 ) -> None:
-    """Fill in what the data decide of a student's module and the user has not; ``thresholds`` may be empty."""
+    """Fill in what the data decide of a student's module and the user has not.
+
+    ``thresholds`` may be empty; ``kind`` is that of the task: "classification", "multilabel" or "regression".
+    """
     net = student.net
     values: dict[str, Any] = {"n_features": encoded.shape[1], "n_outputs": n_outputs}
-    net.classification_ = classification
+    net.task_kind_ = kind
     if net.train_split and not isinstance(net.train_split, ValidSplit):
         net.validation_encoder_ = encoder
-    values["n_classes" if classification else "n_targets"] = n_outputs
+    values["n_targets" if kind == "regression" else "n_classes"] = n_outputs
     if isinstance(net, TabularStudent):
         net.limits()  # also where they cannot be kept
     if student.tabular:
-        n_units = 0 if classification else n_outputs
+        n_units = 0 if kind == "classification" else n_outputs
         values |= _sized(net, encoder, encoded, weight, n_outputs, n_units, thresholds)
     accepted = _arguments(net.module)
     params = net.get_params()

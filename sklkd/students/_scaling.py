@@ -143,6 +143,15 @@ class TargetScaling:
         grown = torch.expm1(torch.minimum(u.clamp(min=LEAST_LOG), bend))
         return ratio * (grown + (grown + 1) * (u - bend).clamp(min=0))
 
+    def logits(self, outputs: Any) -> Any:
+        """The logarithms of the odds of values in the unit interval: of a tensor, in its dtype, or of an array."""
+        if not isinstance(outputs, Tensor):
+            return outputs * self.gain + self.shift
+        gain, shift = (
+            torch.as_tensor(part, dtype=outputs.dtype, device=outputs.device) for part in (self.gain, self.shift)
+        )
+        return outputs * gain + shift
+
     @cached_property
     def _ratio(self) -> Floats:
         return self.center / self.scale

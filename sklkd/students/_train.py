@@ -18,7 +18,7 @@ from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students._activations import build_losses, put_output_layer, tapped
 from sklkd.students._early_stopping import EarlyStopping
-from sklkd.students._probabilities import gives_probabilities, return_logarithms
+from sklkd.students._probabilities import gives_probabilities, return_logits
 from sklkd.students._resolve import check_output, trainable
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._tabular_student import TabularStudent
@@ -50,15 +50,16 @@ def initialize(
 
     ``sample`` is a few of the student's input rows, ``features`` for each loss the teacher's layers on the training
     rows; with them ``build`` makes what the losses learn. The net's ``gives_probabilities_`` tells whether a
-    classifier's module ends in a softmax; it then gives their logarithms.
+    classifier's module ends in a softmax, or for several labels in a sigmoid; it then gives logits.
     """
     net = trainable(net)
 
     def build_on(module: nn.Module) -> None:
         rows = sample.to(net.device)
-        net.gives_probabilities_ = getattr(net, "classification_", False) and gives_probabilities(module, rows)
+        kind = getattr(net, "task_kind_", None)
+        net.gives_probabilities_ = gives_probabilities(module, rows, kind)
         if net.gives_probabilities_:
-            return_logarithms(module)
+            return_logits(module, kind)
         build(objective, module, rows, features)
 
     net.use_objective(objective, build_on)
@@ -163,7 +164,7 @@ def unfitted_copy(net: NeuralNet) -> NeuralNet:
     copied = clone(net)
     # what fill_module has left, which is no parameter
     vars(copied).update(
-        {name: vars(net)[name] for name in ("classification_", "validation_encoder_") if name in vars(net)}
+        {name: vars(net)[name] for name in ("task_kind_", "validation_encoder_") if name in vars(net)}
     )
     return copied
 

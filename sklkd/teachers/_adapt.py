@@ -20,6 +20,7 @@ from sklkd.teachers._lightgbm import LightGBMBoosterTeacher, LightGBMTeacher
 from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher
 from sklkd.teachers._meta import MetaTeacher
 from sklkd.teachers._mlp import MLPTeacher
+from sklkd.teachers._multilabel import MultilabelTeacher
 from sklkd.teachers._precomputed import PrecomputedTeacher
 from sklkd.teachers._scorer import ScorerTeacher
 from sklkd.teachers._torch import ModuleTeacher, NetTeacher
@@ -58,15 +59,20 @@ ADAPTERS: tuple[type[Teacher], ...] = (
 )
 """From special to general: the first that accepts a teacher adapts it."""
 
+PASS_ON = (ListTeacher, PipelineTeacher, WrappedTeacher)
+"""Adapters whose predictions are those of adapters inside."""
 
-def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str = "error") -> Teacher:
+
+def adapt(
+    teacher: Any, classes: Any = None, *, seen: Any = None, missing: str = "error", multilabel: bool = False
+) -> Teacher:
     """The adapter of a fitted teacher.
 
     Parameters
     ----------
     teacher : object
         Any fitted teacher; a :class:`Teacher` is returned as it is, or with ``classes`` where it has none.
-    classes, seen, missing
+    classes, seen, missing, multilabel
         As in :class:`Teacher`.
 
     Returns
@@ -97,16 +103,16 @@ def adapt(teacher: Any, classes: Any = None, *, seen: Any = None, missing: str =
     if classes is not None:
         check_one_column(teacher)
     adapter = next(adapter for adapter in ADAPTERS if adapter.accepts(teacher))
-    options: dict[str, Any] = {"seen": seen, "missing": missing, "adapt": adapt}
+    options: dict[str, Any] = {"seen": seen, "missing": missing, "adapt": adapt, "multilabel": multilabel}
     try:
-        return adapter(teacher, classes, **options)
+        made = adapter(teacher, classes, **options)
     except (TypeError, ValueError, NotFittedError):
         # says what is wrong with the teacher
         raise
     except Exception as error:  # noqa: BLE001 - private parts of a foreign model fail in any way
-        plain = EstimatorTeacher(teacher, classes, **options)
-        plain.note(failure(adapter.__name__, error))
-        return plain
+        made = EstimatorTeacher(teacher, classes, **options)
+        made.note(failure(adapter.__name__, error))
+    return MultilabelTeacher(made) if multilabel and not isinstance(made, PASS_ON) else made
 
 
 def check_one_column(teacher: Any) -> None:

@@ -26,6 +26,7 @@ from sklkd.teachers._oob import (
     tree_has_seen,
 )
 from sklkd.teachers._thresholds import Splits
+from sklkd.teachers._trees import node_values
 
 
 class BaggingTeacher(EstimatorTeacher):
@@ -126,7 +127,8 @@ class BaggingTeacher(EstimatorTeacher):
             weights = row_weights(tree, bags[i], target, sample_weight)
             classes = tree.classes_ if self.classes is not None else slice(None)
             leaves = tree.apply(rows[:, columns])
-            if not any(tree_has_seen(tree, leaves, target[:, classes], each) for each in weights):
+            learnt = node_values(tree)
+            if not any(tree_has_seen(tree, learnt, leaves, target[:, classes], each) for each in weights):
                 raise not_its_rows(self, f"member {i} was fitted on other rows")
 
 

@@ -64,6 +64,8 @@ class Teacher:
     adapt : callable, optional
         Makes the adapters of the teachers inside this one. :func:`sklkd.teachers.adapt` passes itself, so that no
         adapter has to import it.
+    multilabel : bool, default=False
+        Whether the teacher is a classifier of several labels a row, whose values are the probability of each label.
     """
 
     takes_codes: bool = False
@@ -76,6 +78,8 @@ class Teacher:
 
     needs_rows: bool = False
     """Whether it has to learn something from rows before it can predict; see ``prepared``."""
+    interprets: bool = False
+    """Whether nothing but the numbers that the model returns tells what they mean; see ``reads_as``."""
     _reference: Reference | None = None
 
     def __init__(
@@ -86,11 +90,13 @@ class Teacher:
         seen: Any = None,
         missing: str = "error",
         adapt: Callable[..., Teacher] | None = None,
+        multilabel: bool = False,
     ):
         self.estimator = estimator
         self.classes = None if classes is None else np.asarray(classes)
         self.seen = seen
         self.missing = missing
+        self.multilabel = multilabel
         self.name = type(estimator).__name__
         self._failures: list[str] = []
         self._learnt: dict[str, Any] = {}
@@ -173,7 +179,7 @@ class Teacher:
     @property
     def estimand(self) -> Estimand:
         """What this teacher estimates: read from its parameters, or assumed where these do not say it."""
-        return read_estimand(self.estimator, self.classes is not None)
+        return read_estimand(self.estimator, self.classes is not None or self.multilabel)
 
     @property
     def reads_as(self) -> str | None:
@@ -223,7 +229,7 @@ class Teacher:
         """The adapter of a teacher inside this one."""
         if self._adapt is None:
             raise TypeError(f"{type(self).__name__} has teachers inside: let sklkd.teachers.adapt make it.")
-        inner = self._adapt(teacher, classes, **options)
+        inner = self._adapt(teacher, classes, multilabel=self.multilabel and classes is None, **options)
         if inner is not teacher:
             # what fails inside is noted here
             for failed in inner._failures:

@@ -20,7 +20,7 @@ class DistilledTeacher(EstimatorTeacher):
 
     def setup(self) -> None:
         super().setup()
-        self.student = self.adapted(self.estimator.student_, self.labels)
+        self.student = self.adapted(self.estimator.student_, None if self.multilabel else self.labels)
         self.default_layer = self.student.default_layer
 
     @classmethod
@@ -41,4 +41,5 @@ class DistilledTeacher(EstimatorTeacher):
     @falls_back("splits", Splits.none)
     def splits(self, X: Any) -> Splits:
         teacher = getattr(self.estimator, "teacher_", None)
-        return Splits.none() if teacher is None else self.adapted(teacher, self.labels).splits(X)
+        labels = None if self.multilabel else self.labels
+        return Splits.none() if teacher is None else self.adapted(teacher, labels).splits(X)

@@ -27,11 +27,12 @@ class EstimatorTeacher(Teacher):
 
     def setup(self) -> None:
         estimator = self.estimator
-        methods = self.asked_by if self.classes is not None else self.asked_for_values
+        classifier = self.classes is not None or self.multilabel
+        methods = self.asked_by if classifier else self.asked_for_values
         if not any(hasattr(estimator, method) for method in methods):
             raise TypeError(f"teacher must have {' or '.join(methods)}, got {estimator!r}, which has not.")
         kind = kind_of(estimator)
-        wanted = "regressor" if self.classes is None else "classifier"
+        wanted = "classifier" if classifier else "regressor"
         if kind in ("classifier", "regressor") and kind != wanted:
             raise TypeError(f"teacher must be a {wanted} here, got {self.name}, which is a {kind}.")
 

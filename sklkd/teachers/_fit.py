@@ -38,10 +38,12 @@ class TeacherFitter:
         Sorted classes; None for regression.
     seed : int or None
         Seeds each ``random_state`` of the teacher that is None. None: they stay None.
+    multilabel : bool, default=False
+        Whether teachers are classifiers of several labels a row.
     """
 
-    def __init__(self, estimator: Any, classes: NDArray | None, seed: int | None):
-        self.estimator, self.classes, self.seed = estimator, classes, seed
+    def __init__(self, estimator: Any, classes: NDArray | None, seed: int | None, *, multilabel: bool = False):
+        self.estimator, self.classes, self.seed, self.multilabel = estimator, classes, seed, multilabel
         self.memory = check_memory(estimator.memory)
         self._warned: set[str] = set()
 
@@ -82,11 +84,11 @@ class TeacherFitter:
         if isinstance(fitted, list):
             pairs = zip(teacher, fitted, strict=True)
             members = [(name, self._adapt(own, made, rows, refit)) for (name, own), (_, made) in pairs]
-            adapter = adapt(members, self.classes)
+            adapter = adapt(members, self.classes, multilabel=self.multilabel)
             adapter.estimator = fitted
             return adapter
         if self.classes is None or (not refit and is_fitted(teacher)):
-            return adapt(fitted, self.classes)
+            return adapt(fitted, self.classes, multilabel=self.multilabel)
         return adapt(fitted, self.classes, seen=np.unique(rows.y), missing="floor")
 
     def split_params(self, rows: Rows) -> dict[str, Any]:

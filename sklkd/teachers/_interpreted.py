@@ -18,7 +18,7 @@ class InterpretedTeacher(Teacher):
     The reading is decided once, on up to 256 of the rows that the adapter is prepared with; ``reads_as`` tells it.
     """
 
-    needs_rows = True
+    needs_rows = interprets = True
 
     def raw(self, X: Any) -> Any:
         """What the model returns: (n,), (n, 1) or (n, n_classes)."""

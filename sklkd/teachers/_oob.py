@@ -147,7 +147,8 @@ def row_weights(
     weights = [counts]
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is not None:
-        labels = np.asarray(estimator.classes_)[target.argmax(axis=1)]
+        several = isinstance(estimator.classes_, list)
+        labels = target if several else np.asarray(estimator.classes_)[target.argmax(axis=1)]
         if class_weight == "balanced_subsample":
             by_class = compute_sample_weight("balanced", labels, indices=bag)
         else:
@@ -159,7 +160,11 @@ def row_weights(
 
 
 def tree_has_seen(
-    tree: Any, leaves: NDArray[np.integer], target: NDArray[np.float64], weights: NDArray[np.float64]
+    tree: Any,
+    learnt: NDArray[np.float64],
+    leaves: NDArray[np.integer],
+    target: NDArray[np.float64],
+    weights: NDArray[np.float64],
 ) -> bool:
     """Whether a scikit-learn tree can have been fitted on these rows.
 
@@ -169,6 +174,8 @@ def tree_has_seen(
     Parameters
     ----------
     tree : estimator with ``tree_``
+    learnt : ndarray of shape (n_nodes, n_outputs)
+        What it predicts in each of its nodes.
     leaves : ndarray of shape (n,)
         Into which leaf it puts every row.
     target : ndarray of shape (n, n_outputs)
@@ -182,9 +189,6 @@ def tree_has_seen(
     is_leaf = nodes.children_left < 0
     if (np.bincount(leaves, minlength=nodes.node_count) != nodes.n_node_samples)[is_leaf].any():
         return False
-    learnt = nodes.value[:, 0] if hasattr(tree, "classes_") else nodes.value[:, :, 0]
-    if hasattr(tree, "classes_"):
-        learnt = learnt / learnt.sum(axis=1, keepdims=True)
     scale = 1e-6 * (1e-12 + np.abs(target).max())
     if tree.criterion == "absolute_error":
         repeated = np.repeat(target, weights.astype(int), axis=0)

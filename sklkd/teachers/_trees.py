@@ -48,10 +48,14 @@ class ForestTeacher(LeafTeacher):
         leaves = np.asarray(self.estimator.apply(X))
         return leaves.reshape(len(leaves), -1)
 
+    def _values(self, t: int) -> NDArray[np.float64]:
+        """What a tree predicts in each node."""
+        return node_values(self.trees[t], self.labels)
+
     def members(self, X: Any) -> NDArray[np.float64]:
         """The prediction of every tree, (n, n_trees, n_outputs)."""
         leaves = self.leaves(X)
-        predictions = np.stack([node_values(tree)[leaves[:, t]] for t, tree in enumerate(self.trees)], axis=1)
+        predictions = np.stack([self._values(t)[leaves[:, t]] for t in range(self.n_trees)], axis=1)
         return predictions if self.classes is None else self.aligned(predictions)
 
     def spread(self, X: Any) -> NDArray[np.float64] | None:
@@ -60,7 +64,7 @@ class ForestTeacher(LeafTeacher):
     @property
     @falls_back("layers", dict)
     def layers(self) -> dict[str, Shape]:
-        n_outputs = node_values(self.trees[0]).shape[1] if self.classes is None else len(self.classes)
+        n_outputs = self._values(0).shape[1] if self.classes is None else len(self.classes)
         return {**super().layers, "members": (self.n_trees, n_outputs)}
 
     def feature(self, X: Any, layer: str) -> np.ndarray:
@@ -85,9 +89,10 @@ class ForestTeacher(LeafTeacher):
         leaves = self._leaves_by_tree(X)
         for t in spaced(self.n_trees):
             weights = row_weights(self.estimator, bags[t], target, sample_weight)
-            if not any(tree_has_seen(self.trees[t], leaves[:, t], target, each) for each in weights):
+            values = self._values(t)
+            if not any(tree_has_seen(self.trees[t], values, leaves[:, t], target, each) for each in weights):
                 raise not_its_rows(self, f"the leaves of tree {t} hold other rows")
-        return average_unseen(self, X, bags, lambda t, rows: node_values(self.trees[t])[leaves[rows, t]])
+        return average_unseen(self, X, bags, lambda t, rows: self._values(t)[leaves[rows, t]])
 
     def _leaves_by_tree(self, X: Any) -> NDArray[np.int32]:
         """All leaves, a tree's together in memory, in half the bytes."""
@@ -99,14 +104,19 @@ class ForestTeacher(LeafTeacher):
         return leaves
 
 
-def node_values(tree: Any) -> NDArray[np.float64]:
-    """What a tree predicts in each node: (n_nodes, n_classes) probabilities or (n_nodes, n_targets) values."""
+def node_values(tree: Any, labels: Any = None) -> NDArray[np.float64]:
+    """What a tree predicts in each node.
+
+    That are probabilities (n_nodes, n_classes), of several labels a row the probability of each, (n_nodes, n_labels),
+    or values (n_nodes, n_targets). ``labels`` are the ensemble's ``classes_``, whose trees know codes of them.
+    """
     value = tree.tree_.value
     if not hasattr(tree, "classes_"):
         return value[:, :, 0]
-    if value.shape[1] > 1:
-        raise ValueError("multi-output classifiers are no teachers; a teacher must have one column of labels.")
-    return value[:, 0] / value[:, 0].sum(axis=1, keepdims=True)
+    if value.shape[1] == 1:
+        return value[:, 0] / value[:, 0].sum(axis=1, keepdims=True)
+    share = value / value.sum(axis=2, keepdims=True)
+    return np.stack([share[:, k, : len(each)] @ np.asarray(each, float) for k, each in enumerate(labels)], axis=1)
 
 
 def tree_splits(trees: Iterable[Any]) -> Splits:

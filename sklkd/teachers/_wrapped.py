@@ -53,6 +53,10 @@ class WrappedTeacher(Teacher):
         return self.inner.reads_as
 
     @property
+    def interprets(self) -> bool:  # type: ignore[override]
+        return self.inner.interprets
+
+    @property
     def needs_rows(self) -> bool:  # type: ignore[override]
         return self.inner.needs_rows
 

@@ -73,7 +73,7 @@ def value_and_gradient(loss: Loss, student: Any, teacher: Any, **kwargs: Any) ->
 def test_is_an_estimator_and_a_module(loss_class):
     assert loss_class.__mro__.index(BaseEstimator) < loss_class.__mro__.index(nn.Module)
     assert loss_class.knowledge in {"response", "feature", "relation"}
-    assert set(loss_class.tasks) <= {"classification", "regression"} and loss_class.tasks
+    assert set(loss_class.tasks) <= {"classification", "multilabel", "regression"} and loss_class.tasks
     parameters = inspect.signature(loss_class).parameters
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
     assert loss_class().weight == 1.0
@@ -187,14 +187,15 @@ def test_target_of_outputs(loss_class):
     loss = loss_class()
     student, teacher = side(loss_class, "outputs", 12), side(loss_class, "outputs", 13)
     logits = teacher.numpy().copy()
-    outputs = SimpleNamespace(proba=teacher.softmax(1).numpy().copy(), logits=logits, values=logits, spread=None)
-    for array in (outputs.proba, logits):
+    values = logits if "multilabel" not in loss.tasks else teacher.sigmoid().numpy().copy()
+    outputs = SimpleNamespace(proba=teacher.softmax(1).numpy().copy(), logits=logits, values=values, spread=None)
+    for array in (outputs.proba, logits, values):
         array.flags.writeable = False  # as from a memory map
     target = loss.target(outputs)
     assert all(part.dtype == torch.float32 and len(part) == N_ROWS for part in tensors(target))
     value = loss.compare(student.float(), target, labels())
     torch.testing.assert_close(value.double(), loss(student, teacher, labels()), rtol=1e-5, atol=1e-6)
-    for array in (outputs.proba, logits):
+    for array in (outputs.proba, logits, values):
         array.flags.writeable = True
         array[:] = 0  # the target is a copy
     torch.testing.assert_close(loss.compare(student.float(), target, labels()), value)

@@ -23,7 +23,7 @@ from sklkd import (
     to_onnx,
 )
 from sklkd.students import TabularStudent
-from sklkd.students._probabilities import gives_probabilities, return_logarithms
+from sklkd.students._probabilities import gives_probabilities, return_logits
 
 ENDS = {"logits": nn.Identity(), "log_softmax": nn.LogSoftmax(1), "softmax": nn.Softmax(1)}
 
@@ -146,8 +146,8 @@ def test_what_probabilities_are(rows, expected):
 
 def test_a_probability_that_has_underflowed_has_a_finite_logarithm():
     module = nn.Softmax(1)
-    return_logarithms(module)
-    return_logarithms(module)  # once is enough
+    return_logits(module)
+    return_logits(module)  # once is enough
     logits = module(torch.tensor([[0.0, 200.0]], requires_grad=True))
     assert logits.isfinite().all()
     np.testing.assert_allclose(logits.softmax(1).detach(), [[0, 1]], atol=1e-30)

@@ -99,13 +99,14 @@ class BaseOffline(BaseDistilled):
         ----------
         X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
             Training rows; the teacher gets them as they are.
-        y : array of shape (n,) or, for regression, (n, n_targets)
-            Labels or targets. None for a teacher that scores rows, such as an outlier detector.
+        y : array of shape (n,), or (n, n_targets) for regression, or (n, n_labels) for several labels a row
+            Labels or targets; 0 and 1 for several labels. None for a teacher that scores rows, such as an outlier
+            detector.
         sample_weight : array of shape (n,), default=None
             Row weights >= 0, for the student and, where it takes them, for the teacher.
         X_transfer : like X, of shape (m, n_features), default=None
             Unlabelled rows, on which the student learns from the teacher alone.
-        teacher_outputs : array of shape (n, n_classes) or (n, n_targets), default=None
+        teacher_outputs : array of shape (n, n_classes), (n, n_labels) or (n, n_targets), default=None
             The teacher's predictions for the rows of X, in place of a teacher. Cross-validation slices them with X.
         **metadata : dict
             What the teacher's fit or the splitter ``cv`` requests, by scikit-learn's metadata routing; what has one

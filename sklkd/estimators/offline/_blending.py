@@ -190,7 +190,7 @@ class BlendingDecision:
             return estimand
         unseen = np.flatnonzero(rows.out_of_sample)
         some = rows.take(unseen) if len(unseen) >= FEWEST else rows
-        return confirm_estimand(estimand, some.outputs, some.y, some.weight)
+        return confirm_estimand(estimand, *self.task.one_label_a_row(some.outputs, some.y, some.weight))
 
     def _shifted_in_error(self) -> bool:
         """Whether the shift of a teacher is an error, which label-only students tell on their held-out rows.
@@ -202,7 +202,8 @@ class BlendingDecision:
         except Undecided:
             return False
         reference = Outputs(proba=predicted) if self.task.classification else Outputs(values=predicted)
-        return shifted_in_error(held.outputs, reference, held.y, held.weight)
+        outputs, y, weight = self.task.one_label_a_row(held.outputs, held.y, held.weight)
+        return shifted_in_error(outputs, self.task.one_label_a_row(reference, held.y, held.weight)[0], y, weight)
 
     def _auto(
         self, estimand: Estimand, threshold: float | None, in_error: bool
@@ -331,8 +332,11 @@ def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, b
     def loss(mixed: NDArray) -> float:
         return validation_loss(mixed, rows, task)
 
-    # negative log likelihoods: of the classes, or of a normal distribution whose variance is the mean squared error
+    # negative log likelihoods: of the classes or labels, or of a normal distribution whose variance is the mean squared
+    # error
     def likelihood(mixed: NDArray) -> float:
+        if task.multilabel:
+            return len(rows) * task.n_outputs * loss(mixed)
         return len(rows) * (loss(mixed) if task.classification else math.log(max(loss(mixed), 1e-150)))
 
     weight = best_weight(of_students, of_teacher, likelihood, PRIOR)
@@ -343,9 +347,12 @@ def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, b
 
 def _explained(left: float, rows: Rows, task: Task) -> float:
     """Part of the log loss of the classes' frequencies that is saved; 1 for regression, whose term harms nobody."""
-    if not task.classification:
+    if task.kind == "regression":
         return 1.0
-    frequency = np.bincount(rows.y, rows.weight, minlength=task.n_outputs) / rows.weight.sum()
+    if task.multilabel:
+        frequency = rows.weight @ rows.y / rows.weight.sum()
+    else:
+        frequency = np.bincount(rows.y, rows.weight, minlength=task.n_outputs) / rows.weight.sum()
     usual = validation_loss(np.tile(frequency, (len(rows), 1)), rows, task)
     return max(0.0, 1 - left / usual) if usual > 0 else 0.0
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd.estimators._classification import Classification
-from sklkd.estimators.offline._base import BaseOffline
+from sklkd.estimators.offline._base import BaseOffline, teacher_tags
 from sklkd.losses import SoftTargetLoss
 
 
@@ -99,8 +99,8 @@ class DistilledClassifier(Classification, BaseOffline):
         The clone that was trained.
     history_ : skorch.history.History
         Epoch by epoch what skorch recorded.
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+    classes_ : ndarray of shape (n_classes,), or list of ndarray
+        Sorted labels; of several labels a row for each what its column holds, 0 and 1.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a frame whose column names are strings.
@@ -150,6 +150,10 @@ class DistilledClassifier(Classification, BaseOffline):
     else where its ``fit`` takes it. Rows of weight 0 are dropped and identical rows merged once the teacher has
     predicted, so that a weight of 2 and a repeated row are the same.
 
+    y may be a matrix of 0 and 1, (n, n_labels): several labels, of which a row has any. ``predict_proba`` is then the
+    probability of each, (n, n_labels), whatever shape the teacher's has; the loss is
+    :class:`~sklkd.losses.MultilabelTargetLoss`, and labels enter by their binary cross-entropies.
+
     Missing values are accepted as far as the teacher predicts for them, whatever its tags say; a category that was not
     seen at fit is no error. The rows themselves go to the teacher as they are given.
 
@@ -179,6 +183,7 @@ class DistilledClassifier(Classification, BaseOffline):
     """
 
     _default_loss = SoftTargetLoss
+    _takes_several_labels = True
 
     @property
     def threshold_(self) -> float | None:
@@ -189,11 +194,19 @@ class DistilledClassifier(Classification, BaseOffline):
     @threshold_.setter
     def threshold_(self, threshold: float | None) -> None:
         check_is_fitted(self, "student_")
+        if threshold is not None and self._fitted.task.multilabel:
+            raise ValueError(f"threshold_ is for two classes, got {len(self.classes_)} labels a row: set it to None.")
         if threshold is not None and len(self.classes_) != 2:
             raise ValueError(f"threshold_ is for two classes, got {len(self.classes_)} classes: set it to None.")
         if threshold is not None and not (isinstance(threshold, Real) and 0 <= threshold <= 1):
             raise ValueError(f"threshold_ must be None or a probability in [0, 1], got {threshold!r}.")
         self._fitted = replace(self._fitted, threshold=None if threshold is None else float(threshold))
+
+    def __sklearn_tags__(self) -> Any:
+        tags, teacher = super().__sklearn_tags__(), teacher_tags(self)
+        several = teacher.classifier_tags is not None and teacher.classifier_tags.multi_label
+        tags.target_tags.multi_output = tags.classifier_tags.multi_label = several
+        return tags
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None, X_transfer: Any = None

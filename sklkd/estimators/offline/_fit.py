@@ -37,7 +37,7 @@ from sklkd.estimators.offline._transfer_rows import (
 )
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, gather
-from sklkd.losses import Loss
+from sklkd.losses import Loss, MultilabelTargetLoss
 from sklkd.losses._checked import check_losses
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
@@ -104,18 +104,17 @@ class OfflineFit:
 
     def __init__(self, estimator: Any, rows: Rows, task: Task, teacher_outputs: Any):
         self.est, self.rows, self.task = estimator, rows, task
-        kind = "classification" if task.classification else "regression"
-        self.losses = check_losses(
-            estimator.loss, estimator._default_loss(), kind, set(estimator.get_params(deep=False))
-        )
+        default = MultilabelTargetLoss() if task.multilabel else estimator._default_loss()
+        self.losses = check_losses(estimator.loss, default, task.kind, set(estimator.get_params(deep=False)))
         check_hard_weight(estimator.hard_weight, self.losses)
         self.student = resolve_student(estimator.student)
-        self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], kind)
+        self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], task.kind)
         self.columns = check_columns(estimator.columns, rows.X)
         self.spread = any(loss.needs_spread for _, loss in self.losses)
         seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=3).tolist()
         self.sample_seed, self.train_seed, teacher_seed = seeds
-        self.fitter = TeacherFitter(estimator, task.classes, None if estimator.random_state is None else teacher_seed)
+        teacher_seed = None if estimator.random_state is None else teacher_seed
+        self.fitter = TeacherFitter(estimator, task.classes, teacher_seed, multilabel=task.multilabel)
 
     @property
     def _labels_only(self) -> bool:
@@ -243,7 +242,7 @@ class OfflineFit:
             np.average(((one - truth) ** 2).sum(1), weights=rows.weight) for one in (of_outputs(rows.outputs), prior)
         )
         if usual > 0 and error > usual * (1 + 1e-6):
-            baseline = "class prior" if task.classification else "mean"
+            baseline = "mean" if task.kind == "regression" else "class prior"
             cause = (
                 "it was fitted on other columns than it is given here, such as unscaled ones when it now stands behind "
                 "a Pipeline's scaler"
@@ -302,7 +301,7 @@ def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
 
     A teacher of several quantiles gives several values for one target.
     """
-    if task.scaling is None:
+    if task.scaling is None or task.multilabel:
         return task
     estimand = knowledge.teacher.estimand
     mean = task.scaling.center
@@ -333,7 +332,7 @@ def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> 
 def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
     """What else is to be said of a teacher: how its outputs were read, and how it decides."""
     # said where nothing but the numbers tells it
-    read = task.classification and teacher.needs_rows and teacher.reads_as
+    read = task.kind != "regression" and teacher.interprets and teacher.reads_as
     notes = [f"The teacher's outputs were taken for {read}"] if read else []
     notes += [f"Of the teacher could not be read: {failed}" for failed in teacher.fallbacks]
     if threshold is not None and task.classes is not None:
@@ -388,7 +387,7 @@ def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str], k
         )
     if isinstance(teacher, list):
         check_names("teacher", teacher, {*estimator.get_params(deep=False), *loss_names})
-    wanted, other = ("classifier", "regressor") if kind == "classification" else ("regressor", "classifier")
+    wanted, other = ("regressor", "classifier") if kind == "regression" else ("classifier", "regressor")
     for one in [one for _, one in teacher] if isinstance(teacher, list) else [teacher]:
         if isinstance(one, type):
             raise TypeError(f"teacher must be an instance, got the class {one.__name__}: call it, {one.__name__}().")

@@ -105,7 +105,7 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: 
                 encoder, encoded = fit_encoder(student, rows)
                 encodings[kind] = encoder, encoded, as_input(encoded)
             encoder, encoded, inputs = encodings[kind]
-            fill_module(student, encoder, encoded, rows.weight, task.n_outputs, [], task.classification)
+            fill_module(student, encoder, encoded, rows.weight, task.n_outputs, [], task.kind)
             settle(student, len(rows), WITHOUT_TEACHER)
             students.append((name, student, encoder, inputs))
     check_loop([(name, student) for name, student, *_ in students])
