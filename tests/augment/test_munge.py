@@ -39,7 +39,7 @@ def squared_distances(X):
 @st.composite
 def distinct_frames(draw):
     """Random numbers, so that no two distances are equal."""
-    n, d, k = draw(st.integers(2, 40)), draw(st.integers(1, 4)), draw(st.integers(0, 2))
+    n, d, k = draw(st.integers(2, 24)), draw(st.integers(1, 4)), draw(st.integers(0, 2))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
     X = pd.DataFrame(rng.normal(size=(n, d)) ** 3).add_prefix("n")
     if d > 1:

@@ -13,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklkd import DistilledClassifier
 from sklkd.augment import NRFI
+from sklkd.students import TabularStudent
 
 # fractions that are no whole numbers, which would be rounded
 X, Y = load_iris(return_X_y=True)
@@ -97,7 +98,8 @@ def test_frames_and_seeds():
 
 def test_a_student_is_taught_by_its_rows():
     forest = RandomForestClassifier(20, random_state=0).fit(X, Y)
-    est = DistilledClassifier(forest, "tiny", augment=NRFI(forest), hard_weight=0, blend=0, random_state=0).fit(X, Y)
+    student = TabularStudent("tiny", max_epochs=3)
+    est = DistilledClassifier(forest, student, augment=NRFI(forest), hard_weight=0, blend=0, random_state=0).fit(X, Y)
     assert np.mean(est.predict(X) == forest.predict(X)) > 0.95
 
 

@@ -40,7 +40,7 @@ from sklkd.losses import (
 )
 from sklkd.students import TabularStudent
 
-from .problems import Net, skorch_net
+from .problems import Net, quick, skorch_net
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 
@@ -60,6 +60,12 @@ EVERY_OTHER = [(slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice
 DEFAULTS = [
     DistilledClassifier(ExtraTreesClassifier(20, random_state=0), random_state=0),
     DistilledRegressor(Ridge(), random_state=0),
+]
+
+# enough epochs, and steps that are long enough, for the checks that want something learnt; between them every default
+SMALL = [
+    classifier(student=quick(20, lr=0.05), augment=None),
+    regressor(Ridge(), student=quick(10, lr=0.05), hard_weight=0.1, blend=0),
 ]
 
 SHORT = TabularStudent("tiny", max_epochs=20)
@@ -109,6 +115,12 @@ INEQUIVALENT = [
 ]
 
 
+@parametrize_with_checks(SMALL)
+def test_small_student(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(DEFAULTS)
 def test_default_student(estimator, check):
     check(estimator)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarn
 
 def quick_peers(**params):
     # enough epochs, and steps that are long enough, for the checks that want something learnt
-    return [(name, quick(20, lr=0.05, **params)) for name in ("a", "b")]
+    return [(name, quick(10, lr=0.1, **params)) for name in ("a", "b")]
 
 
 METHODS = [GatedEnsemble(), CollaborativeEnsemble(), Codistillation()]

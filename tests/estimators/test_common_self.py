@@ -20,7 +20,7 @@ ESTIMATORS = [SelfDistilledClassifier, SelfDistilledRegressor]
 
 def student():
     # enough epochs, and steps that are long enough, for the checks that want something learnt; a layer to leave early
-    return quick(20, lr=0.05, batch_size=64, module__hidden=(12, 12))
+    return quick(10, lr=0.1, batch_size=64, module__hidden=(12, 12))
 
 
 FORMS = [

@@ -30,6 +30,7 @@ from sklkd.teachers import Precomputed
 from .problems import classes, quick, skorch_net, targets
 
 PARAMS = {"random_state": 0}
+WEIGHTS = {"hard_weight": 0.1, "blend": 0}  # where they are not decided, no label-only students are trained
 
 
 def table(n=120, seed=0):
@@ -160,7 +161,7 @@ class Constant(ClassifierMixin, BaseEstimator):
 def test_sparse(container):
     X, y = classes()
     X = np.where(np.abs(X) < 0.7, 0, X)
-    est = DistilledClassifier(ExtraTreesClassifier(10, random_state=0), quick(10), **PARAMS)
+    est = DistilledClassifier(ExtraTreesClassifier(10, random_state=0), quick(5), **WEIGHTS, **PARAMS)
     proba = est.fit(container(X), y).predict_proba(container(X))
     np.testing.assert_allclose(est.predict_proba(X), proba)
     np.testing.assert_allclose(est.fit(X, y).predict_proba(X), proba, atol=1e-6)
@@ -170,7 +171,7 @@ def test_sparse(container):
 
 def test_sparse_that_indexing_does_not_know():
     X, y = classes()
-    est = DistilledClassifier(ExtraTreesClassifier(5, random_state=0), quick(), cv=3, **PARAMS)
+    est = DistilledClassifier(ExtraTreesClassifier(5, random_state=0), quick(), cv=3, **WEIGHTS, **PARAMS)
     np.testing.assert_allclose(
         est.fit(sparse.coo_array(X), y).predict_proba(sparse.lil_array(X)), est.fit(X, y).predict_proba(X), atol=1e-6
     )
@@ -200,7 +201,7 @@ def test_missing_values_go_where_the_teacher_takes_them(teacher, student):
         "imputed": make_pipeline(SimpleImputer(), RobustScaler(), skorch_net()),
     }[student]
     for rows in (X, gaps(X)):  # with gaps at fit, and without
-        est = DistilledClassifier(teacher, net, **PARAMS).fit(rows, y)
+        est = DistilledClassifier(teacher, net, **WEIGHTS, **PARAMS).fit(rows, y)
         proba = est.predict_proba(gaps(X, seed=1))
         assert np.isfinite(proba).all() and len(np.unique(proba[:, 0])) > 50
         frame = pd.DataFrame(gaps(X, seed=1))
@@ -397,7 +398,7 @@ def test_a_pipeline_student_has_an_encoder_of_its_own():
 )
 def test_classes_keep_their_kind(y):
     X, _ = classes()
-    est = DistilledClassifier(LogisticRegression(), quick(), **PARAMS).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), quick(), **WEIGHTS, **PARAMS).fit(X, y)
     np.testing.assert_array_equal(est.classes_, np.unique(y))
     assert set(est.predict(X).tolist()) <= set(np.unique(y).tolist())
     assert est.predict(X).dtype == np.unique(y).dtype

@@ -103,7 +103,7 @@ def test_clone_and_shared_objects():
 
 def test_grid_search_in_parallel():
     X, y = classes()
-    est = DistilledClassifier(TREES, quick(), loss=two_losses(), augment=None, random_state=0)
+    est = DistilledClassifier(TREES, quick(), loss=two_losses(), blend=0, augment=None, random_state=0)
     pipe = make_pipeline(make_column_transformer((StandardScaler(), [0, 1]), remainder="passthrough"), est)
     grid = {
         "distilledclassifier__kd__temperature": [1.0, 4.0],
@@ -184,7 +184,8 @@ def test_a_kept_teacher_is_not_cached(tmp_path):
 @pytest.mark.parametrize("light", [False, True])
 def test_copies(way, light):
     X, y = classes()
-    est = DistilledClassifier(TREES, quick(), loss=two_losses(), random_state=0).fit(X, y)
+    params = {"hard_weight": 0.3, "blend": 0.5, "random_state": 0}
+    est = DistilledClassifier(TREES, quick(), loss=two_losses(), **params).fit(X, y)
     source = est.without_teacher() if light else est
     if way == "joblib":
         stream = io.BytesIO()
@@ -209,7 +210,8 @@ def test_unfitted_copies():
 
 def test_without_teacher():
     X, y = classes(2000)
-    est = DistilledClassifier(RandomForestClassifier(20, random_state=0), quick(), loss=two_losses(), random_state=0)
+    forest = RandomForestClassifier(20, random_state=0)
+    est = DistilledClassifier(forest, quick(1), loss=two_losses(), blend=0.5, random_state=0)
     est.fit(X, y)
     light = est.without_teacher()
     assert light.teacher is None and light.teacher_ is None and est.teacher_ is not None
@@ -245,7 +247,7 @@ def test_the_same_seed_gives_the_same_bits(est):
     def fit(seed):
         # what the global generators did before does not matter
         np.random.rand(3), torch.rand(3)  # noqa: NPY002
-        return getattr(est(teacher, quick(), cv=2, random_state=seed).fit(X, y), answer)(X)
+        return getattr(est(teacher, quick(1), cv=2, random_state=seed).fit(X, y), answer)(X)
 
     np.testing.assert_array_equal(fit(0), fit(0))
     assert not np.array_equal(fit(0), fit(1))

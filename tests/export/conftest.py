@@ -13,6 +13,9 @@ from torch import nn
 from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
 from sklkd.students import TabularStudent
 
+# neither synthetic rows nor label-only students, which files do not show
+PLAIN = {"hard_weight": 0.1, "blend": 0, "augment": None, "random_state": 0}
+
 
 def quick(max_epochs=2):
     """The default student of the smallest size, hardly trained."""

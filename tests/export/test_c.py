@@ -27,6 +27,8 @@ from sklkd.export._format import C_FORMAT
 from sklkd.students import TabularStudent
 from sklkd.students._folded import fold
 
+from .conftest import PLAIN
+
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler called cc")
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2")
@@ -98,8 +100,8 @@ def check(est, predictor, X, atol=1e-5):
 def test_numbers(tmp_path, n_features, size):
     X, y = numbers(N, max(n_features, 2))
     X = X[:, :n_features]
-    est = DistilledClassifier(ExtraTreesClassifier(5, max_depth=8, random_state=0), student(size), hard_weight=0.1,
-                              augment=None, random_state=0).fit(X[:1000], y[:1000])  # fmt: skip
+    est = DistilledClassifier(ExtraTreesClassifier(5, max_depth=8, random_state=0), student(size), **PLAIN)
+    est.fit(X[:1000], y[:1000])
     to_c(est, tmp_path / "s.c")
     check(est, CPredictor(tmp_path / "s.c", flags=STRICT), X * 1.5)
 
@@ -107,9 +109,7 @@ def test_numbers(tmp_path, n_features, size):
 @pytest.fixture(scope="module")
 def mixed_estimator():
     X, y = mixed(2000)
-    return DistilledClassifier(
-        AnyClassifier(), student(), hard_weight=0.1, augment=None, random_state=0
-    ).fit(X, y)  # fmt: skip
+    return DistilledClassifier(AnyClassifier(), student(), **PLAIN).fit(X, y)
 
 
 @pytest.mark.parametrize("flags", [STRICT, ("-O3", "-march=native", "-ffp-contract=fast")], ids=["strict", "fast"])
@@ -172,8 +172,7 @@ print(*sorted({{name.split(".")[0] for name in sys.modules}} - set(sys.stdlib_mo
 def test_regression_in_the_units_of_y(tmp_path, shape):
     X, y = make_regression(2000, 4, n_targets=int(np.prod(shape)), random_state=0)
     y = y.reshape(len(X), *shape) * 5 + 1e4
-    est = DistilledRegressor(AnyRegressor(), student(), hard_weight=0.1, augment=None,
-                             random_state=0).fit(X, y)  # fmt: skip
+    est = DistilledRegressor(AnyRegressor(), student(), **PLAIN).fit(X, y)  # fmt: skip
     to_c(est, tmp_path / "s.c")
     X = np.random.RandomState(1).normal(size=(N, 4)) * 2
     got, expected = CPredictor(tmp_path / "s.c", flags=STRICT).predict(X), est.predict(X)
@@ -188,11 +187,11 @@ def test_eight_bits_are_what_the_report_says(tmp_path, kind, mixed_estimator):
     est, (X, y) = mixed_estimator, mixed(N, seed=1)
     if kind == "categories":
         X = X[["word", "city"]]
-        est = DistilledClassifier(AnyClassifier(), student(), hard_weight=0.1, augment=None).fit(X[:500], y[:500])
+        est = DistilledClassifier(AnyClassifier(), student(), **PLAIN).fit(X[:500], y[:500])
     elif kind != "mixed":
         X, y = numbers(N, 10)
         net = student("tiny") if kind == "numbers" else student(module__hidden=())
-        est = DistilledClassifier(ExtraTreesClassifier(5), net, hard_weight=0.1, augment=None).fit(X[:500], y[:500])
+        est = DistilledClassifier(ExtraTreesClassifier(5), net, **PLAIN).fit(X[:500], y[:500])
     full = to_c(est, tmp_path / "full.c")
     check(est, CPredictor(tmp_path / "full.c", flags=STRICT), X)
     report = to_c(est, tmp_path / "s.c", X=X, quantize="int8")
@@ -210,7 +209,7 @@ def test_size_of_the_presets(tmp_path):
     teacher = ExtraTreesClassifier(5, random_state=0)
     sizes = {}
     for size, quantize in (("tiny", None), ("tiny", "int8"), ("small", None), ("small", "int8")):
-        est = DistilledClassifier(teacher, student(size), hard_weight=0.1, augment=None).fit(X, y)
+        est = DistilledClassifier(teacher, student(size), **PLAIN).fit(X, y)
         report = to_c(est, tmp_path / "s.c", quantize=quantize)
         sizes[size, quantize] = report.bytes
         subprocess.run(["cc", "-std=c99", "-O1", "-c", "-o", tmp_path / "s.o", tmp_path / "s.c"], check=True)
@@ -225,7 +224,7 @@ def test_size_of_the_presets(tmp_path):
 def test_what_changes_nothing_is_left_out(tmp_path):
     X, y = numbers(1000, 6)
     X[::9, 2] = np.nan
-    est = DistilledClassifier(AnyClassifier(), student("tiny"), hard_weight=0.1, augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(AnyClassifier(), student("tiny"), **PLAIN).fit(X, y)
     before = to_c(est, tmp_path / "s.c").bytes
     module = est.student_.module_
     column = module.encoding.column.numpy()
@@ -256,7 +255,7 @@ def test_100_000_rows(tmp_path, kind, mixed_estimator):
         d = {"numbers": 30, "one column": 1, "300 columns": 300}[kind]
         X, y = numbers(100_000, max(d, 2))
         X = X[:, :d]
-        est = DistilledClassifier(ExtraTreesClassifier(5, max_depth=8), student(), hard_weight=0.1, augment=None)
+        est = DistilledClassifier(ExtraTreesClassifier(5, max_depth=8), student(), **PLAIN)
         est.fit(X[:1000], y[:1000])
     to_c(est, tmp_path / "s.c")
     check(est, CPredictor(tmp_path / "s.c"), X)
@@ -264,7 +263,7 @@ def test_100_000_rows(tmp_path, kind, mixed_estimator):
 
 def test_missing_values_and_infinity_where_they_are_not_welcome(tmp_path):
     X, y = numbers(300, 4)
-    est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), student("tiny"), **PLAIN).fit(X, y)
     to_c(est, tmp_path / "s.c")
     predictor = CPredictor(tmp_path / "s.c", flags=STRICT)
     for n in (1, 20):
@@ -279,7 +278,7 @@ def test_missing_values_and_infinity_where_they_are_not_welcome(tmp_path):
 
 def test_without_doubles(tmp_path):
     X, y = numbers(2000, 4)
-    est = DistilledClassifier(ExtraTreesClassifier(5), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
+    est = DistilledClassifier(ExtraTreesClassifier(5), student("tiny"), **PLAIN).fit(X, y)
     to_c(est, tmp_path / "s.c")
     library = tmp_path / "s.so"
     subprocess.run(
@@ -294,7 +293,7 @@ def test_without_doubles(tmp_path):
 
 def test_what_cannot_be_written(tmp_path):
     X, y = numbers(100, 3)
-    est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), student("tiny"), **PLAIN).fit(X, y)
     with pytest.raises(ValueError, match="quantize must be None, 'int8' or 'integer', got quantize='int4'"):
         to_c(est, tmp_path / "s.c", quantize="int4")
     for step, name in ((PCA(2), "pca"), (MinMaxScaler(clip=True), "minmaxscaler")):
@@ -308,7 +307,7 @@ def test_what_cannot_be_written(tmp_path):
 
 def test_compilers(tmp_path):
     X, y = numbers(100, 3)
-    est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), student("tiny"), **PLAIN).fit(X, y)
     to_c(est, tmp_path / "s.c")
     with pytest.raises(RuntimeError, match=r"-fno-such-flag[\s\S]*failed"):
         CPredictor(tmp_path / "s.c", flags=("-fno-such-flag",))

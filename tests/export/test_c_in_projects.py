@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklkd import CPredictor, DistilledClassifier, DistilledRegressor, to_c
 from tests.frames import frame as of_kinds
 
+from .conftest import PLAIN
 from .test_c import AnyClassifier, mixed, numbers, student
 from .test_range_and_rule import of_range
 
@@ -95,7 +96,7 @@ def students():
     frame, words = mixed(300)
 
     def classifier(teacher, X, y, student):
-        return DistilledClassifier(teacher, student, hard_weight=0.1, augment=None, random_state=0).fit(X, y), X
+        return DistilledClassifier(teacher, student, **PLAIN).fit(X, y), X
 
     made = {
         "numbers": classifier(ExtraTreesClassifier(5), X, y, student("tiny")),

@@ -14,9 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklkd import CPredictor, DistilledClassifier, OnnxPredictor, to_c, to_onnx
 
-from .conftest import quick
-
-PLAIN = {"hard_weight": 0.1, "blend": 0, "augment": None, "random_state": 0}
+from .conftest import PLAIN, quick
 
 
 def people(n=200, seed=0):

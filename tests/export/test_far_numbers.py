@@ -15,6 +15,8 @@ from sklkd import DistilledRegressor, OnnxPredictor, to_onnx
 from sklkd.export import CPredictor, to_c
 from sklkd.students import InputEncoder, TabularNet, TabularStudent
 
+from .conftest import PLAIN
+
 SCALES = np.array([1e-6, 1.0, 1e6])
 
 
@@ -26,7 +28,7 @@ def shipped(request, tmp_path_factory):
     y = X[:, 0] / SCALES[0] + np.abs(X[:, 1])
     teacher = HistGradientBoostingRegressor(max_iter=5) if request.param else RandomForestRegressor(5, random_state=0)
     student = TabularStudent("tiny", max_epochs=2)
-    est = DistilledRegressor(teacher, student, hard_weight=0.1, augment=None, random_state=0).fit(X, y)
+    est = DistilledRegressor(teacher, student, **PLAIN).fit(X, y)
     folder = tmp_path_factory.mktemp("shipped")
     to_onnx(est, folder / "student.onnx")
     read = [OnnxPredictor(folder / "student.onnx")]

@@ -10,6 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from sklkd import CPredictor, DistilledClassifier, OnnxPredictor, to_c, to_onnx
 from sklkd.students import TabularStudent
 
+from .conftest import PLAIN
+
 READ = ["late", "sign"]
 
 
@@ -30,7 +32,7 @@ def test_files_ask_for_the_columns_of_the_student(tmp_path, table, container, st
         steps = [StandardScaler()]
     student = TabularStudent("tiny", max_epochs=8)
     teacher = RandomForestClassifier(10, random_state=0)
-    est = DistilledClassifier(teacher, student, columns=[4, 1], augment=None, random_state=0)
+    est = DistilledClassifier(teacher, student, columns=[4, 1], **PLAIN)
     model = make_pipeline(*steps, est).fit(X, y) if steps else est.fit(X, y)
     expected = model.predict_proba(X)
     own = X if steps else container(frame[READ])
@@ -54,8 +56,8 @@ def test_files_ask_for_the_columns_of_the_student(tmp_path, table, container, st
 def test_all_columns_in_another_order_are_read_in_that_of_x(table):
     X, y = table
     teacher, student = RandomForestClassifier(10, random_state=0), TabularStudent("tiny", max_epochs=8)
-    est = DistilledClassifier(teacher, student, columns=[4, 1, 0, 3, 2], augment=None, random_state=0)
+    est = DistilledClassifier(teacher, student, columns=[4, 1, 0, 3, 2], **PLAIN)
     est.fit(X.to_numpy(), y)
     assert est.columns_.tolist() == [0, 1, 2, 3, 4]
-    same = DistilledClassifier(teacher, student, augment=None, random_state=0).fit(X.to_numpy(), y)
+    same = DistilledClassifier(teacher, student, **PLAIN).fit(X.to_numpy(), y)
     np.testing.assert_array_equal(est.predict_proba(X.to_numpy()), same.predict_proba(X.to_numpy()))

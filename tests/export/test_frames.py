@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
 from tests.frames import KINDS, WORDS, frame, unseen
 
-from .conftest import assert_parity, quick
+from .conftest import PLAIN, assert_parity, quick
 
 N = 100_000
 
@@ -42,7 +42,7 @@ def numbers(X):
 def est():
     X = frame(400)
     y = np.where((X["word"] == "None") | (X["label"] > 0.3) & (X["level"] == "low"), "yes", "no")
-    return DistilledClassifier(WordCounter(), quick(6), augment=None, random_state=0).fit(X, y)
+    return DistilledClassifier(WordCounter(), quick(6), **PLAIN).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_seen_and_unseen_and_missing_cells_on_100_000_rows(est, predictor):
 def test_every_kind_of_column(ship):
     X = frame(400, names=KINDS)
     y = np.where((X["text"] == "red").fillna(False) | (X["label"] > 0.3), "yes", "no")
-    est = DistilledClassifier(WordCounter(), quick(6), augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(WordCounter(), quick(6), **PLAIN).fit(X, y)
     assert_parity(est, ship(est)[0], unseen(2_000, 1, KINDS))
 
 
@@ -133,7 +133,7 @@ def test_any_strings(tmp_path_factory, learnt, asked, gap):
     learnt = [word for word in learnt if not word.startswith(("\ue000", "\ue001"))] or ["a", "b"]
     cells = np.array((learnt * 20)[:20] + [None] * 4 * gap, dtype=object)[:, None]
     y = np.arange(len(cells)) % 2
-    est = DistilledClassifier(WordCounter(3), quick(1), augment=None, random_state=0).fit(cells, y)
+    est = DistilledClassifier(WordCounter(3), quick(1), **PLAIN).fit(cells, y)
     path = tmp_path_factory.mktemp("strings") / "model.onnx"
     to_onnx(est, path)
     assert_parity(est, OnnxPredictor(path), np.array(asked, dtype=object)[:, None])
@@ -143,7 +143,7 @@ def test_rare_levels_and_categories_that_cannot_be_written(tmp_path):
     rng = np.random.RandomState(0)
     X = np.array([f"w{i}" for i in rng.geometric(0.02, 600)], dtype=object)[:, None]
     y = rng.randint(0, 2, 600)
-    est = DistilledClassifier(WordCounter(3), quick(1), augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(WordCounter(3), quick(1), **PLAIN).fit(X, y)
     to_onnx(est, tmp_path / "model.onnx")
     assert_parity(est, OnnxPredictor(tmp_path / "model.onnx"), np.vstack([X, [["never"]]]).astype(object))
     X[X == "w1"] = "\ue000w"

@@ -22,6 +22,7 @@ from sklkd.export._rows import training_like_rows
 from sklkd.students._folded import fold
 from tests.frames import frame as of_kinds
 
+from .conftest import PLAIN
 from .test_c import AnyClassifier, mixed, numbers, student
 from .test_c_in_projects import CPP, C, array_bytes, stated
 from .test_range_and_rule import of_range
@@ -69,7 +70,7 @@ def made():
     forest = ExtraTreesClassifier(20, random_state=0)
 
     def classifier(teacher, X, y, student):
-        est = DistilledClassifier(teacher, student, hard_weight=0.1, augment=None, random_state=0)
+        est = DistilledClassifier(teacher, student, **PLAIN)
         return est.fit(X[:600], y[:600]), X
 
     found = {
@@ -234,7 +235,7 @@ def test_rows_in_fixed_point(made, tmp_path):
 
 def test_missing_values_and_infinity_where_they_are_not_welcome(tmp_path):
     X, y = numbers(300, 4)
-    est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), student("tiny"), **PLAIN).fit(X, y)
     to_c(est, tmp_path / "s.c", quantize="integer")
     predictor = CPredictor(tmp_path / "s.c", flags=C)
     for bad, words in ((np.nan, "contains NaN or another missing value"), (np.inf, "contains infinity")):
@@ -247,12 +248,12 @@ def test_missing_values_and_infinity_where_they_are_not_welcome(tmp_path):
 def test_what_integers_cannot_hold(tmp_path):
     X, y = numbers(300, 3)
     far = X + np.array([0, 1e9, 0])
-    est = DistilledClassifier(LogisticRegression(), student("tiny"), hard_weight=0.1, augment=None).fit(far, y)
+    est = DistilledClassifier(LogisticRegression(), student("tiny"), **PLAIN).fit(far, y)
     with pytest.raises(NotImplementedError, match=r"column 1 \(from 0\) is too large .* Subtract the median"):
         to_c(est, tmp_path / "s.c", quantize="integer")
     dates = of_kinds(300, names=["word", "when"])
     assert isinstance(dates, pd.DataFrame)
-    est = DistilledClassifier(AnyClassifier(), student("tiny"), hard_weight=0.1, augment=None).fit(dates, y)
+    est = DistilledClassifier(AnyClassifier(), student("tiny"), **PLAIN).fit(dates, y)
     with pytest.raises(NotImplementedError, match=r"column 1 \(from 0\) holds dates.*quantize='int8'"):
         to_c(est, tmp_path / "s.c", quantize="integer")
     assert not (tmp_path / "s.c").exists()

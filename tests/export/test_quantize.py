@@ -12,7 +12,7 @@ from sklkd.export import _tabular
 from sklkd.export._quantize import eight_bits
 from sklkd.students import TabularStudent
 
-from .conftest import net
+from .conftest import PLAIN, net
 from .test_students import FOREST
 
 
@@ -29,7 +29,7 @@ def test_eight_bits_are_at_most_half_a_step_away(weight):
 def test_a_smaller_file_with_the_loss_reported(problem, ship, how, size, difference):
     X, y = problem
     student = TabularStudent("tiny", max_epochs=20, module__hidden=(128, 128))
-    est = DistilledClassifier(FOREST, student, augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(FOREST, student, **PLAIN).fit(X, y)
     _, exact = ship(est)
     predictor, report = ship(est, quantize=how)
     assert report.quantize == how
@@ -51,7 +51,7 @@ def sixteen_bits(predictor):
 
 def test_edges_of_bins_are_whole_numbers_unless_a_bin_is_narrow(problem, ship, monkeypatch):
     X, y = problem
-    est = DistilledClassifier(FOREST, TabularStudent("tiny", max_epochs=6), augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(FOREST, TabularStudent("tiny", max_epochs=6), **PLAIN).fit(X, y)
     predictor, report = ship(est, quantize="int8")
     assert sixteen_bits(predictor) == 2 and report.largest_difference < 0.05
     monkeypatch.setattr(_tabular, "LEAST_STEPS", 2**20)
@@ -62,7 +62,7 @@ def test_edges_of_bins_are_whole_numbers_unless_a_bin_is_narrow(problem, ship, m
     monkeypatch.undo()
     far = X.copy()
     far[:4, 0] *= 1e4  # bins of the others are narrow beside this
-    est = DistilledClassifier(FOREST, TabularStudent("tiny", max_epochs=6), augment=None, random_state=0).fit(far, y)
+    est = DistilledClassifier(FOREST, TabularStudent("tiny", max_epochs=6), **PLAIN).fit(far, y)
     narrow, _ = ship(est, quantize="int8")
     assert sixteen_bits(narrow) == 0
     assert np.abs(narrow.predict_proba(far) - est.predict_proba(far)).max() < 0.05
@@ -70,7 +70,7 @@ def test_edges_of_bins_are_whole_numbers_unless_a_bin_is_narrow(problem, ship, m
 
 def test_networks_of_the_users_own_too(problem, ship):
     X, y = problem
-    est = DistilledClassifier(FOREST, net(), augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(FOREST, net(), **PLAIN).fit(X, y)
     predictor, report = ship(est, quantize="int8")
     assert report.largest_difference < 0.02
     assert np.abs(predictor.predict_proba(X) - est.predict_proba(X)).max() < 0.02

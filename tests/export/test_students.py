@@ -23,7 +23,7 @@ from sklkd.students import TabularNet, TabularStudent
 from sklkd.students._double import double_copy
 from sklkd.teachers import Precomputed
 
-from .conftest import assert_parity, net, quick
+from .conftest import PLAIN, assert_parity, net, quick
 
 FOREST = RandomForestClassifier(10, random_state=0)
 
@@ -45,7 +45,7 @@ class Doubled(TabularNet):
 
 
 def distil(teacher, student, X, y):
-    return DistilledClassifier(teacher, student, augment=None, random_state=0).fit(X, y)
+    return DistilledClassifier(teacher, student, **PLAIN).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_images(ship, tmp_path):
 def test_pipelines(problem, ship, steps, as_frame):
     X, y = problem
     X = pd.DataFrame(X, columns=list("abcdef")) if as_frame else X
-    model = make_pipeline(*steps, DistilledClassifier(FOREST, quick(), augment=None, random_state=0)).fit(X, y)
+    model = make_pipeline(*steps, DistilledClassifier(FOREST, quick(), **PLAIN)).fit(X, y)
     predictor, _ = ship(model)
     assert_parity(model, predictor, X)
     assert list(predictor.metadata_["dtypes"]) == (list("abcdef") if as_frame else ["X"])
@@ -175,7 +175,7 @@ def test_pipelines(problem, ship, steps, as_frame):
 def test_a_pipeline_that_imputes_takes_missing_values(problem, ship):
     X, y = problem[0].copy(), problem[1]
     X[::5, 2] = np.nan
-    student = DistilledClassifier(FOREST, quick(), augment=None, random_state=0)
+    student = DistilledClassifier(FOREST, quick(), **PLAIN)
     model = make_pipeline(SimpleImputer(), StandardScaler(), student).fit(X, y)
     predictor, report = ship(model)
     assert report.n_rows > 1000
@@ -186,7 +186,7 @@ def test_a_pipeline_that_imputes_takes_missing_values(problem, ship):
 def test_a_pipeline_that_imputes_in_double_precision(problem, ship):
     X, y = problem[0] + 1e7, problem[1]
     X[::5, 2] = np.nan
-    student = DistilledClassifier(FOREST, quick(), augment=None, random_state=0)
+    student = DistilledClassifier(FOREST, quick(), **PLAIN)
     model = make_pipeline(SimpleImputer(strategy="median"), student).fit(X, y)
     predictor, report = ship(model)
     assert report.numbers == "float64"
@@ -197,7 +197,7 @@ def test_a_pipeline_that_does_not_impute_refuses_missing_values(problem, ship):
     X, y = problem
     from sklearn.linear_model import LogisticRegression
 
-    student = DistilledClassifier(LogisticRegression(), quick(), augment=None, random_state=0)
+    student = DistilledClassifier(LogisticRegression(), quick(), **PLAIN)
     predictor, _ = ship(make_pipeline(StandardScaler(), student).fit(X, y))
     for n in (1, 5):
         gap = np.where(np.arange(6) == 2, np.nan, X[:n])
@@ -212,7 +212,7 @@ def test_a_pipeline_of_columns(table, ship):
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["word"]),
         remainder="passthrough",
     )
-    model = make_pipeline(columns, DistilledClassifier(FOREST, quick(), augment=None, random_state=0)).fit(frame, y)
+    model = make_pipeline(columns, DistilledClassifier(FOREST, quick(), **PLAIN)).fit(frame, y)
     for rows in (frame, None):
         predictor, _ = ship(model, X=rows)
         assert_parity(model, predictor, frame)
@@ -239,7 +239,7 @@ def test_a_pipeline_of_columns_with_missing_strings(table, ship, imputer, dtype)
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     one_hot = make_pipeline(imputer, one_hot) if imputer else one_hot
     columns = make_column_transformer((one_hot, ["word"]), (SimpleImputer(), ["a", "b", "c"]))
-    model = make_pipeline(columns, DistilledClassifier(FOREST, quick(), augment=None, random_state=0)).fit(frame, y)
+    model = make_pipeline(columns, DistilledClassifier(FOREST, quick(), **PLAIN)).fit(frame, y)
     for rows in (frame, None):
         predictor, report = ship(model, X=rows)
         assert report.numbers == "float64"
@@ -263,7 +263,7 @@ def test_made_up_rows_have_missing_values_where_steps_impute(table):
 def test_a_regressor_in_a_pipeline(problem, ship):
     X = problem[0]
     y = 100 * X[:, :2] + 5000
-    student = DistilledRegressor(ExtraTreesRegressor(10, random_state=0), quick(), augment=None, random_state=0)
+    student = DistilledRegressor(ExtraTreesRegressor(10, random_state=0), quick(), **PLAIN)
     model = make_pipeline(StandardScaler(), student).fit(X, y)
     np.testing.assert_allclose(ship(model)[0].predict(X), model.predict(X), rtol=0, atol=1e-3)
 
@@ -275,11 +275,11 @@ def test_what_cannot_be_exported_says_so(problem, table, tmp_path):
     with pytest.raises(ValueError, match=r"opset must be at most 20 for a network of your own, got opset=21"):
         to_onnx(est, path, opset=21)
     frame, y = table
-    student = DistilledClassifier(coded(), quick(), augment=None, random_state=0)
+    student = DistilledClassifier(coded(), quick(), **PLAIN)
     model = make_pipeline(FunctionTransformer(), student).fit(frame, y)
     with pytest.raises(ValueError, match="est gets categories from the steps before it"):
         to_onnx(model, path)
-    student = DistilledClassifier(FOREST, quick(), augment=None, random_state=0)
+    student = DistilledClassifier(FOREST, quick(), **PLAIN)
     model = make_pipeline(FunctionTransformer(np.cbrt), student).fit(X, y)
     with pytest.raises(
         NotImplementedError,

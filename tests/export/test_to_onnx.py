@@ -18,7 +18,7 @@ import sklkd.export._to_onnx as to_onnx_module
 from sklkd import DistilledClassifier, DistilledRegressor, to_onnx
 from sklkd.students import TabularStudent
 
-from .conftest import assert_parity, quick
+from .conftest import PLAIN, assert_parity, quick
 
 N = 100_000
 
@@ -43,7 +43,7 @@ def test_300_columns_on_100_000_rows(ship):
     rng = np.random.RandomState(0)
     X = rng.standard_normal((200, 300))
     y = (X[:, 0] + X[:, 1] > 0).astype(int)
-    est = DistilledClassifier(LogisticRegression(), quick(), augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), quick(), **PLAIN).fit(X, y)
     predictor, _ = ship(est)
     assert_parity(est, predictor, rng.standard_normal((N, 300)).astype(np.float32))
 
@@ -63,7 +63,7 @@ def test_300_columns_on_100_000_rows(ship):
 def test_labels_of_any_kind(problem, ship, labels):
     X, y = problem
     y = labels[np.searchsorted(["ant", "bee", "cat"], y)]
-    est = DistilledClassifier(RandomForestClassifier(5, random_state=0), quick(), augment=None, random_state=0)
+    est = DistilledClassifier(RandomForestClassifier(5, random_state=0), quick(), **PLAIN)
     est.fit(X, y)
     predictor, _ = ship(est)
     expected = est.predict(X)
@@ -134,7 +134,7 @@ def test_a_student_without_hidden_layers_or_bins(ship):
     rng = np.random.RandomState(0)
     X = rng.standard_normal((200, 3))
     student = TabularStudent(max_epochs=2, module__hidden=(), module__edges=[[], [], []])
-    est = DistilledClassifier(LogisticRegression(), student, augment=None, random_state=0).fit(X, X[:, 0] > 0)
+    est = DistilledClassifier(LogisticRegression(), student, **PLAIN).fit(X, X[:, 0] > 0)
     predictor, _ = ship(est)
     assert_parity(est, predictor, X)
     est.fit(X, (X[:, 0] > 0).astype(int) + (X[:, 1] > 0))
@@ -178,7 +178,7 @@ def test_inputs_that_change_nothing_are_left_out(fitted, ship, problem):
 
 def test_a_student_that_takes_no_missing_values_says_so(problem, ship):
     X, y = problem
-    est = DistilledClassifier(LogisticRegression(), quick(), augment=None, random_state=0).fit(X, y)
+    est = DistilledClassifier(LogisticRegression(), quick(), **PLAIN).fit(X, y)
     predictor, _ = ship(est)
     assert_parity(est, predictor, X)
     for n in (1, 3):
@@ -225,7 +225,7 @@ def test_sizes(ship):
 
     def size(preset, quantize=None):
         net = TabularStudent(preset, max_epochs=1)
-        est = DistilledClassifier(forest, net, cv=None, augment=None, random_state=0).fit(X, y)
+        est = DistilledClassifier(forest, net, cv=None, **PLAIN).fit(X, y)
         return ship(est, quantize=quantize)[1].bytes
 
     assert size("tiny") < 25_000

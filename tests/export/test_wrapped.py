@@ -24,10 +24,9 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransf
 from sklkd import CPredictor, DistilledClassifier, DistilledRegressor, OnnxPredictor, to_c, to_onnx
 from sklkd.students import TabularStudent
 
-from .conftest import net, quick
+from .conftest import PLAIN, net, quick
 
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic", "-O0")
-PLAIN = {"hard_weight": 0.1, "blend": 0, "augment": None, "random_state": 0}
 LABELS = np.array(["ant", "bee", "cat"])
 
 

@@ -20,8 +20,8 @@ from sklkd.students import TabularStudent
 NAMES = ["noise", "sign", "size", "later", "kind"]
 
 
-def quick():
-    return TabularStudent("tiny", max_epochs=12)
+def quick(max_epochs=12):
+    return TabularStudent("tiny", max_epochs=max_epochs)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def numbers(table):
     return X.drop(columns="kind").assign(kind=X["kind"].cat.codes.astype(float)), y
 
 
-def distil(X, y, columns, **params):
+def distil(X, y, columns, student=None, **params):
     teacher = RandomForestClassifier(20, random_state=0)
-    return DistilledClassifier(teacher, quick(), columns=columns, random_state=0, **params).fit(X, y)
+    return DistilledClassifier(teacher, student or quick(), columns=columns, random_state=0, **params).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def distil(X, y, columns, **params):
 )
 def test_the_student_reads_these_columns_alone(numbers, columns, expected):
     X, y = numbers
-    est = distil(X, y, columns)
+    est = distil(X, y, columns, quick(2), blend=0)
     assert est.columns_.tolist() == expected
     assert est.encoder_.codec_.feature_names_in_.tolist() == expected
     assert est.teacher_.n_features_in_ == est.n_features_in_ == len(NAMES)
@@ -95,7 +95,7 @@ def test_strings_dates_and_gaps_stay_with_their_columns(table):
     def ask(rows):
         return teacher.predict_proba(rows[["sign", "later"]])
 
-    est = DistilledClassifier(ask, quick(), columns=["kind", "when", "sign"], random_state=0).fit(X, y)
+    est = DistilledClassifier(ask, quick(2), columns=["kind", "when", "sign"], random_state=0).fit(X, y)
     assert [one is not None for one in est.encoder_.codec_.categories_] == [True, False, False]
     assert est.encoder_.codec_.times_ == [None, "dates", None]
     np.testing.assert_array_equal(est.predict_proba(X), est.predict_proba(X[["sign", "kind", "when"]]))
@@ -145,7 +145,7 @@ def test_regressors_pipelines_and_folds(numbers):
     X, _ = numbers
     y = 2 * X["sign"] + X["later"]
     teacher = RandomForestRegressor(20, random_state=0)
-    own = Pipeline([("scale", StandardScaler()), ("net", quick())])
+    own = Pipeline([("scale", StandardScaler()), ("net", quick(4))])
     est = DistilledRegressor(teacher, own, columns=["sign", "later"], random_state=0)
     pipe = make_pipeline(StandardScaler().set_output(transform="pandas"), est).fit(X, y)
     assert pipe[-1].encoder_.n_features_in_ == 2
@@ -200,7 +200,7 @@ def test_a_number_needs_a_teacher_that_can_be_asked(numbers):
 
 def test_rows_without_the_columns_are_refused(numbers):
     X, y = numbers
-    est = distil(X, y, ["sign", "kind"])
+    est = distil(X, y, ["sign", "kind"], quick(2), blend=0)
     with pytest.raises(ValueError, match="without \\['kind'\\]"):
         est.predict(X[["sign"]])
     with pytest.raises(ValueError, match="3 features"), pytest.warns(UserWarning, match="feature names"):
