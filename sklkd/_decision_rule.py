@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-
 LIKELY = 0.5
 """Above this probability a row has one of several labels."""
 

@@ -29,6 +29,7 @@ class Classification(ClassifierMixin, _Base):
     """Mixed into the classifiers of all modes, before their base."""
 
     _task_name = "classification"
+    classes_: Any
 
     _takes_several_labels = False
     """Whether y may have a column for each of several labels."""

@@ -16,7 +16,8 @@ class Objective(nn.Module):
     """``hard_weight * hard + (1 - hard_weight) * sum_k weight_k * loss_k`` of one batch.
 
     The hard term is cross-entropy with the labels, of several labels a row the mean of their binary cross-entropies,
-    or, for regression, the squared error of the standardised target; rows without a label do not enter it. It is a criterion: the losses' learnt parts are trained with the student.
+    or, for regression, the squared error of the standardised target; rows without a label do not enter it. It is a
+    criterion: the losses' learnt parts are trained with the student.
 
     Parameters
     ----------

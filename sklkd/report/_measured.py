@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from skorch.history import History
 
 from sklkd.estimators._access import for_deployment
-from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.estimators._task import Task
+from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.teachers import Teacher, adapt, decision_threshold
 
 

@@ -155,7 +155,7 @@ def closeness_of_classes(
 def closeness_of_labels(
     proba: NDArray[np.float64], teacher: NDArray[np.float64], weight: NDArray | None
 ) -> dict[str, float]:
-    """Agreement of each of several labels with the teacher's, and divergence from its probability, means over labels."""
+    """Agreement of several labels with the teacher's, and divergence from its probabilities, means over the labels."""
     same = (proba > LIKELY) == (teacher > LIKELY)
     divergence = rel_entr(teacher, np.clip(proba, TINY, 1)) + rel_entr(1 - teacher, np.clip(1 - proba, TINY, 1))
     return {

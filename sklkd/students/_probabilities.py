@@ -11,10 +11,10 @@ from sklkd._torch import evaluating
 from sklkd.losses._objective import logits_of
 
 STRETCH = 1e3
-"""Factor of the rows for which a module is asked to tell probabilities of labels from logits that happen to be in [0, 1]."""
+"""Factor of the rows by which probabilities of labels are told from logits that happen to lie in [0, 1]."""
 
 
-def gives_probabilities(module: nn.Module, sample: Tensor, kind: str | None = "classification") -> bool:
+def gives_probabilities(module: nn.Module, sample: Tensor, kind: str = "classification") -> bool:
     """Whether a module's outputs for a few rows are probabilities.
 
     For the task "classification" these are rows >= 0 that sum to one; for "multilabel" numbers in [0, 1], also for rows

@@ -56,7 +56,7 @@ def initialize(
 
     def build_on(module: nn.Module) -> None:
         rows = sample.to(net.device)
-        kind = getattr(net, "task_kind_", None)
+        kind = getattr(net, "task_kind_", "regression")
         net.gives_probabilities_ = gives_probabilities(module, rows, kind)
         if net.gives_probabilities_:
             return_logits(module, kind)
@@ -163,9 +163,7 @@ def unfitted_copy(net: NeuralNet) -> NeuralNet:
     """A clone that :func:`initialize` takes for a student of the same task."""
     copied = clone(net)
     # what fill_module has left, which is no parameter
-    vars(copied).update(
-        {name: vars(net)[name] for name in ("task_kind_", "validation_encoder_") if name in vars(net)}
-    )
+    vars(copied).update({name: vars(net)[name] for name in ("task_kind_", "validation_encoder_") if name in vars(net)})
     return copied
 
 

@@ -194,9 +194,11 @@ def test_out_of_bag_is_scikit_learns(rows):
     Y = np.column_stack([Y, np.ones(len(Y), int)])  # a label of all rows
     forest = RandomForestClassifier(30, oob_score=True, random_state=0).fit(X, Y)
     predicted, unseen = adapt(forest, multilabel=True).out_of_bag(X, Y)
-    expected = np.stack([forest.oob_decision_function_[k][:, -1] for k in range(Y.shape[1])], axis=1) if isinstance(
-        forest.oob_decision_function_, list
-    ) else forest.oob_decision_function_[:, 1]
+    expected = (
+        np.stack([forest.oob_decision_function_[k][:, -1] for k in range(Y.shape[1])], axis=1)
+        if isinstance(forest.oob_decision_function_, list)
+        else forest.oob_decision_function_[:, 1]
+    )
     np.testing.assert_allclose(predicted[unseen, :N_LABELS], expected[unseen, :N_LABELS], atol=1e-12)
     assert unseen.mean() > 0.9
     assert (predicted[:, N_LABELS] == 1).all()
