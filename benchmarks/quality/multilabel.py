@@ -1,9 +1,9 @@
 """Several labels a row: the same student with and without a teacher.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=.:benchmarks/quality python benchmarks/quality/multilabel.py [--seeds 1] [--student tiny]
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/quality/multilabel.py [--seeds 1] [--student tiny]
 
-There are no public sets of this kind at hand, so that labels are made of tables: whether a row's class, and its value in
-each of up to four columns of categories, is the most frequent one; the student reads the other columns. "made" is
+There are no public sets of this kind at hand, so that labels are made of tables: whether a row's class, and its value
+in each of up to four columns of categories, is the most frequent one; the student reads the other columns. "made" is
 scikit-learn's make_multilabel_classification. Teacher: 300 trees, extra trees and a random forest, averaged. Losses are
 the mean log loss of the labels on the test rows; "change" is over the better of teacher and student without a teacher.
 """

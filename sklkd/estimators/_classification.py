@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 
 from sklkd._decision_rule import LIKELY, predicted_codes
 from sklkd.estimators._base import BaseDistilled
@@ -23,6 +24,10 @@ from sklkd.students._train import logits_to_proba, use_scaling
 
 # a mixin, which knows its base only to the type checker
 _Base: Any = BaseDistilled if TYPE_CHECKING else object
+
+
+def _has_one_label_a_row(estimator: Any) -> bool:
+    return not isinstance(getattr(estimator, "classes_", None), list)
 
 
 class Classification(ClassifierMixin, _Base):
@@ -72,6 +77,7 @@ class Classification(ClassifierMixin, _Base):
         outputs, task = self._outputs(X), self._fitted.task
         return task.target_scaling.logits(outputs) if task.multilabel else outputs
 
+    @available_if(_has_one_label_a_row)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """The student's logits, up to a constant the logarithms of the probabilities.
 
@@ -82,12 +88,14 @@ class Classification(ClassifierMixin, _Base):
         Returns
         -------
         ndarray of float64, shape (n, n_classes)
-            For two classes their difference, (n,); for several labels a row the logarithm of the odds of each,
-            (n, n_labels).
+            For two classes their difference, (n,).
+
+        Raises
+        ------
+        AttributeError
+            For several labels a row, of which forests have none either, and for which scikit-learn has no one form.
         """
-        logits = self._logits(X)
-        if self._fitted.task.multilabel:
-            return logits
+        logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

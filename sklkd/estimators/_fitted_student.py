@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 from torch import nn
 
 from sklkd._columns import ColumnSelection, rows_with_missing
@@ -15,7 +16,7 @@ from sklkd.estimators._task import Task
 from sklkd.rows import Rows
 from sklkd.students import InputEncoder
 from sklkd.students._double import double_copy, predicts_in_float64
-from sklkd.students._folded import Folded, fold
+from sklkd.students._folded import Folded, fold, fold_entries
 from sklkd.students._forward import as_input, forward
 
 SPARSE_ROWS = 4096
@@ -87,7 +88,8 @@ class FittedStudent:
             pieces = [X[start : start + SPARSE_ROWS] for start in range(0, X.shape[0], SPARSE_ROWS)]
             return np.concatenate([self.outputs(piece) for piece in pieces])
         if isinstance(self.network, Folded):
-            return self.network.outputs(self.encoder.widened(self._coded(X)))
+            own = isinstance(self.encoder, InputEncoder)
+            return self.network.outputs(self.encoder.widened(self._coded(X)) if own else self._encoded(X))
         inputs = as_input(self._encoded(X), np.float64)
         device = next(self.network.parameters(), inputs).device
         return forward(self.network, inputs, device).numpy()
@@ -97,6 +99,11 @@ class FittedStudent:
             return self.encoder.transform_coded(self._coded(X))
         if not self.handles_missing and _frame_has_missing(X):
             raise self._missing_values()
+        if type(self.encoder) is Pipeline:
+            # its own transform asks every step for tags and routed metadata, which takes longer than one row does
+            for _, step in self.encoder.steps:
+                X = X if step is None or step == "passthrough" else step.transform(X)
+            return X
         return self.encoder.transform(X)
 
     def _coded(self, X: Any) -> Any:
@@ -127,8 +134,9 @@ def runs_in_float64(trained: TrainedStudent, rows: Rows) -> bool:
 
 def _as_arrays(encoder: Any, module: nn.Module) -> Folded | None:
     """The default student's network as NumPy arrays; None for others, and for those on other devices."""
-    on_cpu = all(part.device.type == "cpu" for part in module.parameters())
-    return fold(encoder, module) if on_cpu else None
+    if any(part.device.type != "cpu" for part in module.parameters()):
+        return None
+    return fold_entries(module) if isinstance(encoder, Pipeline) else fold(encoder, module)
 
 
 def _frame_has_missing(X: Any) -> bool:

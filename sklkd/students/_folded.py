@@ -173,9 +173,7 @@ def fold(encoder: Any, module: Any) -> Folded | None:
     cardinalities = np.array(encoder.cardinalities_)
     if not np.array_equal(numeric, np.flatnonzero(cardinalities == 0)):
         return None  # somebody's own module__cardinalities
-    hidden: list[Any] = list(module.hidden)
-    linear = [*(layer[0] for layer in hidden), module.output]
-    (weight, bias), *layers = [(_array(one.weight).T.copy(), _array(one.bias)) for one in linear]
+    (weight, bias), *layers = _weights(module)
     n_bins, with_missing = len(encoding.column), _array(encoding.with_missing).astype(np.intp)
     clip, bins, missing_weights, level_values = np.split(weight, np.cumsum([len(numeric), n_bins, len(with_missing)]))
     binned, starts, edges, values = _ramps(encoding, bins)
@@ -198,6 +196,43 @@ def fold(encoder: Any, module: Any) -> Folded | None:
         bias=bias,
         layers=tuple(layers),
     )
+
+
+def fold_entries(module: Any) -> Folded | None:
+    """The arrays of a network that reads the sparse rows which a student's own steps make; None for others."""
+    if type(module) is not TabularNet or not module.sparse:
+        return None
+    encoding = module.encoding
+    if len(encoding.column) or not encoding.all_numeric:
+        return None
+    (weight, bias), *layers = _weights(module)
+    numeric, with_missing = (_array(part).astype(np.intp) for part in (encoding.numeric, encoding.with_missing))
+    none, no_weights = np.empty(0, np.intp), np.empty((0, weight.shape[1]))
+    return Folded(
+        numeric=numeric,
+        center=np.zeros(len(numeric)),
+        scale=np.ones(len(numeric)),
+        clip=weight[: len(numeric)],
+        binned=none,
+        starts=np.zeros(1, np.intp),
+        edges=np.empty(0),
+        values=no_weights,
+        with_missing=with_missing,
+        missing_weights=weight[len(numeric) :],
+        categorical=none,
+        level_starts=np.zeros(1, np.intp),
+        levels=none,
+        level_values=no_weights,
+        bias=bias,
+        layers=tuple(layers),
+    )
+
+
+def _weights(module: TabularNet) -> list[tuple[Floats, Floats]]:
+    """Weights of shape (inputs, outputs) and bias of every layer."""
+    hidden: list[Any] = list(module.hidden)
+    linear = [*(layer[0] for layer in hidden), module.output]
+    return [(_array(one.weight).T.copy(), _array(one.bias)) for one in linear]
 
 
 def _ramps(encoding: Any, weight: Floats) -> tuple[Ints, Ints, Floats, Floats]:

@@ -360,6 +360,18 @@ def test_texts_whose_vectorizer_gives_many_columns():
     steps = Pipeline([("tfidf", vectorizer), ("net", quick())])
     est = classifier(make_pipeline(clone(vectorizer), linear()), steps).fit(X, y)
     assert est.student_.module_.sparse and est.predict_proba(X).shape == (len(X), 2)
+    steps = Pipeline([("nothing", "passthrough"), *steps.steps])
+    same = classifier(make_pipeline(clone(vectorizer), linear()), steps).fit(X, y)
+    np.testing.assert_array_equal(same.predict_proba(X), est.predict_proba(X))
+
+
+def test_steps_that_make_sparse_rows_are_predicted_for_without_torch(monkeypatch):
+    X, y = words()
+    est = classifier(student=Pipeline([("tfidf", TfidfTransformer()), ("net", quick())])).fit(X, y)
+    expected = est.student_.predict_proba(est.encoder_.transform(X))
+    monkeypatch.setattr(TabularNet, "forward", None)
+    np.testing.assert_allclose(est.predict_proba(X), expected, atol=1e-5)
+    np.testing.assert_allclose(est.predict_proba(X[:1]), expected[:1], atol=1e-5)
 
 
 @pytest.mark.parametrize("export", [to_onnx, to_c])

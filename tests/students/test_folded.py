@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
+from sklkd._sparse_rows import SparseRows
 from sklkd.students import InputEncoder, TabularNet
-from sklkd.students._folded import PIECE, fold
+from sklkd.students._folded import PIECE, fold, fold_entries
 
 # rounded: far outside a column whose cells differ by 1e-38, float32 ends
 CELLS = st.floats(-50, 50, width=32).map(lambda cell: round(cell, 6))
@@ -107,6 +109,18 @@ def test_other_networks_and_encoders_do_not_fold():
     assert fold(InputEncoder(one_hot=True).fit(X), TabularNet(4, 2)) is None
     assert fold(encoder, TabularNet(2, 2)) is None  # the user says that all columns are numbers
     assert fold(encoder, torch.nn.Linear(2, 2)) is None
+
+
+@pytest.mark.parametrize("n", [1, PIECE + 1])
+def test_sparse_rows_of_a_students_own_steps(n):
+    X = sparse.random(n, 6, density=0.5, format="csr", random_state=0)
+    X.data[::3] = np.nan
+    net = TabularNet(6, 2, hidden=(5, 4), missing=[False, True] * 3, sparse=True).double()
+    with torch.no_grad():
+        expected = net(SparseRows.from_csr(X.astype(np.float32), np.float64)).numpy()
+    np.testing.assert_allclose(fold_entries(net).outputs(X), expected, atol=1e-12)
+    assert fold_entries(TabularNet(6, 2)) is None
+    assert fold_entries(TabularNet(2, 2, cardinalities=[0, 3], sparse=True)) is None
 
 
 @pytest.mark.parametrize("n", [1, PIECE, PIECE + 1])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
@@ -213,7 +213,7 @@ def test_the_student_follows_the_teacher(rows, forest, est):
     assert np.abs(proba - teacher).mean() < 0.1
     assert np.mean((proba > 0.5) == (teacher > 0.5)) > 0.85
     np.testing.assert_array_equal(est.predict(X), proba > 0.5)
-    np.testing.assert_allclose(est.decision_function(X), logit(proba))
+    assert not hasattr(est, "decision_function")
     np.testing.assert_allclose(est.predict_log_proba(X), np.log(proba))
     np.testing.assert_allclose(est.student_.predict_proba(est.encoder_.transform(X)), proba, atol=1e-5)
     assert [found.tolist() for found in est.classes_] == [[0, 1]] * N_LABELS
@@ -387,7 +387,8 @@ def test_inside_scikit_learn(rows):
         RandomForestClassifier(10, random_state=0), quick(), hard_weight=0, blend=0, augment=None, random_state=0
     )
     for scoring in ("roc_auc", "average_precision", "f1_macro", "accuracy"):
-        assert cross_val_score(est, X, Y, scoring=scoring, cv=2).mean() > 0.2
+        for labels in (Y, Y[:, :2]):
+            assert cross_val_score(est, X, labels, scoring=scoring, cv=2).mean() > 0.2
     search = GridSearchCV(est, {"loss__temperature": [1.0, 4.0]}, cv=2)
     search.set_params(estimator__loss=MultilabelTargetLoss()).fit(X, Y)
     assert search.predict(X).shape == Y.shape
