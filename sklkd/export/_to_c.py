@@ -76,10 +76,9 @@ def to_c(
     The file says how it is compiled and called, and what it takes on a device: bytes of flash and stack, and operations
     for one row. It takes the columns in the order of fit as numbers, missing ones as NAN, categories as codes, which
     its function ``sklkd_code`` finds for strings, and gives probabilities in the order of ``classes_``, of which
-    ``sklkd_label`` makes the label by the estimator's decision rule, the probability of each of several labels a row, or
-    values in the units and the range of y. It is
-    C++ as well, with functions that have C linkage, and compiles without warnings. In Python, :class:`CPredictor`
-    compiles and calls it.
+    ``sklkd_label`` makes the label by the estimator's decision rule, the probability of each of several labels a row,
+    or values in the units and the range of y. It is C++ as well, with functions that have C linkage, and compiles
+    without warnings. In Python, :class:`CPredictor` compiles and calls it.
 
     Parameters
     ----------

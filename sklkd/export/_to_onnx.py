@@ -78,8 +78,8 @@ def to_onnx(
     ``"x1"``, ... where it has no name): numbers as float (or double, see ``ExportReport.numbers``), with NaN where
     they are missing, dates and durations as seconds (dates since 1970, by their own clock), and categories as strings.
     It gives ``"label"`` (n,), by the estimator's decision rule, and ``"probabilities"`` (n, n_classes), for several
-    labels a row 0 or 1 and a probability for each, (n, n_labels), or, for regressors, ``"value"`` (n, n_outputs) in double, in the range of the estimator's; where a column has such a name,
-    with an underscore behind it.
+    labels a row 0 or 1 and the probability of each, (n, n_labels), or, for regressors, ``"value"`` (n, n_outputs) in
+    double, in the range of the estimator's; where a column has such a name, with an underscore behind it.
 
     Parameters
     ----------

@@ -211,7 +211,7 @@ def test_spread_of_a_teacher_without_members():
             ValueError,
             "Input y contains NaN, None or other",
         ),
-        (X, np.column_stack([Y, Y]), ValueError, "y should be a 1d array"),
+        (X, np.column_stack([Y, Y]), ValueError, "y must have only 0 and 1 in its columns"),
         (
             np.arange(120).reshape(-1, 1).astype("M8[D]"),
             Y,
