@@ -1,9 +1,10 @@
-"""Frames with every kind of column, for the tests of exports and of saved files."""
+"""Frames with every kind of column, and teachers of such rows, for the tests of exports and of saved files."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 
 WORDS = ["None", "nan", "NaN", "3.0", "3", "<NA>", "", "True", "ä\u200b", "None ", "\ue002"]
@@ -77,3 +78,29 @@ def unseen(n, seed, names=FEW):
             column = X[name].astype(object).where(rng.random_sample(n) < 0.8, other)
             X[name] = column.astype("category") if isinstance(X[name].dtype, pd.CategoricalDtype) else column
     return X
+
+
+class Parity(BaseEstimator):
+    """A teacher of rows of any kind, which tells even from odd ones."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+
+class ParityClassifier(ClassifierMixin, Parity):
+    def predict_proba(self, X):
+        return 0.1 + 0.8 * np.eye(2)[np.arange(len(X)) % 2]
+
+
+class ParityRegressor(RegressorMixin, Parity):
+    def predict(self, X):
+        return np.arange(len(X)) % 2 * 3.0
+
+
+class ParityLabels(ParityClassifier):
+    """Of two labels a row, each of which has one of the two."""
+
+    def fit(self, X, y):
+        self.classes_ = [np.unique(column) for column in y.T]
+        return self

@@ -11,7 +11,6 @@ import pytest
 import skops.io
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
@@ -28,7 +27,7 @@ from sklkd import (
 )
 from sklkd.methods import DeepToShallow
 from sklkd.students import TabularStudent
-from tests.frames import KINDS, frame, unseen
+from tests.frames import KINDS, ParityClassifier, ParityRegressor, frame, unseen
 
 TRUSTED = [
     "sklkd._columns._codec.ColumnCodec",
@@ -62,25 +61,6 @@ SHARED = {
     "skorch.history.History",
 }
 N = 60
-
-
-class Parity(BaseEstimator):
-    """A teacher of rows of any kind, which tells even from odd ones."""
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        return self
-
-
-class ParityClassifier(ClassifierMixin, Parity):
-    def predict_proba(self, X):
-        return 0.1 + 0.8 * np.eye(2)[np.arange(len(X)) % 2]
-
-
-class ParityRegressor(RegressorMixin, Parity):
-    def predict(self, X):
-        return np.arange(len(X)) % 2 * 3.0
-
 
 OFFLINE = {"augment": None, "hard_weight": 0.5, "blend": 0, "random_state": 0}
 # each with the call that gives its light form
