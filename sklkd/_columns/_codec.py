@@ -187,6 +187,11 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
             light.__dict__.pop(name, None)
         return light
 
+    def learn_categories(self, j: int, categories: list[Any]) -> None:
+        """Let a column hold these categories, whose codes count from 0."""
+        self.categories_[j] = np.array([*categories, None], dtype=object)[:-1]
+        self._lookups[j] = Lookup(categories)
+
     def of_columns(self, indices: NDArray[np.intp]) -> ColumnCodec:
         """A copy that has learnt the same of some columns, in this order, with ``invertible=False``."""
         some = self.without_template()

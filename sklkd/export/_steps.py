@@ -8,9 +8,10 @@ from onnx import TensorProto, inliner
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from sklkd.export._categories import CannotWrite
 from sklkd.export._graph import DTYPE, TENSOR, Feed, Graph, joined, picked
 from sklkd.export._parts import parts_of, passes
-from sklkd.export._transformers import CannotWrite, writer_of
+from sklkd.export._transformers import writer_of
 
 
 def write_steps(graph: Graph, steps: list[Any], feeds: list[Any], kind: str) -> str:

@@ -85,8 +85,9 @@ def to_c(
     est : DistilledClassifier or DistilledRegressor, or a model around one
         Fitted, with the default student. Models around one are a search, ``FrozenEstimator``,
         ``CalibratedClassifierCV`` of one student (by "temperature", of two classes by "sigmoid" too),
-        ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, a Pipeline of
-        scalers and ``SimpleImputer`` of numbers that ends in one, and these inside each other.
+        ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, a Pipeline that
+        ends in one, of scalers, ``SimpleImputer``, and encoders (``OneHotEncoder``, ``OrdinalEncoder``) that take
+        unseen categories, and these inside each other.
     path : str or path
         File to write.
     X : array or frame of shape (n, n_features), default=None
@@ -169,7 +170,9 @@ def to_c(
     else:
         costs = c_costs(student, weights)
         code, interface = source(unwrapped, weights, Path(path).stem)
-        got = unwrapped.of_values(outputs_of(with_fitted(student, network=weights.stored()), read))
+        # categories may be missing also where numbers may not
+        stored = with_fitted(student, network=weights.stored(), handles_missing=True)
+        got = unwrapped.of_values(outputs_of(stored, read))
     Path(path).write_text(code, encoding="ascii")
     if header is not None:
         Path(header).write_text(interface, encoding="ascii")

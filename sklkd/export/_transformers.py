@@ -6,7 +6,6 @@ that were not there at fit as if they were.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -25,18 +24,14 @@ from sklearn.preprocessing import (
 )
 
 from sklkd._columns._cells import is_missing
-from sklkd._sklearn import donors, one_hot_widths
-from sklkd.export._compare import about_rows_ignored
-from sklkd.export._format import MISSING, UNSEEN, spellings
+from sklkd._sklearn import donors
+from sklkd.export._categories import CannotWrite, learnt, tables_of, takes_unseen
+from sklkd.export._format import MISSING, spellings
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._graph import DTYPE, TENSOR, Feed, Graph, joined, picked
 
 REFUSED = -2
 """Code of a category that the encoder takes for an error."""
-
-
-class CannotWrite(NotImplementedError):
-    """Why a transformer has no form in a graph."""
 
 
 Writer = Callable[[Graph, Any, list[Feed], str], list[Feed]]
@@ -168,12 +163,9 @@ def _from_neighbours(graph: Graph, step: KNNImputer, distance: str, givers: NDAr
 
 
 def _one_hot(graph: Graph, step: OneHotEncoder, feeds: list[Feed], kind: str) -> list[Feed]:
-    encoder = copy.copy(step)
-    encoder.sparse_output = True
-    found, start = [], 0
-    for j, width in enumerate(one_hot_widths(step)):
-        rows = _outputs_of_categories(encoder, j)[:, start : start + width].tocsr()
-        start += width
+    found = []
+    for j, rows in enumerate(tables_of(step)):
+        width = rows.shape[1]
         # the place of the 1 in each category's row, -1 where there is none
         places = np.full(rows.shape[0], -1)
         places[np.diff(rows.indptr) > 0] = rows.indices
@@ -187,52 +179,13 @@ def _one_hot(graph: Graph, step: OneHotEncoder, feeds: list[Feed], kind: str) ->
 def _table(graph: Graph, step: OrdinalEncoder | TargetEncoder, feeds: list[Feed], kind: str) -> list[Feed]:
     """Of encoders that give every column as many numbers."""
     found = []
-    for j in range(step.n_features_in_):
-        rows = np.asarray(_outputs_of_categories(step, j), dtype=np.float64)
-        width = rows.shape[1] // step.n_features_in_
-        rows = rows[:, j * width : (j + 1) * width]
+    for j, rows in enumerate(tables_of(step)):
         codes = _codes(graph, step, j, feeds, np.arange(len(rows)))
         if getattr(step, "handle_unknown", None) == "error":
             codes = graph.op("Max", codes, graph.constant(0, np.int64))
         flat = graph.op("Squeeze", codes, graph.constant([1], np.int64))
-        found.append(Feed(graph.op("Gather", graph.constant(rows, DTYPE[kind]), flat), kind, width))
+        found.append(Feed(graph.op("Gather", graph.constant(rows, DTYPE[kind]), flat), kind, rows.shape[1]))
     return found
-
-
-def _outputs_of_categories(encoder: Any, j: int) -> Any:
-    """What an encoder gives for every category of a column, and then, if it takes one, for an unseen one."""
-    learnt = [_learnt(categories) for categories in encoder.categories_]
-    cells = learnt[j].tolist()
-    if takes_unseen(encoder):
-        cells.append(unseen_of(learnt[j]))
-    dtype = object if any(categories.dtype == object for categories in learnt) else np.float64
-    rows = np.empty((len(cells), len(learnt)), dtype=dtype)
-    for k, categories in enumerate(learnt):
-        rows[:, k] = categories[0]
-    rows[:, j] = cells
-    with about_rows_ignored():
-        found = encoder.transform(rows)
-    return found if hasattr(found, "tocsr") else np.asarray(found)
-
-
-def takes_unseen(encoder: Any) -> bool:
-    """Whether a category that was not there at fit is something else than an error."""
-    return getattr(encoder, "handle_unknown", "ignore") != "error"
-
-
-def unseen_of(categories: NDArray) -> Any:
-    """A value that is none of these categories."""
-    return UNSEEN if categories.dtype == object else np.nanmax(categories, initial=0.0) + 1
-
-
-def _learnt(categories: NDArray) -> NDArray:
-    """Categories as float64, or as objects where some are strings."""
-    cells = categories.tolist()
-    if any(isinstance(one, str) for one in cells) or all(one is None for one in cells):
-        return np.array(cells, dtype=object)
-    if categories.dtype.kind in "biuf" or all(isinstance(one, (int, float)) for one in cells):
-        return np.array(cells, dtype=np.float64)
-    raise CannotWrite(f"its categories must be strings or numbers, got {type(cells[0]).__name__}.")
 
 
 def _codes(graph: Graph, step: Any, j: int, feeds: list[Feed], codes: NDArray) -> str:
@@ -249,7 +202,7 @@ def _codes(graph: Graph, step: Any, j: int, feeds: list[Feed], codes: NDArray) -
         Of the categories, in order, and then, unless it is an error, of an unseen one.
     """
     feed = picked(graph, feeds, [j])[0]
-    categories = _learnt(step.categories_[j])
+    categories = learnt(step.categories_[j])
     strings = categories.dtype == object
     name = repr(step.feature_names_in_[j]) if hasattr(step, "feature_names_in_") else str(j)
     if strings != (feed.kind == "string"):

@@ -1,4 +1,4 @@
-"""C files of Pipelines: scalers and imputers become part of the student."""
+"""C files of Pipelines: scalers, imputers and encoders become part of the student."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 
 from sklkd import CPredictor, DistilledClassifier, to_c
 
@@ -52,6 +60,71 @@ def test_pipelines(tmp_path, name, as_frame):
     assert to_c(model, tmp_path / "model.c", X=X, quantize="int8").agreement > 0.95
     if name == "columns":
         assert predictor.feature_names_in_.tolist() == ["age", "born"]
+
+
+LENIENT = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+FILLED = make_pipeline(SimpleImputer(), StandardScaler())
+ENCODERS = {
+    "one-hot": OneHotEncoder(handle_unknown="ignore"),
+    "infrequent": OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20, drop="first"),
+    "codes": OrdinalEncoder(**LENIENT, encoded_missing_value=-2),
+    "gaps": OrdinalEncoder(**LENIENT),
+    "unseen are gaps": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan),
+    "most frequent": make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
+    "scaled": make_pipeline(OrdinalEncoder(**LENIENT), SimpleImputer(add_indicator=True), StandardScaler()),
+    "both": make_union(OneHotEncoder(handle_unknown="ignore"), OrdinalEncoder(**LENIENT, encoded_missing_value=9)),
+}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler called cc")
+@pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
+@pytest.mark.parametrize(
+    ("name", "takes_gaps"),
+    [(name, True) for name in ENCODERS]
+    + [pytest.param(name, False, marks=pytest.mark.slow) for name in ENCODERS if "gaps" not in name],
+)
+def test_encoders_become_tables(tmp_path, name, takes_gaps):
+    teacher = HistGradientBoostingClassifier(max_iter=10) if takes_gaps else LogisticRegression()
+    X, y = people()
+    steps = make_column_transformer((ENCODERS[name], ["job", "size"]), (FILLED, ["age"]), sparse_threshold=0)
+    student = DistilledClassifier(teacher, quick(30), hard_weight=0.5, blend=0, augment=None, random_state=0)
+    model = make_pipeline(steps, student)
+    model.fit(X, y)
+    asked = X.assign(job=np.where(np.arange(len(X)) % 5 == 0, "never", X["job"]))
+    expected = model.predict_proba(asked)
+    assert expected[:, 1].std() > 0.1
+    for rows in (None, X, asked):
+        report = to_c(model, tmp_path / "model.c", X=rows)
+        assert report.largest_difference < 1e-5
+    predictor = CPredictor(report.path, flags=("-O0",))
+    assert predictor.feature_names_in_.tolist() == ["job", "age", "size"]
+    np.testing.assert_allclose(predictor.predict_proba(asked), expected, rtol=0, atol=1e-5)
+    for i in range(10):
+        np.testing.assert_allclose(predictor.predict_proba(asked.iloc[[i]]), expected[[i]], rtol=0, atol=1e-5)
+    for quantize in ("int8", "integer"):
+        assert to_c(model, tmp_path / "model.c", X=asked, quantize=quantize).agreement > 0.95
+        np.testing.assert_allclose(
+            CPredictor(report.path, flags=("-O0",)).predict_proba(asked), expected, rtol=0, atol=0.1
+        )
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (OneHotEncoder(), r"handle_unknown='ignore'"),
+        (OrdinalEncoder(), r"handle_unknown='use_encoded_value'"),
+        (
+            make_pipeline(StandardScaler(), OneHotEncoder(handle_unknown="ignore")),
+            r"step '.*onehotencoder' \(OneHotEncoder\) must get columns as they are",
+        ),
+        (make_union(OneHotEncoder(handle_unknown="ignore"), StandardScaler()), "its steps use one twice"),
+    ],
+)
+def test_encoders_that_are_refused(tmp_path, steps, message):
+    X, y = people()
+    model = fitted(make_column_transformer((steps, ["size"]), sparse_threshold=0), X.fillna({"size": 1.0}), y)
+    with pytest.raises(TypeError, match=message):
+        to_c(model, tmp_path / "model.c")
 
 
 def test_gaps_that_are_refused_stay_so(tmp_path):
