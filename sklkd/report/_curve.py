@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
@@ -323,7 +324,7 @@ def _check_across(x: str) -> None:
 
 
 def _hold_out(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any, Any]:
-    X, y = checked_training_rows(est, X), np.asarray(y)
+    X, y = checked_training_rows(est, X), y.toarray() if issparse(y) else np.asarray(y)
     labels = task_name(est) == "classification"
     stratify = y if labels and y.ndim == 1 and np.unique(y, return_counts=True)[1].min() >= 2 else None
     train, test = train_test_split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -10,22 +11,25 @@ from torch import Tensor, nn
 from sklkd._torch import evaluating
 from sklkd.losses._objective import logits_of
 
-STRETCH = 1e3
-"""Factor of the rows by which probabilities of labels are told from logits that happen to lie in [0, 1]."""
+SPREAD = 100.0
+"""Standard deviation of the parameters with which logits leave [0, 1], where they may lie by chance."""
 
 
 def gives_probabilities(module: nn.Module, sample: Tensor, kind: str = "classification") -> bool:
     """Whether a module's outputs for a few rows are probabilities.
 
-    For the task "classification" these are rows >= 0 that sum to one; for "multilabel" numbers in [0, 1], also for rows
-    far out. No other task has them.
+    For the task "classification" these are rows >= 0 that sum to one; for "multilabel" numbers in [0, 1], whatever the
+    module's parameters are, which only a sigmoid or the like at its end can give. No other task has them.
     """
     if kind == "classification":
         return _are_probabilities(_output(module, sample), sums_to_one=True)
-    if kind != "multilabel":
+    if kind != "multilabel" or not _are_probabilities(_output(module, sample), sums_to_one=False):
         return False
-    far = [STRETCH * sample, -STRETCH * sample] if getattr(sample, "dtype", torch.int64).is_floating_point else []
-    return all(_are_probabilities(_output(module, rows), sums_to_one=False) for rows in [sample, *far])
+    other, generator = copy.deepcopy(module), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.copy_(SPREAD * torch.randn(parameter.shape, generator=generator))
+    return _are_probabilities(_output(other, sample), sums_to_one=False)
 
 
 def _output(module: nn.Module, rows: Tensor) -> Any:

@@ -202,7 +202,7 @@ def fitted_members(teacher: Teacher) -> dict[str, Teacher]:
     estimator = teacher.estimator
     names = [name for name, member in estimator.estimators if not (isinstance(member, str) and member == "drop")]
     labels = getattr(estimator, "classes_", None)
-    if labels is None:
+    if labels is None or teacher.multilabel:
         return {name: teacher.adapted(each) for name, each in zip(names, estimator.estimators_, strict=True)}
     codes = np.arange(len(labels))
     members = {}

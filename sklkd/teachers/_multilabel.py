@@ -86,9 +86,20 @@ class MultilabelTeacher(WrappedTeacher):
             values = values[:, 1]
         if values.ndim != 2:
             raise ValueError(f"{self._source} must return one column for each label of y, got shape {values.shape}.")
+        if self._knows_one_label(values, X):
+            raise ValueError(
+                f"teacher must be fitted on several labels a row, as y has them, got {self.name}, whose predict gives "
+                "one label a row."
+            )
         if not np.isfinite(values).all():
             raise ValueError(f"{self._source} returned a value that is not finite.")
         return values
+
+    def _knows_one_label(self, values: NDArray[np.float64], X: Any) -> bool:
+        """Whether columns are the probabilities of classes, which sum to one, and not of labels."""
+        if not hasattr(self.estimator, "predict_proba") or not np.allclose(values.sum(axis=1), 1, atol=1e-6):
+            return False
+        return hasattr(self.estimator, "predict") and np.ndim(self.estimator.predict(take(X, slice(0, 1)))) == 1
 
     def _asked(self, X: Any) -> Any:
         estimator = self.estimator
@@ -129,6 +140,10 @@ def _second_columns(proba: list[Any], estimator: Any) -> NDArray[np.float64]:
     classes = getattr(estimator, "classes_", None)
     columns = []
     for k, each in enumerate(map(np.asarray, proba)):
+        if each.ndim == 2 and each.shape[1] > 2:
+            raise ValueError(
+                f"teacher must know two values of each label, 0 and 1, got {each.shape[1]} of label {k} (from 0)."
+            )
         if each.ndim == 2 and each.shape[1] == 1:
             has_all = isinstance(classes, (list, tuple)) and bool(np.ravel(classes[k])[0])
             columns.append(each[:, 0] if has_all else 1 - each[:, 0])

@@ -151,3 +151,31 @@ def test_a_probability_that_has_underflowed_has_a_finite_logarithm():
     logits = module(torch.tensor([[0.0, 200.0]], requires_grad=True))
     assert logits.isfinite().all()
     np.testing.assert_allclose(logits.softmax(1).detach(), [[0, 1]], atol=1e-30)
+
+
+class Bounded(nn.Module):
+    """Whose outputs happen to lie in [0, 1], as of two columns of logits."""
+
+    def __init__(self, *, squashed):
+        super().__init__()
+        self.output = nn.Linear(3, 2)
+        nn.init.constant_(self.output.weight, 1e-3)
+        nn.init.constant_(self.output.bias, 0.5)
+        self.squashed = squashed
+
+    def forward(self, X):
+        logits = self.output(X.tanh())
+        return logits.sigmoid() if self.squashed else logits
+
+
+@pytest.mark.parametrize("squashed", [True, False])
+def test_probabilities_of_several_labels_are_told_from_logits_in_the_unit_interval(squashed):
+    module, rows = Bounded(squashed=squashed), torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    assert gives_probabilities(module, rows, "multilabel") is squashed
+    assert not gives_probabilities(module, rows, "regression")
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    return_logits(module, "multilabel")
+    expected = module.output(rows.tanh())
+    if squashed:
+        torch.testing.assert_close(module(rows), expected, rtol=1e-4, atol=1e-5)

@@ -10,7 +10,12 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_multilabel_classification
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.metrics import f1_score, hamming_loss, log_loss
@@ -129,6 +134,9 @@ TEACHERS = {
     "network": MLPClassifier((10,), max_iter=50, random_state=0),
     "neighbours": KNeighborsClassifier(20),
     "pipeline": make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0)),
+    "stack": StackingClassifier(
+        [("a", ExtraTreesClassifier(10)), ("b", ExtraTreesClassifier(5))], ExtraTreesClassifier(9)
+    ),
     "search": GridSearchCV(RandomForestClassifier(10, random_state=0), {"max_depth": [3, 6]}, cv=2),
     "frozen": FrozenEstimator(RandomForestClassifier(20, random_state=0)),
 }
@@ -186,6 +194,20 @@ def test_torch_teachers_may_end_in_a_sigmoid(kind, probabilities, rows):
     np.testing.assert_allclose(adapter.outputs(X).values, expected, atol=1e-6)
     est = imitate(teacher, X, Y, loss=[("kd", MultilabelTargetLoss()), ("hint", FitNetLoss(weight=0.1))])
     assert f"taken for {'probabilities' if probabilities else 'logits'}" in str(est.account_)
+    assert np.mean((est.predict_proba(X) > 0.5) == (expected > 0.5)) > 0.85
+
+
+@pytest.mark.parametrize("library", ["xgboost", "catboost"])
+def test_boosters_of_several_labels(library, rows):
+    X, Y = rows
+    if library == "xgboost":
+        teacher = pytest.importorskip("xgboost").XGBClassifier(n_estimators=10)
+    else:
+        options = {"iterations": 10, "loss_function": "MultiLogloss", "verbose": 0, "allow_writing_files": False}
+        teacher = pytest.importorskip("catboost").CatBoostClassifier(**options)
+    est = imitate(teacher, X, Y)
+    expected = est.teacher_.predict_proba(X)
+    np.testing.assert_allclose(adapt(est.teacher_, multilabel=True).outputs(X).values, expected)
     assert np.mean((est.predict_proba(X) > 0.5) == (expected > 0.5)) > 0.85
 
 
@@ -411,6 +433,11 @@ def test_refusals(rows, forest):
         est.set_params(loss=DKDLoss()).fit(X, Y)
     with pytest.raises(ValueError, match="MultilabelTargetLoss has no meaning for classification"):
         DistilledClassifier(forest, loss=MultilabelTargetLoss()).fit(X, Y[:, 0])
+    one, three = RandomForestClassifier(5).fit(X, Y[:, 0]), RandomForestClassifier(5).fit(X, Y + (X[:, :1] > 9))
+    with pytest.raises(ValueError, match="teacher must be fitted on several labels a row, as y has them"):
+        est.set_params(loss=None, teacher=one).fit(X, Y[:, :2])
+    with pytest.raises(ValueError, match="teacher must know two values of each label, 0 and 1, got 3 of label 0"):
+        est.set_params(teacher=three).fit(X, Y)
     for other in (OnlineDistilledClassifier(), SelfDistilledClassifier()):
         with pytest.raises(ValueError, match="DistilledClassifier takes several labels a row"):
             other.fit(X, Y)
