@@ -296,6 +296,9 @@ def teacher_tags(estimator: Any) -> Any:
         tags.input_tags.sparse &= other.input_tags.sparse
         tags.input_tags.positive_only |= other.input_tags.positive_only
         tags.target_tags.multi_output &= other.target_tags.multi_output
+        if tags.classifier_tags is not None:
+            several = other.classifier_tags is not None and other.classifier_tags.multi_label
+            tags.classifier_tags.multi_label &= several
     return tags
 
 

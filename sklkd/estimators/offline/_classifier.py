@@ -6,11 +6,13 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any, Self
 
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
-from sklkd.losses import SoftTargetLoss
+from sklkd.losses import Loss, SoftTargetLoss
 
 
 class DistilledClassifier(Classification, BaseOffline):
@@ -205,6 +207,10 @@ class DistilledClassifier(Classification, BaseOffline):
     def __sklearn_tags__(self) -> Any:
         tags, teacher = super().__sklearn_tags__(), teacher_tags(self)
         several = teacher.classifier_tags is not None and teacher.classifier_tags.multi_label
+        losses = [loss for _, loss in named_pairs(self.loss)] or [self.loss]
+        several &= all("multilabel" in loss.tasks for loss in losses if isinstance(loss, Loss))
+        # scikit-learn's splitters that stratify take classes alone
+        several &= not isinstance(self.cv, (StratifiedKFold, StratifiedGroupKFold, StratifiedShuffleSplit))
         tags.target_tags.multi_output = tags.classifier_tags.multi_label = several
         return tags
 
