@@ -9,6 +9,11 @@ LIKELY = 0.5
 """Above this probability a row has one of several labels."""
 
 
+def predicted_labels(proba: NDArray) -> NDArray[np.int_]:
+    """1 for each of several labels that a row has by its probability, else 0; both of shape (n, n_labels)."""
+    return (proba > LIKELY).astype(int)
+
+
 def predicted_codes(proba: NDArray, threshold: float | None = None) -> NDArray[np.intp]:
     """The place of the predicted class among the sorted ones, for each row.
 

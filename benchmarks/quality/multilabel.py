@@ -18,7 +18,6 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from sklkd import DistilledClassifier
@@ -45,7 +44,7 @@ def load(name):
 
 def teacher(seed):
     members = RandomForestClassifier, ExtraTreesClassifier
-    return [(one.__name__, make_pipeline(one(300, n_jobs=-1, random_state=seed))) for one in members]
+    return [(one.__name__, one(300, n_jobs=-1, random_state=seed)) for one in members]
 
 
 def log_loss(Y, proba):

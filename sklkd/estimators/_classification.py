@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
-from sklkd._decision_rule import LIKELY, predicted_codes
+from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import (
     check_classes,
@@ -142,7 +142,7 @@ class Classification(ClassifierMixin, _Base):
         """
         logits = self._logits(X)
         if self._fitted.task.multilabel:
-            return (expit(logits) > LIKELY).astype(int)
+            return predicted_labels(expit(logits))
         threshold = self._fitted.threshold
         if threshold is None:
             return self.classes_[logits.argmax(axis=1)]

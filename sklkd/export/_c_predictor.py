@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
-from sklkd._decision_rule import LIKELY, predicted_codes
+from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
 
@@ -155,7 +155,7 @@ class CPredictor(ColumnReader):
         """
         outputs = self._outputs(X)
         if self._multilabel:
-            return (outputs > LIKELY).astype(int)
+            return predicted_labels(outputs)
         if hasattr(self, "classes_"):
             return self.classes_[predicted_codes(outputs, self._threshold)]
         return outputs[:, 0] if self._one_target else outputs

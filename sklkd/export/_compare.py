@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._decision_rule import LIKELY, predicted_codes
+from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd._sklearn import _safe_indexing
 from sklkd.export._wrapped import Unwrapped
 
@@ -56,7 +56,7 @@ def agreement(unwrapped: Unwrapped, expected: NDArray, got: NDArray) -> float:
     """Part of the rows with the same label or labels; of regressors, the R2 of what was got for what was expected."""
     fitted = unwrapped.est._fitted
     if fitted.task.multilabel:
-        return float(np.mean(((expected > LIKELY) == (got > LIKELY)).all(axis=1)))
+        return float(np.mean((predicted_labels(expected) == predicted_labels(got)).all(axis=1)))
     if fitted.task.classification:
         threshold = fitted.threshold
         return float(np.mean(predicted_codes(expected, threshold) == predicted_codes(got, threshold)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
-from sklkd._decision_rule import LIKELY, predicted_codes
+from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
@@ -175,7 +175,7 @@ class OnnxPredictor(ColumnReader):
         """
         outputs = self._outputs(X)
         if self._multilabel:
-            return (outputs > LIKELY).astype(int)
+            return predicted_labels(outputs)
         if self._is_classifier:
             return self.classes_[predicted_codes(outputs, self.threshold_)]
         return outputs[:, 0] if self._one_value else outputs

@@ -18,7 +18,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
-from sklkd._decision_rule import LIKELY, predicted_codes
+from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._access import checked_rows, checked_training_rows, task_name
 from sklkd.estimators.offline._base import BaseOffline
@@ -281,7 +281,7 @@ class _TeacherClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray:
         if isinstance(self.classes_, list):
-            return (self.predict_proba(X) > LIKELY).astype(int)
+            return predicted_labels(self.predict_proba(X))
         return self.classes_[predicted_codes(self.predict_proba(X), self.measured.threshold)]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import rel_entr
 from sklearn.metrics import f1_score, log_loss, mean_pinball_loss, r2_score, root_mean_squared_error
 
-from sklkd._decision_rule import LIKELY, predicted_codes
+from sklkd._decision_rule import predicted_codes, predicted_labels
 
 NAN = float("nan")
 BINS = 15
@@ -58,11 +58,12 @@ def quality_of_labels(proba: NDArray[np.float64], y: NDArray, weight: NDArray | 
     """
     rows = np.ones(len(y)) if weight is None else weight
     has, each, repeated = proba.ravel(), y.ravel(), np.repeat(rows, y.shape[1])
-    right = (proba > LIKELY) == y
+    predicted = predicted_labels(proba)
+    right = predicted == y
     sure = np.clip(np.where(each == 1, has, 1 - has), TINY, 1)
     return {
         "score": float(np.average(right.all(axis=1), weights=rows)),
-        "f1": float(f1_score(y, proba > LIKELY, average="macro", sample_weight=weight, zero_division=0.0)),
+        "f1": float(f1_score(y, predicted, average="macro", sample_weight=weight, zero_division=0.0)),
         "log_loss": float(np.average(-np.log(sure), weights=repeated)),
         "brier": float(np.average((has - each) ** 2, weights=repeated)),
         "ece": calibration_error(np.stack([1 - has, has], axis=1), right.ravel(), repeated),
@@ -156,7 +157,7 @@ def closeness_of_labels(
     proba: NDArray[np.float64], teacher: NDArray[np.float64], weight: NDArray | None
 ) -> dict[str, float]:
     """Agreement of several labels with the teacher's, and divergence from its probabilities, means over the labels."""
-    same = (proba > LIKELY) == (teacher > LIKELY)
+    same = predicted_labels(proba) == predicted_labels(teacher)
     divergence = rel_entr(teacher, np.clip(proba, TINY, 1)) + rel_entr(1 - teacher, np.clip(1 - proba, TINY, 1))
     return {
         "agreement": float(np.average(same.mean(axis=1), weights=weight)),

@@ -53,9 +53,11 @@ class MultilabelTeacher(WrappedTeacher):
 
     @property
     def interprets(self) -> bool:  # type: ignore[override]
-        if isinstance(self.inner, (TorchTeacher, PrecomputedTeacher)):
-            return isinstance(self.inner, TorchTeacher)
-        return not any(hasattr(self.estimator, method) for method in ("predict_proba", "decision_function"))
+        if isinstance(self.inner, PrecomputedTeacher):
+            return False
+        return isinstance(self.inner, TorchTeacher) or not any(
+            hasattr(self.estimator, method) for method in ("predict_proba", "decision_function")
+        )
 
     def reading(self, X: Any) -> str:
         """What the numbers mean, from the rows that the adapter was prepared with, or from these where it was not."""
