@@ -320,6 +320,23 @@ def test_compilers(tmp_path):
         CPredictor(tmp_path / "other.c")
 
 
+@pytest.mark.parametrize(("flag", "rounded"), [("-mavx512fp16", True), ("-mfpmath=sse", True), ("-mfpmath=387", False)])
+def test_what_the_machine_computes_floats_with(tmp_path, flag, rounded):
+    # compiled only: the machine at hand need not have it
+    def compiled(path):
+        found = subprocess.run(["cc", flag, "-c", "-o", tmp_path / "o.o", path], capture_output=True, text=True)
+        return found.returncode == 0, found.stderr
+
+    (tmp_path / "nothing.c").write_text("int nothing;\n")
+    if not compiled(tmp_path / "nothing.c")[0]:
+        pytest.skip(f"the compiler has no {flag}")
+    X, y = numbers(100, 3)
+    to_c(DistilledClassifier(LogisticRegression(), student("tiny"), **PLAIN).fit(X, y), tmp_path / "s.c")
+    done, said = compiled(tmp_path / "s.c")
+    assert done == rounded, said
+    assert rounded or "floats must be rounded to floats" in said
+
+
 def test_a_file_of_a_newer_version_says_so(tmp_path, mixed_estimator):
     to_c(mixed_estimator, tmp_path / "s.c")
     content = (tmp_path / "s.c").read_text()
