@@ -181,6 +181,10 @@ class BaseDistilled(NamedObjects, BaseEstimator):
         tags.non_deterministic = False
         return tags
 
+    def _takes_several_labels(self) -> bool:
+        """Whether a classifier's y may have a column for each of several labels, by its parameters."""
+        raise NotImplementedError
+
     # What classifiers and regressors define.
 
     _task_name: str

@@ -36,16 +36,13 @@ class Classification(ClassifierMixin, _Base):
     _task_name = "classification"
     classes_: Any
 
-    _takes_several_labels = False
-    """Whether y may have a column for each of several labels."""
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = tags.classifier_tags.multi_label = self._takes_several_labels()
+        return tags
 
     def _check_y(self, X: Any, y: Any, classes: Any) -> NDArray:
         if has_several_columns(y):
-            if not self._takes_several_labels:
-                raise ValueError(
-                    f"y must have one column for {type(self).__name__}, got several: DistilledClassifier takes several "
-                    "labels a row."
-                )
             y, self.classes_ = check_labels(X, y)
             return y
         y, self.classes_ = check_classes(X, y, classes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
@@ -16,6 +18,7 @@ from sklkd.estimators._student_pipeline import handles_missing
 from sklkd.estimators._task import Task
 from sklkd.methods._base import Method
 from sklkd.rows import Rows
+from sklkd.students._scaling import TargetScaling
 from sklkd.students._train import without_training
 
 
@@ -35,8 +38,8 @@ class BaseWithoutTeacher(BaseDistilled):
         ----------
         X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
             Training rows.
-        y : array of shape (n,) or, for regression, (n, n_targets)
-            Labels or targets.
+        y : array of shape (n,), or (n, n_targets) for regression, or (n, n_labels) for several labels a row
+            Labels or targets; 0 and 1 for several labels.
         sample_weight : array of shape (n,), default=None
             Row weights >= 0.
 
@@ -55,11 +58,25 @@ class BaseWithoutTeacher(BaseDistilled):
         y = fitted._check_y(X, y, None)
         rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
-            task = fitted._make_task(y, rows.weight)
+            task = with_logits(fitted._make_task(y, rows.weight))
             distinct = Deduplication(rows).distinct_rows(task.encode(y))
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             fitted._deploy(fitted._train(distinct, task, seed))
         return self._replace_by(fitted)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _takes_several_labels(self) -> bool:
+        if not isinstance(self.method, Method):
+            return True
+        try:
+            self.method.check("multilabel")
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
         """Train on distinct rows, and set the mode's own attributes."""
@@ -83,7 +100,7 @@ class BaseWithoutTeacher(BaseDistilled):
         self._set_nonlinearity(net, task)
         return without_training(net)
 
-    def _chosen_method(self, default: Method, kind: type[Method]) -> Any:
+    def _chosen_method(self, default: Method, base: type[Method], task: Task) -> Any:
         """A checked clone of the method for a fit to use.
 
         Raises
@@ -94,12 +111,12 @@ class BaseWithoutTeacher(BaseDistilled):
             Where its parameters are out of range, or it has no meaning for the task.
         """
         method = default if self.method is None else self.method
-        if not isinstance(method, kind):
+        if not isinstance(method, base):
             raise TypeError(
                 f"method must be None or a method of sklkd.methods for {type(self).__name__}, such as "
                 f"{type(default).__name__}(), got {method!r}."
             )
-        method.check(self._task_name)
+        method.check(task.kind)
         return clone(method)
 
     def _other_models(self) -> dict[str, Self]:
@@ -109,3 +126,11 @@ class BaseWithoutTeacher(BaseDistilled):
     def _without_distillation(self) -> Any:
         """Unfitted: the same network as the one deployed, trained on labels only by the same recipe."""
         raise NotImplementedError
+
+
+def with_logits(task: Task) -> Task:
+    """The task, of several labels a row so that a network's outputs are their logits: what the methods compare."""
+    if not task.multilabel:
+        return task
+    half = np.full(task.n_outputs, 0.5)
+    return replace(task, scaling=TargetScaling(half, half, "unit"))

@@ -64,13 +64,13 @@ class MultilabelTargetLoss(Loss):
         check_number("temperature", self.temperature, 0, strict=True)
 
     def prepare(self, teacher: Tensor) -> tuple[Tensor, Tensor]:
-        return _with_negative_entropy((teacher / self.temperature).sigmoid())
+        return labels_with_negative_entropy((teacher / self.temperature).sigmoid())
 
     def target(self, outputs: Any) -> tuple[Tensor, Tensor]:
         proba = torch.tensor(outputs.values)
         if self.temperature != 1:
             proba = (torch.logit(proba, eps=FLOOR) / self.temperature).sigmoid()
-        proba, negative_entropy = _with_negative_entropy(proba)
+        proba, negative_entropy = labels_with_negative_entropy(proba)
         return proba.float(), negative_entropy.float()
 
     def compare(
@@ -86,7 +86,7 @@ class MultilabelTargetLoss(Loss):
         return weighted_mean(entropy.mean(1) + negative_entropy, sample_weight) * self.temperature**2
 
 
-def _with_negative_entropy(proba: Tensor) -> tuple[Tensor, Tensor]:
+def labels_with_negative_entropy(proba: Tensor) -> tuple[Tensor, Tensor]:
     """Probabilities, and each row's negative entropy, mean over labels, which makes a divergence of a cross-entropy."""
     other = 1 - proba
     return proba, (torch.special.xlogy(proba, proba) + torch.special.xlogy(other, other)).mean(1)

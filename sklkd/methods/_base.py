@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator
 
 from sklkd.losses._base import check_number
+from sklkd.losses._checked import TASKS
 
 
 class Method(BaseEstimator):
@@ -17,17 +18,18 @@ class Method(BaseEstimator):
 
     Attributes
     ----------
-    tasks : tuple of {"classification", "regression"}
+    tasks : tuple of {"classification", "multilabel", "regression"}
         Where the method has a meaning.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
 
     def check(self, task: str) -> None:
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range, or a task without a meaning."""
         if task not in self.tasks:
             raise ValueError(
-                f"method: {type(self).__name__} has no meaning for {task}, only for {' and '.join(self.tasks)}."
+                f"method: {type(self).__name__} has no meaning for {TASKS.get(task, task)}, only for "
+                f"{' and '.join(TASKS.get(known, known) for known in self.tasks)}."
             )
 
 

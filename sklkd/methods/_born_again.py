@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.base import clone
 from skorch import NeuralNet
 
-from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
+from sklkd.losses import Loss
 from sklkd.losses._base import check_integer
+from sklkd.losses._checked import TASKS
 from sklkd.losses._objective import Objective
+from sklkd.losses._tasks import default_loss, mean_prediction
 from sklkd.methods._base import check_fraction
 from sklkd.methods._self import SelfMethod, Training, TrainingResult
-from sklkd.students._cohort import Cohort, Ensemble, mean_prediction
+from sklkd.students._cohort import Cohort, Ensemble
 from sklkd.students._forward import forward
 from sklkd.students._train import with_module
 from sklkd.teachers import Outputs
@@ -38,7 +40,7 @@ class BornAgain(SelfMethod):
         The weight h of the labels. The paper weighs both equally, or leaves out the labels (0).
     loss : Loss, default=None
         The distillation loss between generations, any loss of :mod:`sklkd.losses` on outputs. None is
-        ``SoftTargetLoss()``, or ``TargetLoss()`` in regression.
+        ``SoftTargetLoss()``, ``MultilabelTargetLoss()`` for several labels a row, ``TargetLoss()`` in regression.
     ensemble : bool, default=False
         Whether to predict with the mean probability or value of all generations, and not with the last.
 
@@ -90,28 +92,30 @@ class BornAgain(SelfMethod):
             raise TypeError(f"loss must be a Loss of sklkd.losses, got loss={self.loss!r}.")
         self.loss.check()
         if self.loss.n_layers > 0 or task not in self.loss.tasks or self.loss.needs_spread:
-            raise ValueError(f"loss must compare the outputs of one network for {task}, got {self.loss!r}.")
+            raise ValueError(
+                f"loss must compare the outputs of one network for {TASKS.get(task, task)}, got {self.loss!r}."
+            )
 
     def train(self, training: Training) -> TrainingResult:
         seeds = np.random.RandomState(training.seed).randint(2**31 - 1, size=self.generations - 1).tolist()
         nets = [training.run(Objective([], 1.0))]
-        default = SoftTargetLoss() if training.classification else TargetLoss()
+        default = default_loss(training.task)
         for seed in seeds:
             loss = clone(default if self.loss is None else self.loss)
             targets = loss.target(training_outputs(nets[-1], training))
             nets.append(training.run(Objective([("loss", loss)], self.hard_weight), [targets], seed=seed))
-        return TrainingResult(
-            average_of(nets, training.classification) if self.ensemble else nets[-1], generations=nets
-        )
+        return TrainingResult(average_of(nets, training.task) if self.ensemble else nets[-1], generations=nets)
 
 
 def training_outputs(net: NeuralNet, training: Training) -> Outputs:
     """A trained net's outputs for the training rows."""
     raw = forward(net.module_, training.rows.inputs, net.device).numpy().astype(float)
-    return Outputs(proba=softmax(raw, axis=1), margins=raw) if training.classification else Outputs(values=raw)
+    if training.task == "classification":
+        return Outputs(proba=softmax(raw, axis=1), margins=raw)
+    return Outputs(values=expit(raw) if training.task == "multilabel" else raw)
 
 
-def average_of(nets: Sequence[NeuralNet], classification: bool) -> NeuralNet:
+def average_of(nets: Sequence[NeuralNet], task: str) -> NeuralNet:
     """A net that predicts with the mean of several."""
     cohort = Cohort([net.module_ for net in nets])
-    return with_module(nets[-1], Ensemble(cohort, partial(mean_prediction, classification=classification)))
+    return with_module(nets[-1], Ensemble(cohort, partial(mean_prediction, task=task)))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sklkd._torch import evaluating
 from sklkd.losses._base import check_integer, check_number
-from sklkd.losses._soft_target import with_negative_entropy
+from sklkd.losses._tasks import as_target, predictions_of
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence
 from sklkd.students._forward import forward_all
 
@@ -83,16 +83,15 @@ class Codistillation(OnlineMethod):
         """For each row and peer the mean of the others' predictions now, (n_rows, n_peers, n_outputs)."""
         with evaluating(net.module_):
             predictions = torch.stack(forward_all(net.module_, inputs, net.device))
-        if objective.classification:
-            predictions = (predictions / self.temperature).softmax(2)
+        if objective.task != "regression":
+            predictions = predictions_of(predictions / self.temperature, objective.task)
         return ((predictions.sum(0) - predictions) / (len(predictions) - 1)).transpose(0, 1)
 
     def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
         if not objective.distilling:
             return []
         stale = objective.rows.targets[0].unbind(1)
-        targets = [with_negative_entropy(one) if objective.classification else one for one in stale]
         return [
-            self.weight * mean_divergence(output, [target], [1.0], self.temperature, objective)
-            for output, target in zip(outputs, targets, strict=True)
+            self.weight * mean_divergence(output, [as_target(one, objective.task)], [1.0], self.temperature, objective)
+            for output, one in zip(outputs, stale, strict=True)
         ]

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
 from sklkd._torch import evaluating
+from sklkd.losses._tasks import labels_as_predictions, predictions_of, row_losses
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
 from sklkd.students._forward import forward_all
 
@@ -38,8 +39,8 @@ class CollaborativeEnsemble(OnlineMethod):
     combination : {"auto", "min_logit", "linear", "general", "mean", "best"}, default="auto"
         How the peers' outputs are combined in training:
 
-        - "min_logit" (classes only): each logit's distance from that of the true class, the least over the peers
-          (KDCL-MinLogit);
+        - "min_logit" (classes and labels): each logit's distance from that of the true class, the least over the peers
+          (KDCL-MinLogit); of several labels a row the logit that is surest of what is true;
         - "linear": the weighted mean of logits or values with the least loss on a batch's labels (KDCL-Linear);
         - "general": the weighted mean whose weights, renewed before each epoch, have the least squared error of
           probabilities or values on validation rows (KDCL-General). These are what the estimator holds out by
@@ -47,8 +48,8 @@ class CollaborativeEnsemble(OnlineMethod):
         - "mean": the mean of logits or values;
         - "best": the output of the peer with the least loss on the row's label (KDCL-Naive).
 
-        "auto" is "min_logit" for classes, "mean" for real targets. Rows without a label get the mean, and so does
-        ``deploy="ensemble"``, which has no labels.
+        "auto" is "min_logit" for classes and labels, "mean" for real targets. Rows without a label get the mean, and so
+        does ``deploy="ensemble"``, which has no labels.
 
     Notes
     -----
@@ -80,7 +81,7 @@ class CollaborativeEnsemble(OnlineMethod):
         if self.combination not in COMBINATIONS:
             raise ValueError(f"combination must be one of {list(COMBINATIONS)}, got combination={self.combination!r}.")
         if self.combination == "min_logit" and task == "regression":
-            raise ValueError("combination='min_logit' needs classes, got real targets: use another.")
+            raise ValueError("combination='min_logit' needs classes or labels, got real targets: use another.")
 
     @property
     def holds_out(self) -> bool:
@@ -92,15 +93,14 @@ class CollaborativeEnsemble(OnlineMethod):
         validation = rows if objective.held is None else objective.held
         with evaluating(net.module_):
             outputs = torch.stack(forward_all(net.module_, validation.inputs, net.device))
-        truth = validation.y
-        if objective.classification:
-            outputs, truth = outputs.softmax(2), F.one_hot(truth, outputs.shape[2]).float()
-        objective.mixture = best_mixture(outputs, truth, validation.weight)
+        task = objective.task
+        truth = labels_as_predictions(validation.y, task, outputs.shape[2])
+        objective.mixture = best_mixture(predictions_of(outputs, task), truth, validation.weight)
 
     def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
         peers = torch.stack([output.detach() for output in outputs])
         combined = self.together(peers, y, objective.weight, objective.mixture)
-        target = softened(combined, self.temperature, objective.classification)
+        target = softened(combined, self.temperature, objective.task)
         return [
             self.weight * mean_divergence(output, [target], [1.0], self.temperature, objective) for output in outputs
         ]
@@ -112,12 +112,15 @@ class CollaborativeEnsemble(OnlineMethod):
 
         ``weight`` are the rows', ``mixture`` the weights of the peers for "general".
         """
-        classes = not y.is_floating_point()
-        labelled = y >= 0 if classes else ~y[:, 0].isnan()
-        kind = self.combination if self.combination != "auto" else "min_logit" if classes else "mean"
+        real = y.is_floating_point()
+        first = y if y.ndim == 1 else y[:, 0]
+        labelled = ~first.isnan() if real else first >= 0
+        kind = self.combination if self.combination != "auto" else "mean" if real else "min_logit"
         if kind == "mean":
             return outputs.mean(0)
-        if kind == "min_logit":
+        if kind == "min_logit" and y.ndim == 2:
+            combined = torch.where(y == 1, outputs.amax(0), outputs.amin(0))
+        elif kind == "min_logit":
             truth = outputs.gather(2, y.clamp(min=0).expand(len(outputs), -1)[..., None])
             combined = (outputs - truth).amin(0)
         elif kind in ("linear", "general"):
@@ -132,16 +135,21 @@ class CollaborativeEnsemble(OnlineMethod):
     def _losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         if y.is_floating_point():
             return (outputs - y).square().mean(2)
+        if y.ndim == 2:
+            return torch.stack(
+                [row_losses(output, y.clamp(min=0).to(output.dtype), "multilabel") for output in outputs]
+            )
         return torch.stack([F.cross_entropy(output, y, reduction="none") for output in outputs])
 
-    def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
+    def combine(self, outputs: Sequence[Tensor], task: str) -> Tensor:
         return torch.stack(tuple(outputs)).mean(0)
 
 
 def best_mixture(outputs: Tensor, truth: Tensor, weight: Tensor | None) -> list[float]:
     """Weights >= 0 of several outputs (k, n, n_outputs), with the sum 1, whose weighted mean has the least loss.
 
-    Cross-entropy of logits with class codes (n,), or squared error of values (n, n_outputs).
+    Cross-entropy of logits with class codes (n,) or with 0 and 1 of several labels (n, n_outputs) as integers, or
+    squared error of values (n, n_outputs).
     """
     parts, labels = outputs.cpu().double().numpy(), truth.cpu().numpy()
     k, n, _ = parts.shape
@@ -158,6 +166,9 @@ def best_mixture(outputs: Tensor, truth: Tensor, weight: Tensor | None) -> list[
             value = -row_weight @ logs[np.arange(n), labels]
             slope = np.exp(logs)
             slope[np.arange(n), labels] -= 1
+        elif labels.dtype.kind == "i":
+            value = -row_weight @ log_expit(np.where(labels == 1, mixed, -mixed)).mean(1)
+            slope = (expit(mixed) - labels) / mixed.shape[1]
         else:
             value = row_weight @ np.square(mixed - labels).mean(1)
             slope = 2 * (mixed - labels) / mixed.shape[1]

@@ -10,10 +10,11 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from sklkd._named import NamedObjects
-from sklkd.losses import ActiveHintLoss, Loss, SoftTargetLoss, TargetLoss
+from sklkd.losses import ActiveHintLoss, Loss
 from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
 from sklkd.losses._objective import distillation_loss, hard_loss
+from sklkd.losses._tasks import default_loss
 from sklkd.methods._base import check_fraction
 from sklkd.methods._self import SelfMethod, SelfObjective, Training, TrainingResult
 from sklkd.students._activations import watch
@@ -121,7 +122,7 @@ class DeepToShallow(NamedObjects, SelfMethod):
         return [loss for _, loss in check_losses(self.loss, ActiveHintLoss(weight=HINT), task, reserved)]
 
     def objective(self, training: Training) -> ExitsObjective:
-        return ExitsObjective(self, training.classification, training.n_outputs)
+        return ExitsObjective(self, training.task, training.n_outputs)
 
     def train(self, training: Training) -> TrainingResult:
         net = training.run(self.objective(training), build=lambda objective, *given: objective.build(*given))
@@ -134,14 +135,14 @@ class ExitsObjective(SelfObjective):
     Parameters
     ----------
     method : DeepToShallow
-    classification : bool
+    task : {"classification", "multilabel", "regression"}
     n_outputs : int
     """
 
-    def __init__(self, method: DeepToShallow, classification: bool, n_outputs: int):
-        super().__init__(method, classification)
+    def __init__(self, method: DeepToShallow, task: str, n_outputs: int):
+        super().__init__(method, task)
         self.n_outputs = n_outputs
-        self.soft_loss: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
+        self.soft_loss: Any = default_loss(task, method.temperature)
         self.heads = nn.ModuleList()
         # for each exit the further losses between it and the output
         self.exit_losses = nn.ModuleList()
@@ -152,7 +153,7 @@ class ExitsObjective(SelfObjective):
         places = exit_layers(module, found, self.method.layers)
         deep = deepest(found)
         self.exit_names, self.taps, self.shape = list(places), [(*places.values(), deep)], tuple(sample.shape[1:])
-        losses = self.method.losses("classification" if self.classification else "regression")
+        losses = self.method.losses(self.task)
         # no numbers, only shapes
         *layers, last = (torch.empty(1, *tap_shape(found, tap), device="meta") for tap in self.taps[0])
         for layer in layers:

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from sklkd.losses._base import weighted_mean
+from sklkd.losses._tasks import labels_as_predictions, predictions_of, row_losses
 from sklkd.methods._base import check_fraction
 from sklkd.methods._self import SelfMethod, SelfObjective, Training
 
@@ -59,9 +59,8 @@ class EpochToEpoch(SelfMethod):
         check_fraction("alpha", self.alpha)
 
     def objective(self, training: Training) -> MovedTargets:
-        labels = training.rows.y
-        past = F.one_hot(labels, training.n_outputs).float() if training.classification else labels.clone()
-        return MovedTargets(self, training.classification, past)
+        past = labels_as_predictions(training.rows.y, training.task, training.n_outputs)
+        return MovedTargets(self, training.task, past.clone())
 
     def targets(self, training: Training) -> Sequence[Any]:
         # numbers of the rows in the array of past predictions
@@ -74,15 +73,15 @@ class MovedTargets(SelfObjective):
     Parameters
     ----------
     method : EpochToEpoch
-    classification : bool
+    task : {"classification", "multilabel", "regression"}
     past : Tensor of shape (n_rows, n_outputs)
         The labels at first; overwritten row by row.
     """
 
     past: Tensor
 
-    def __init__(self, method: EpochToEpoch, classification: bool, past: Tensor):
-        super().__init__(method, classification)
+    def __init__(self, method: EpochToEpoch, task: str, past: Tensor):
+        super().__init__(method, task)
         self.register_buffer("past", past, persistent=False)
 
     @property
@@ -93,16 +92,11 @@ class MovedTargets(SelfObjective):
     def moved(self, y: Tensor, index: Tensor) -> Tensor:
         """The targets of some rows, (n, n_outputs)."""
         past = self.past[index]
-        labels = F.one_hot(y, past.shape[1]).to(past.dtype) if self.classification else y
-        return torch.lerp(labels, past, self.past_weight)
+        labels = labels_as_predictions(y, self.task, past.shape[1])
+        return torch.lerp(labels.to(past.dtype), past, self.past_weight)
 
     def training_loss(self, y_pred: Tensor, y: Tensor) -> Tensor:
         index = self.rows.targets[0]
         target = self.moved(y, index)
-        current = y_pred.detach()
-        self.past[index] = (current.softmax(1) if self.classification else current).to(self.past.dtype)
-        if self.classification:
-            losses = F.cross_entropy(y_pred, target, reduction="none")
-        else:
-            losses = (y_pred - target).square().mean(1)
-        return weighted_mean(losses, self.weight)
+        self.past[index] = predictions_of(y_pred.detach(), self.task).to(self.past.dtype)
+        return weighted_mean(row_losses(y_pred, target, self.task), self.weight)

@@ -113,8 +113,8 @@ class GatedEnsemble(OnlineMethod):
         return called[: called.index(branch)], branch, shape[0] if len(shape) == 3 else math.prod(shape)
 
     def distillation_losses(self, outputs: Sequence[Tensor], y: Tensor, objective: CohortObjective) -> list[Tensor]:
-        branches, together = outputs[:-1], self.combine(outputs, objective.classification)
-        target = softened(together, self.temperature, objective.classification)
+        branches, together = outputs[:-1], self.combine(outputs, objective.task)
+        target = softened(together, self.temperature, objective.task)
         weight = self.weight * self.ramp(objective)
         losses = [weight * mean_divergence(branch, [target], [1.0], self.temperature, objective) for branch in branches]
         return [*losses, hard_loss(together, y, objective.weight)]
@@ -124,7 +124,7 @@ class GatedEnsemble(OnlineMethod):
         passed = objective.epoch / (self.ramp_up * objective.n_epochs) if self.ramp_up * objective.n_epochs > 0 else 1.0
         return math.exp(-5 * max(1 - passed, 0.0) ** 2)
 
-    def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
+    def combine(self, outputs: Sequence[Tensor], task: str) -> Tensor:
         *branches, gate = outputs
         return (gate.softmax(1)[:, None] * torch.stack(branches, 2)).sum(2)
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from sklkd._sparse_rows import concatenate
-from sklkd.losses import SoftTargetLoss, TargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._objective import hard_loss
+from sklkd.losses._tasks import default_loss
 from sklkd.methods._self import SelfMethod, SelfObjective, Training
 from sklkd.transfer import Batch, TransferSet
 
@@ -65,15 +65,15 @@ class LastBatch(SelfMethod):
         check_number("alpha", self.alpha, 0)
 
     def objective(self, training: Training) -> LastBatchObjective:
-        return LastBatchObjective(self, training.classification)
+        return LastBatchObjective(self, training.task)
 
 
 class LastBatchObjective(SelfObjective):
     """The loss on labels of all rows, and the divergence of repeated rows from their last predictions."""
 
-    def __init__(self, method: LastBatch, classification: bool):
-        super().__init__(method, classification)
-        self.soft_loss: Any = SoftTargetLoss(temperature=method.temperature) if classification else TargetLoss()
+    def __init__(self, method: LastBatch, task: str):
+        super().__init__(method, task)
+        self.soft_loss: Any = default_loss(task, method.temperature)
         # the last batch's new rows, and their outputs
         self.last: tuple[TransferSet, Tensor] | None = None
 

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from sklkd._named import NamedObjects
 from sklkd._torch import Tap
-from sklkd.losses import Loss, SoftTargetLoss, TargetLoss
+from sklkd.losses import Loss
 from sklkd.losses._base import check_number
 from sklkd.losses._checked import check_losses
 from sklkd.losses._objective import distillation_loss
+from sklkd.losses._tasks import default_loss
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
 from sklkd.students._activations import layers_of, watch
 from sklkd.students._cohort import Cohort, naming
@@ -94,8 +95,7 @@ class MutualLearning(NamedObjects, OnlineMethod):
                 raise ValueError(f"loss: {loss!r} needs a pretrained teacher, which peers do not have.")
 
     def _losses(self, task: str) -> list[tuple[str, Loss]]:
-        default = SoftTargetLoss() if task == "classification" else TargetLoss()
-        return check_losses(self.loss, default, task, set(self.get_params(deep=False)))
+        return check_losses(self.loss, default_loss(task), task, set(self.get_params(deep=False)))
 
     def teacher_weights(self, names: Sequence[str]) -> list[list[float]]:
         """Row k: weights of the peers as teachers of the k-th one, which sum to 1, or to 0 where it has none.
@@ -137,7 +137,7 @@ class MutualLearning(NamedObjects, OnlineMethod):
         if self.weight == 0:
             return []
         if self.loss is None:
-            targets = [softened(output, self.temperature, objective.classification) for output in outputs]
+            targets = [softened(output, self.temperature, objective.task) for output in outputs]
             return [
                 self.weight * mean_divergence(output, targets, row, self.temperature, objective)
                 for output, row in zip(outputs, objective.teacher_weights, strict=True)

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklkd.losses import SoftTargetLoss, TargetLoss
+from sklkd.losses import Loss
 from sklkd.losses._base import check_number
 from sklkd.losses._objective import Objective, hard_loss
-from sklkd.losses._soft_target import with_negative_entropy
+from sklkd.losses._tasks import default_loss, mean_prediction
 from sklkd.methods._base import Method
-from sklkd.students._cohort import Cohort, mean_prediction
+from sklkd.students._cohort import Cohort
 from sklkd.transfer import TransferSet
 
 
@@ -63,7 +63,7 @@ class OnlineMethod(Method):
         outputs : sequence of Tensor
             Logits or standardised targets of each peer, (n, n_outputs), and whatever else the cohort returns.
         y : Tensor
-            Class codes (n,) or standardised targets (n, n_targets).
+            Class codes (n,), 0 and 1 for several labels (n, n_labels), or standardised targets (n, n_targets).
         objective : CohortObjective
             Knows the epoch, the batch's rows, their weights and the tapped layers.
 
@@ -74,9 +74,9 @@ class OnlineMethod(Method):
         """
         raise NotImplementedError
 
-    def combine(self, outputs: Sequence[Tensor], classification: bool) -> Tensor:
+    def combine(self, outputs: Sequence[Tensor], task: str) -> Tensor:
         """The prediction of all peers together: logits of their mean probability, or their mean value."""
-        return mean_prediction(outputs, classification)
+        return mean_prediction(outputs, task)
 
 
 class CohortObjective(Objective):
@@ -87,12 +87,12 @@ class CohortObjective(Objective):
     method : OnlineMethod
     names : list of str
         The peers'.
-    classification : bool
+    task : {"classification", "multilabel", "regression"}
     """
 
-    def __init__(self, method: OnlineMethod, names: list[str], classification: bool = True):
+    def __init__(self, method: OnlineMethod, names: list[str], task: str = "classification"):
         super().__init__([], 1.0)
-        self.method, self.peers, self.classification = method, names, classification
+        self.method, self.peers, self.task = method, names, task
         self.between = nn.ModuleList()
         # row k: weight of each peer's predictions in the targets of the k-th one
         self.teacher_weights = [
@@ -105,10 +105,6 @@ class CohortObjective(Objective):
         self.mixture: list[float] = []
         # whether peers learn from each other in this epoch, for methods with a burn-in
         self.distilling = False
-
-    @property
-    def task(self) -> str:
-        return "classification" if self.classification else "regression"
 
     @property
     def weight(self) -> Tensor | None:
@@ -162,10 +158,9 @@ class CohortObjective(Objective):
         return {**super().__getstate__(), "own": [], "groups": [], "held": None}
 
 
-def softened(output: Tensor, temperature: float, classification: bool) -> Any:
+def softened(output: Tensor, temperature: float, task: str) -> Any:
     """A peer's prediction as a target of others, detached: probabilities and negative entropies, or values."""
-    output = output.detach()
-    return with_negative_entropy((output / temperature).softmax(1)) if classification else output
+    return _soft_loss(task, temperature).prepare(output.detach())
 
 
 def mean_divergence(
@@ -178,20 +173,19 @@ def mean_divergence(
     taken = [(target, weight) for target, weight in zip(targets, weights, strict=True) if weight > 0]
     if not taken:
         return output.new_zeros(())
-    if not objective.classification:
-        parts = [weight * _SQUARED.compare(output, target, None, objective.weight) for target, weight in taken]
-        return torch.stack(parts).sum()
+    loss = _soft_loss(objective.task, temperature)
+    if objective.task == "regression":
+        return torch.stack(
+            [weight * loss.compare(output, target, None, objective.weight) for target, weight in taken]
+        ).sum()
     proba, entropy = (sum(weight * target[part] for target, weight in taken) for part in (0, 1))
-    return _divergence(temperature).compare(output, (proba, entropy), None, objective.weight)
-
-
-# modules made anew in every step would cost as much as what they compute
-_SQUARED = TargetLoss()
+    return loss.compare(output, (proba, entropy), None, objective.weight)
 
 
 @cache
-def _divergence(temperature: float) -> SoftTargetLoss:
-    return SoftTargetLoss(temperature=temperature)
+def _soft_loss(task: str, temperature: float) -> Loss:
+    """The default loss; modules made anew in every step would cost as much as what they compute."""
+    return default_loss(task, temperature)
 
 
 def build_between(objective: CohortObjective, cohort: Any, sample: Tensor, _features: Any) -> None:

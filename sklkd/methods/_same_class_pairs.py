@@ -111,7 +111,7 @@ class SameClassObjective(SelfObjective):
     """The loss on labels and the divergence from the predictions of other rows of the same class."""
 
     def __init__(self, method: SameClassPairs):
-        super().__init__(method, True)
+        super().__init__(method, "classification")
         self.soft = SoftTargetLoss(temperature=method.temperature)
         self.source: Any = None
 

@@ -27,9 +27,9 @@ class Training:
         Unfitted, and never fitted itself: each run makes a clone.
     rows : TransferSet
         Encoded rows with their labels and weights.
-    classification : bool
+    task : {"classification", "multilabel", "regression"}
     n_outputs : int
-        Classes, or targets.
+        Classes, labels or targets.
     seed, verbose : int
     held : TransferSet, default=None
         Validation rows, which decide which epoch of a training is kept. None: the last.
@@ -37,7 +37,7 @@ class Training:
 
     net: NeuralNet
     rows: TransferSet
-    classification: bool
+    task: str
     n_outputs: int
     seed: int
     verbose: int = 0
@@ -105,13 +105,13 @@ class SelfObjective(Objective):
     ----------
     method : SelfMethod
         Has the parameters.
-    classification : bool
-        Whether outputs are logits of classes and labels are codes; or standardised targets.
+    task : {"classification", "multilabel", "regression"}
+        Outputs are logits of classes, logits of several labels, or standardised targets.
     """
 
-    def __init__(self, method: Any, classification: bool):
+    def __init__(self, method: Any, task: str):
         super().__init__([], 1.0)
-        self.method, self.classification = method, classification
+        self.method, self.task = method, task
 
     @property
     def weight(self) -> Tensor | None:

@@ -95,7 +95,7 @@ class VirtualTeacherObjective(SelfObjective):
     entropy: Tensor
 
     def __init__(self, method: VirtualTeacher, n_classes: int):
-        super().__init__(method, True)
+        super().__init__(method, "classification")
         self.soft = SoftTargetLoss(temperature=method.temperature)
         proba = torch.full((n_classes, n_classes), (1 - method.confidence) / (n_classes - 1), dtype=torch.float64)
         # row y is the virtual teacher's output for a row with the label y

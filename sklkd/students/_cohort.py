@@ -63,12 +63,6 @@ class Ensemble(nn.Module):
         return self.combine(self.cohort(X))
 
 
-def mean_prediction(outputs: Sequence[Tensor], classification: bool) -> Tensor:
-    """The mean prediction of several networks: the logarithm of their mean probability, or their mean value."""
-    stacked = torch.stack(tuple(outputs))
-    return torch.logsumexp(stacked.log_softmax(2), 0) if classification else stacked.mean(0)
-
-
 def join_inputs(parts: Sequence[Any]) -> tuple[Any, list[Columns] | None]:
     """The inputs of several networks as one matrix, each distinct one once, and the columns of each.
 

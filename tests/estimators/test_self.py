@@ -351,7 +351,7 @@ class TowardsUniform(SelfMethod):
         self.weight = weight
 
     def objective(self, training):
-        return KeptUncertain(self, training.classification)
+        return KeptUncertain(self, training.task)
 
 
 class KeptUncertain(SelfObjective):

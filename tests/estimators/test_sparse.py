@@ -36,7 +36,7 @@ from sklkd import (
 )
 from sklkd._sparse_rows import SparseRows, concatenate
 from sklkd.augment import MUNGE
-from sklkd.losses import FitNetLoss
+from sklkd.losses import FitNetLoss, SoftTargetLoss
 from sklkd.methods import BornAgain, Codistillation, DeepToShallow, SameClassPairs
 from sklkd.students import InputEncoder, TabularNet, TabularStudent
 
@@ -312,7 +312,7 @@ def test_networks_of_the_users_own_get_dense_batches():
 def test_hidden_layers_and_a_net_that_teaches():
     X, y = words()
     teacher = classifier().fit(X, y)
-    est = classifier(teacher, loss=[("soft", classifier()._default_loss()), ("hint", FitNetLoss())]).fit(X, y)
+    est = classifier(teacher, loss=[("soft", SoftTargetLoss()), ("hint", FitNetLoss())]).fit(X, y)
     np.testing.assert_allclose(est.predict_proba(X.toarray()), est.predict_proba(X), atol=1e-6)
 
 

@@ -15,7 +15,8 @@ from sklkd.transfer import TransferSet
 def training(y, n_outputs, weight=None, inputs=None):
     """What a method's ``objective`` is given, with a network that is not there."""
     inputs = torch.zeros(len(y), 1) if inputs is None else inputs
-    return Training(None, TransferSet(inputs, y, weight), not y.is_floating_point(), n_outputs, 0)
+    task = "regression" if y.is_floating_point() else "multilabel" if y.ndim == 2 else "classification"
+    return Training(None, TransferSet(inputs, y, weight), task, n_outputs, 0)
 
 
 def batch(objective, y, targets=(), weight=None, epoch=0, n_epochs=10):

@@ -11,9 +11,9 @@ from scipy.special import log_softmax, rel_entr, softmax
 from sklkd.methods._online import CohortObjective
 
 
-def objective(method, n_peers=2, classification=True, *, epoch=0, n_epochs=1, weight=None, targets=()):
+def objective(method, n_peers=2, task="classification", *, epoch=0, n_epochs=1, weight=None, targets=()):
     """The criterion of some peers in the middle of a training."""
-    made = CohortObjective(method, [f"peer{k}" for k in range(n_peers)], classification)
+    made = CohortObjective(method, [f"peer{k}" for k in range(n_peers)], task)
     made.epoch, made.n_epochs, made.distilling = epoch, n_epochs, True
     made.rows = SimpleNamespace(weight=weight, targets=list(targets))
     return made

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from scipy.special import rel_entr, softmax
+from scipy.special import expit, rel_entr, softmax
 from torch import nn
 
 from sklkd.methods import Codistillation
@@ -19,24 +19,26 @@ def cohort(n=3):
     return Cohort([nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 4)).double() for _ in range(n)])
 
 
-def training(method, n=3, classification=True, n_epochs=10):
+def training(method, n=3, task="classification", n_epochs=10):
     """An objective, a net-like object that holds a cohort, and rows with their memory."""
-    made = objective(method, n, classification, n_epochs=n_epochs)
+    made = objective(method, n, task, n_epochs=n_epochs)
     inputs = torch.randn(700, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     rows = SimpleNamespace(inputs=inputs, targets=[one.double() for one in method.targets(700, n, 4)])
     return made, SimpleNamespace(module_=cohort(n), device="cpu"), rows
 
 
-@pytest.mark.parametrize("classification", [True, False])
-def test_what_is_stored_is_the_mean_of_the_others(classification):
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_what_is_stored_is_the_mean_of_the_others(task):
     method = Codistillation(temperature=2.0, burn_in=0)
-    made, net, rows = training(method, classification=classification)
+    made, net, rows = training(method, task=task)
     method.begin_epoch(made, net, rows)
     # no dropout in what the copies answer
     assert net.module_.training
     answers = np.stack([z.detach().numpy() for z in net.module_.eval()(rows.inputs)])
-    if classification:
+    if task == "classification":
         answers = softmax(answers / 2.0, axis=2)
+    elif task == "multilabel":
+        answers = expit(answers / 2.0)
     expected = np.stack([np.delete(answers, k, axis=0).mean(0) for k in range(3)], axis=1)
     np.testing.assert_allclose(rows.targets[0], expected)
 
@@ -55,7 +57,7 @@ def test_regression_by_hand():
     peers, y = outputs(3, n_outputs=2), torch.zeros(6, 2, dtype=torch.float64)
     target, weight = np.random.RandomState(1).normal(size=(6, 3, 2)), torch.arange(1.0, 7.0, dtype=torch.float64)
     method = Codistillation(weight=0.3)
-    _, losses = objective(method, 3, False, weight=weight, targets=[torch.from_numpy(target)]).terms(peers, y)
+    _, losses = objective(method, 3, "regression", weight=weight, targets=[torch.from_numpy(target)]).terms(peers, y)
     for k, z in enumerate(numbers(peers)):
         expected = np.average(np.square(z - target[:, k]).mean(1), weights=weight)
         np.testing.assert_allclose(losses[k].item(), 0.3 * expected)

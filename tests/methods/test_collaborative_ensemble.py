@@ -45,7 +45,7 @@ def test_terms_by_hand(kind):
 def test_regression(kind):
     peers, y = outputs(3, n_outputs=2), torch.randn(6, 2, dtype=torch.float64)
     method = CollaborativeEnsemble(combination=kind)
-    _, losses = objective(method, 3, classification=False).terms(peers, y)
+    _, losses = objective(method, 3, "regression").terms(peers, y)
     z = np.stack(numbers(peers))
     target = z.mean(0)
     if kind == "best":
@@ -126,14 +126,16 @@ def test_min_logit_does_not_see_shifts_of_a_peers_logits():
 
 def test_answers_without_labels_are_means():
     peers = outputs()
-    np.testing.assert_allclose(CollaborativeEnsemble().combine(peers, True).detach(), np.mean(numbers(peers), axis=0))
+    np.testing.assert_allclose(
+        CollaborativeEnsemble().combine(peers, "classification").detach(), np.mean(numbers(peers), axis=0)
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "task", "message"),
     [
         ("median", "classification", "combination must be one of .* got combination='median'"),
-        ("min_logit", "regression", "combination='min_logit' needs classes"),
+        ("min_logit", "regression", "combination='min_logit' needs classes or labels"),
     ],
 )
 def test_errors(kind, task, message):

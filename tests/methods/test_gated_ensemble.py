@@ -33,14 +33,15 @@ def test_reference():
     np.testing.assert_allclose(logits[0].grad.norm(), total["grad_norm"]["value"], rtol=total["rtol"])
 
 
-@pytest.mark.parametrize("classification", [True, False])
-def test_terms_by_hand(classification):
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_terms_by_hand(task):
+    classification = task == "classification"
     *branches, gate = outputs(4, n_outputs=3)
     rng = np.random.RandomState(1)
     y = torch.from_numpy(rng.randint(3, size=6) if classification else rng.normal(size=(6, 3)))
     weight = torch.arange(1.0, 7.0, dtype=torch.float64)
     method = GatedEnsemble(temperature=2.0, weight=0.5, ramp_up=0.5)
-    made = objective(method, 3, classification, epoch=2, n_epochs=10, weight=weight)
+    made = objective(method, 3, task, epoch=2, n_epochs=10, weight=weight)
     labels, losses = made.terms([*branches, gate], y)
     *z, gate = numbers([*branches, gate])
     together = sum(softmax(gate, axis=1)[:, [b]] * z[b] for b in range(3))
@@ -61,7 +62,7 @@ def test_the_ensemble_is_a_mean_of_logits_weighted_row_by_row():
     *z, gate = (one.detach().numpy() for one in branches())
     share = np.exp(gate) / np.exp(gate).sum(1, keepdims=True)
     expected = sum(share[:, [b]] * z[b] for b in range(3))
-    np.testing.assert_allclose(GatedEnsemble().combine(branches(), True).detach(), expected)
+    np.testing.assert_allclose(GatedEnsemble().combine(branches(), "classification").detach(), expected)
 
 
 def test_ramp_up():

@@ -56,7 +56,7 @@ def test_terms_by_hand(temperature, weighted):
 
 def test_regression_is_squared_differences():
     peers, y = outputs(3, n_outputs=2), torch.randn(6, 2, dtype=torch.float64)
-    labels, losses = objective(MutualLearning(), 3, classification=False).terms(peers, y)
+    labels, losses = objective(MutualLearning(), 3, "regression").terms(peers, y)
     z = numbers(peers)
     np.testing.assert_allclose(labels[1].item(), ((z[1] - y.numpy()) ** 2).mean())
     np.testing.assert_allclose(losses[1].item(), np.mean([((z[1] - z[j]) ** 2).mean() for j in (0, 2)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.base import clone
 from torch import nn
 
@@ -26,19 +26,23 @@ APART = [
 ]
 
 
-def problem(classification, n=8):
+def problem(task="classification", n=8):
     torch.manual_seed(0)
     cohort = Cohort([nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)) for _ in range(3)])
-    y = torch.arange(n) % 4 if classification else torch.randn(n, 4)
+    y = {
+        "classification": torch.arange(n) % 4,
+        "multilabel": (torch.arange(4 * n) % 3 == 0).long().reshape(n, 4),
+        "regression": torch.randn(n, 4),
+    }[task]
     target = torch.rand(n, 3, 4).softmax(2)
     return cohort, torch.randn(n, 3), y, [target]
 
 
-@pytest.mark.parametrize("classification", [True, False])
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
 @pytest.mark.parametrize("method", APART, ids=str)
-def test_no_gradient_flows_from_one_peers_term_into_another_peer(method, classification):
-    cohort, X, y, target = problem(classification)
-    made = objective(method, 3, classification, targets=target)
+def test_no_gradient_flows_from_one_peers_term_into_another_peer(method, task):
+    cohort, X, y, target = problem(task)
+    made = objective(method, 3, task, targets=target)
     labels, losses = made.terms(cohort(X), y)
     assert len(losses) == 3
     for k in range(3):
@@ -70,10 +74,12 @@ def test_methods_clone_and_show_their_parameters():
 
 def test_an_ensemble_answers_with_the_mean_probability():
     peers = outputs()
-    answer = MutualLearning().combine(peers, True).detach().numpy()
+    answer = MutualLearning().combine(peers, "classification").detach().numpy()
     expected = np.mean([softmax(one.detach().numpy(), axis=1) for one in peers], axis=0)
     np.testing.assert_allclose(softmax(answer, axis=1), expected)
-    values = MutualLearning().combine(peers, False).detach().numpy()
+    of_labels = MutualLearning().combine(peers, "multilabel").detach().numpy()
+    np.testing.assert_allclose(expit(of_labels), np.mean([expit(one.detach().numpy()) for one in peers], axis=0))
+    values = MutualLearning().combine(peers, "regression").detach().numpy()
     np.testing.assert_allclose(values, np.mean([one.detach().numpy() for one in peers], axis=0))
 
 
@@ -93,7 +99,7 @@ def test_who_diverged_first(bad, named):
 
 
 def test_gradients_are_clipped_peer_by_peer():
-    cohort, X, _, _ = problem(True)
+    cohort, X, _, _ = problem()
     made = objective(MutualLearning(), 3)
     build_between(made, cohort, X, [])
     assert [[name for name, _ in group] for group in made.groups] == [
@@ -102,7 +108,7 @@ def test_gradients_are_clipped_peer_by_peer():
 
 
 def test_what_branches_share_is_clipped_by_itself():
-    cohort, X, _, _ = problem(True)
+    cohort, X, _, _ = problem()
     joined = GatedEnsemble().join(cohort, X)
     made = objective(GatedEnsemble(), 3)
     build_between(made, joined, X, [])

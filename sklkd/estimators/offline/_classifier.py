@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
-from sklkd.losses import Loss, SoftTargetLoss
+from sklkd.losses import Loss
 
 
 class DistilledClassifier(Classification, BaseOffline):
@@ -184,9 +184,6 @@ class DistilledClassifier(Classification, BaseOffline):
     (2, 3)
     """
 
-    _default_loss = SoftTargetLoss
-    _takes_several_labels = True
-
     @property
     def threshold_(self) -> float | None:
         """The probability of ``classes_[1]`` from which on it is predicted; None: the more probable class."""
@@ -204,15 +201,16 @@ class DistilledClassifier(Classification, BaseOffline):
             raise ValueError(f"threshold_ must be None or a probability in [0, 1], got {threshold!r}.")
         self._fitted = replace(self._fitted, threshold=None if threshold is None else float(threshold))
 
-    def __sklearn_tags__(self) -> Any:
-        tags, teacher = super().__sklearn_tags__(), teacher_tags(self)
-        several = teacher.classifier_tags is not None and teacher.classifier_tags.multi_label
+    def _takes_several_labels(self) -> bool:
+        teacher = teacher_tags(self).classifier_tags
         losses = [loss for _, loss in named_pairs(self.loss)] or [self.loss]
-        several &= all("multilabel" in loss.tasks for loss in losses if isinstance(loss, Loss))
-        # scikit-learn's splitters that stratify take classes alone
-        several &= not isinstance(self.cv, (StratifiedKFold, StratifiedGroupKFold, StratifiedShuffleSplit))
-        tags.target_tags.multi_output = tags.classifier_tags.multi_label = several
-        return tags
+        return (
+            teacher is not None
+            and teacher.multi_label
+            and all("multilabel" in loss.tasks for loss in losses if isinstance(loss, Loss))
+            # scikit-learn's splitters that stratify take classes alone
+            and not isinstance(self.cv, (StratifiedKFold, StratifiedGroupKFold, StratifiedShuffleSplit))
+        )
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None, X_transfer: Any = None

@@ -37,8 +37,9 @@ from sklkd.estimators.offline._transfer_rows import (
 )
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, gather
-from sklkd.losses import Loss, MultilabelTargetLoss
+from sklkd.losses import Loss
 from sklkd.losses._checked import check_losses
+from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
 from sklkd.students._scaling import TargetScaling
@@ -104,8 +105,8 @@ class OfflineFit:
 
     def __init__(self, estimator: Any, rows: Rows, task: Task, teacher_outputs: Any):
         self.est, self.rows, self.task = estimator, rows, task
-        default = MultilabelTargetLoss() if task.multilabel else estimator._default_loss()
-        self.losses = check_losses(estimator.loss, default, task.kind, set(estimator.get_params(deep=False)))
+        reserved = set(estimator.get_params(deep=False))
+        self.losses = check_losses(estimator.loss, default_loss(task.kind), task.kind, reserved)
         check_hard_weight(estimator.hard_weight, self.losses)
         self.student = resolve_student(estimator.student)
         self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], task.kind)

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from sklkd.estimators._regression import Regression
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
-from sklkd.losses import TargetLoss
 
 
 class DistilledRegressor(Regression, BaseOffline):
@@ -166,8 +165,6 @@ class DistilledRegressor(Regression, BaseOffline):
     >>> est.score(X, y) > 0.4
     True
     """
-
-    _default_loss = TargetLoss
 
     def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None, X_transfer: Any = None) -> Self:
         """Train the student further; the first call fits, and fixes teacher, encoder and scales.

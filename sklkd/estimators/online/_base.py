@@ -61,7 +61,7 @@ class BaseOnline(BaseWithoutTeacher):
         return [student for _, student in named_pairs(self.peers)]
 
     def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
-        method = self._chosen_method(MutualLearning(), OnlineMethod)
+        method = self._chosen_method(MutualLearning(), OnlineMethod, task)
         pairs = named_peers(self.peers, set(self.get_params(deep=False)))
         names = [name for name, _ in pairs]
         if self.deploy not in {*names, *DEPLOYED}:
@@ -79,7 +79,7 @@ class BaseOnline(BaseWithoutTeacher):
         encoders = [peer.encoder for peer in peers]
         joined = encoders[0] if all(one is encoders[0] for one in encoders) else JoinedEncoder(encoders)
         trained = {peer.name: (peer.encoder, peer.net) for peer in peers}
-        trained["ensemble"] = joined, ensemble_net(trainer, method, task.classification)
+        trained["ensemble"] = joined, ensemble_net(trainer, method, task)
         students = {name: self._fitted_student(encoder, net, task, rows) for name, (encoder, net) in trained.items()}
         deployed = students[self.deployed_]
         deployed.others = {name: one for name, one in students.items() if name != self.deployed_}

@@ -53,7 +53,7 @@ class OnlineDistilledClassifier(Classification, BaseOnline):
     history_ : skorch.history.History
         Epoch by epoch what skorch recorded; its ``train_loss`` is that of all peers together.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels; of several labels a row for each what its column holds, 0 and 1.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a frame whose column names are strings.
@@ -79,6 +79,9 @@ class OnlineDistilledClassifier(Classification, BaseOnline):
     ``max_epochs``, ``batch_size`` and ``device`` have to be the same in all nets, which for default students they are;
     ``lr`` and the optimizer's other options are each net's own, and gradients are clipped for each by itself. But for
     the distillation loss, a peer is therefore trained as it would be by itself.
+
+    y may be a matrix of 0 and 1, (n, n_labels): several labels, of which a row has any. ``predict_proba`` is then the
+    probability of each, and ``predict`` a matrix like y.
 
     ``sample_weight`` weighs rows in all terms. Rows of weight 0 are dropped and identical rows merged, so that a weight
     of 2 and a repeated row are the same. Missing values are accepted where the deployed network's encoding takes them,

@@ -157,7 +157,7 @@ class CohortTraining:
         with seeded(self.seed):
             cohort = Cohort([peer.net.module_ for peer in peers], columns)
             cohort = self.method.join(cohort, inputs[:2].to(peers[0].net.device))
-        objective = CohortObjective(self.method, [peer.name for peer in peers], self.task.classification)
+        objective = CohortObjective(self.method, [peer.name for peer in peers], self.task.kind)
         if validation is not None:
             objective.held = encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), validation)
         trainer = initialize(loop_for(peers, cohort), objective, inputs[:2], [], self.seed, self.verbose, build_between)
@@ -187,10 +187,9 @@ def loop_for(peers: Sequence[Peer], cohort: Cohort) -> NeuralNet:
     return net
 
 
-def ensemble_net(trainer: NeuralNet, method: OnlineMethod, classification: bool) -> NeuralNet:
+def ensemble_net(trainer: NeuralNet, method: OnlineMethod, task: Task) -> NeuralNet:
     """A trained net that predicts with all peers together."""
-    combine = partial(method.combine, classification=classification)
-    return with_module(trainer, Ensemble(trainer.module_, combine))
+    return with_module(trainer, Ensemble(trainer.module_, partial(method.combine, task=task.kind)))
 
 
 def peer_losses(peers: Sequence[Peer], task: Task, rows: Rows) -> dict[str, float]:
@@ -198,7 +197,7 @@ def peer_losses(peers: Sequence[Peer], task: Task, rows: Rows) -> dict[str, floa
     losses = {}
     for peer in peers:
         loss = validation_loss(TrainedStudent(peer.encoder, peer.net, task).predictions(rows), rows, task)
-        losses[peer.name] = loss if task.classification else 2 * float(np.log(max(loss, np.finfo(float).tiny)))
+        losses[peer.name] = 2 * float(np.log(max(loss, np.finfo(float).tiny))) if task.kind == "regression" else loss
     return losses
 
 

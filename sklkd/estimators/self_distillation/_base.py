@@ -36,7 +36,7 @@ class BaseSelf(BaseWithoutTeacher):
         self.verbose = verbose
 
     def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
-        self.method_ = self._chosen_method(LastBatch(), SelfMethod)
+        self.method_ = self._chosen_method(LastBatch(), SelfMethod, task)
         student = resolve_student(self.student)
         rows, validation = split_for_early_stopping(student, rows, task, seed)
         encoder, inputs = StudentTraining(student, task, [], seed).prepare(rows, WITHOUT_TEACHER)
@@ -44,7 +44,7 @@ class BaseSelf(BaseWithoutTeacher):
         training = Training(
             student.net,
             labelled_set(inputs, rows),
-            task.classification,
+            task.kind,
             task.n_outputs,
             seed,
             self.verbose,

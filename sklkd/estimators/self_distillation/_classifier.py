@@ -49,7 +49,7 @@ class SelfDistilledClassifier(Classification, BaseSelf):
     history_ : skorch.history.History
         Epoch by epoch what skorch recorded.
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels; of several labels a row for each what its column holds, 0 and 1.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a frame whose column names are strings.
@@ -75,6 +75,9 @@ class SelfDistilledClassifier(Classification, BaseSelf):
     the distinct rows is held out and the epoch that is best on them is kept, as where ``DistilledClassifier`` learns
     from labels only.
 
+    y may be a matrix of 0 and 1, (n, n_labels): several labels, of which a row has any. ``predict_proba`` is then the
+    probability of each, and ``predict`` a matrix like y.
+
     ``sample_weight`` weighs rows in all terms. Rows of weight 0 are dropped and identical rows merged, so that a weight
     of 2 and a repeated row are the same. Missing values are accepted where the network's encoding takes them, which the
     default one does; a category that was not seen at fit is no error.
@@ -97,7 +100,7 @@ class SelfDistilledClassifier(Classification, BaseSelf):
     """
 
     def predict(self, X: Any, *, exit: int | str | None = None) -> NDArray:
-        """The most probable class of each row.
+        """The most probable class of each row, or of several labels a row those with a probability above 0.5.
 
         Parameters
         ----------
@@ -108,12 +111,12 @@ class SelfDistilledClassifier(Classification, BaseSelf):
 
         Returns
         -------
-        ndarray of shape (n,), of the dtype of ``classes_``
+        ndarray of shape (n,), of the dtype of ``classes_``, or of int, shape (n, n_labels)
         """
         return Classification.predict(self._at(exit), X)
 
     def predict_proba(self, X: Any, *, exit: int | str | None = None) -> NDArray[np.float64]:
-        """Probabilities of the classes, in the order of ``classes_``.
+        """Probabilities of the classes, in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
@@ -123,6 +126,6 @@ class SelfDistilledClassifier(Classification, BaseSelf):
 
         Returns
         -------
-        ndarray of float64, shape (n, n_classes)
+        ndarray of float64, shape (n, n_classes) or (n, n_labels)
         """
         return Classification.predict_proba(self._at(exit), X)

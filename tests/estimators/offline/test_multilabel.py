@@ -33,9 +33,7 @@ from torch import nn
 
 from sklkd import (
     DistilledClassifier,
-    OnlineDistilledClassifier,
     OnnxPredictor,
-    SelfDistilledClassifier,
     distillation_report,
     to_onnx,
 )
@@ -438,6 +436,3 @@ def test_refusals(rows, forest):
         est.set_params(loss=None, teacher=one).fit(X, Y[:, :2])
     with pytest.raises(ValueError, match="teacher must know two values of each label, 0 and 1, got 3 of label 0"):
         est.set_params(teacher=three).fit(X, Y)
-    for other in (OnlineDistilledClassifier(), SelfDistilledClassifier()):
-        with pytest.raises(ValueError, match="DistilledClassifier takes several labels a row"):
-            other.fit(X, Y)
