@@ -1,6 +1,8 @@
 """Several labels a row: the same student with and without a teacher.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/quality/multilabel.py [--seeds 1] [--student tiny]
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/quality/multilabel.py [--seeds 1] [--student tiny] [--modes]
+
+With --modes networks that learn from themselves and from each other instead, beside the same on labels only.
 
 There are no public sets of this kind at hand, so that labels are made of tables: whether a row's class, and its value
 in each of up to four columns of categories, is the most frequent one; the student reads the other columns. "made" is
@@ -20,7 +22,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OrdinalEncoder
 
-from sklkd import DistilledClassifier
+from sklkd import DistilledClassifier, OnlineDistilledClassifier, SelfDistilledClassifier
+from sklkd.methods import EpochToEpoch, LastBatch, MutualLearning
 
 NAMES = ["adult", "titanic", "credit_g", "churn", "connect_4"]
 ROWS, LABELS = 6_000, 4
@@ -52,13 +55,45 @@ def log_loss(Y, proba):
     return float(-np.where(Y == 1, np.log(proba), np.log(1 - proba)).mean())
 
 
+def compare_modes(names, seeds, student):
+    """Loss of each mode's default over that of the same networks on labels only."""
+    print("| table | one network, labels only | LastBatch | two networks, labels only, their mean | MutualLearning |")
+    print("| --- | --: | --: | --: | --: |")
+    peers = 2 if student is None else [("a", student), ("b", student)]
+    for name in names:
+        X, Y = load(name)
+        for seed in range(seeds):
+            X_train, X_test, Y_train, Y_test = train_test_split(X, Y, test_size=0.4, random_state=seed)
+            models = [
+                *(
+                    SelfDistilledClassifier(student, method=one, random_state=seed)
+                    for one in (EpochToEpoch(alpha=0), LastBatch())
+                ),
+                *(
+                    OnlineDistilledClassifier(peers, method=one, deploy="ensemble", random_state=seed)
+                    for one in (MutualLearning(weight=0), MutualLearning())
+                ),
+            ]
+            losses = [log_loss(Y_test, model.fit(X_train, Y_train).predict_proba(X_test)) for model in models]
+            changes = [losses[1] / losses[0] - 1, losses[3] / losses[2] - 1]
+            print(
+                f"| {name} | {losses[0]:.4f} | {losses[1]:.4f} ({changes[0]:+.1%}) | {losses[2]:.4f} | "
+                f"{losses[3]:.4f} ({changes[1]:+.1%}) |",
+                flush=True,
+            )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", default=["made", *NAMES])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--student")
+    parser.add_argument("--modes", action="store_true", help="without a pretrained teacher")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
+    if args.modes:
+        compare_modes(args.names, args.seeds, args.student)
+        return
     print("| table | labels | teacher | without a teacher | distilled | change | agreement | blend |")
     print("| --- | --: | --: | --: | --: | --: | --: | --: |")
     for name in args.names:
