@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -28,6 +28,13 @@ _Base: Any = BaseDistilled if TYPE_CHECKING else object
 
 def _has_one_label_a_row(estimator: Any) -> bool:
     return not isinstance(getattr(estimator, "classes_", None), list)
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SciPy's numbers, without its look for other array libraries, which takes longer than a row does."""
+    proba = np.exp(logits - logits.max(axis=1, keepdims=True))
+    proba /= proba.sum(axis=1, keepdims=True)
+    return proba
 
 
 class Classification(ClassifierMixin, _Base):
@@ -107,7 +114,7 @@ class Classification(ClassifierMixin, _Base):
         ndarray of float64, shape (n, n_classes) or (n, n_labels)
         """
         logits = self._logits(X)
-        return expit(logits) if self._fitted.task.multilabel else softmax(logits, axis=1)
+        return expit(logits) if self._fitted.task.multilabel else _softmax(logits)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities, exact where these underflow.
@@ -143,4 +150,4 @@ class Classification(ClassifierMixin, _Base):
         threshold = self._fitted.threshold
         if threshold is None:
             return self.classes_[logits.argmax(axis=1)]
-        return self.classes_[predicted_codes(softmax(logits, axis=1), threshold)]
+        return self.classes_[predicted_codes(_softmax(logits), threshold)]

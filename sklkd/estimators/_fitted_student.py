@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from torch import nn
 
-from sklkd._columns import ColumnSelection, rows_with_missing
+from sklkd._columns import ColumnSelection, has_one_dimension, rows_with_missing
+from sklkd.estimators._few_texts import FEW, TextReader, text_reader
 from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._task import Task
 from sklkd.rows import Rows
@@ -21,6 +23,8 @@ from sklkd.students._forward import as_input, forward
 
 SPARSE_ROWS = 4096
 """Rows of a sparse table that are predicted at once: what is dense may be made of so many, never of all."""
+
+NOT_SAVED = ("network", "exits", "_text_reader")
 
 
 @dataclass(eq=False)
@@ -88,6 +92,8 @@ class FittedStudent:
             pieces = [X[start : start + SPARSE_ROWS] for start in range(0, X.shape[0], SPARSE_ROWS)]
             return np.concatenate([self.outputs(piece) for piece in pieces])
         if isinstance(self.network, Folded):
+            if has_one_dimension(X) and len(X) <= FEW and self._text_reader is not None:
+                return self.network.outputs_of_rows([self._text_reader.row(text) for text in X])
             own = isinstance(self.encoder, InputEncoder)
             return self.network.outputs(self.encoder.widened(self._coded(X)) if own else self._encoded(X))
         inputs = as_input(self._encoded(X), np.float64)
@@ -106,6 +112,12 @@ class FittedStudent:
             return X
         return self.encoder.transform(X)
 
+    @cached_property
+    def _text_reader(self) -> TextReader | None:
+        """In the place of the encoder, for few texts; None where it does more than a vectorizer."""
+        (_, first), *others = self.encoder.steps
+        return text_reader(first) if len(others) == 1 else None
+
     def _coded(self, X: Any) -> Any:
         coded = self.encoder.codec_.transform(X)
         if not self.handles_missing and rows_with_missing(coded).any():
@@ -116,7 +128,7 @@ class FittedStudent:
         return ValueError(f"Input X contains NaN or another missing value, which {self.refuses_missing}")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("network", "exits")}
+        return {name: value for name, value in self.__dict__.items() if name not in NOT_SAVED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, exits={})

@@ -18,6 +18,9 @@ C_FORMAT = 4
 MISSING = "\ue000"
 """What a missing value is in a string input; a private-use character, which no real category should hold."""
 
+ALSO_MISSING = ("None", "nan", "<NA>")
+"""What ONNX Runtime makes of None, NaN and ``pandas.NA`` in a string input that someone else has filled."""
+
 UNSEEN = "\ue001"
 """What a category becomes that fit did not see, before it reaches the graph; any other unknown string does as well."""
 

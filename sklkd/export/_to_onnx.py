@@ -122,9 +122,10 @@ def to_onnx(
     Notes
     -----
     A string input spells a missing value as the character U+E000, since ONNX Runtime would read None and NaN as the
-    strings "None" and "nan", which may be categories; :class:`OnnxPredictor` does so by itself. In a column that mixes
-    strings and numbers, numbers begin with U+E000. Any unknown string is an unseen category; where a step takes it for
-    an error, probabilities and values are NaN.
+    strings "None" and "nan", which may be categories; :class:`OnnxPredictor` does so by itself. Where they are none,
+    and no step reads the column, they and "<NA>" are missing values, too. In a column that mixes strings and numbers,
+    numbers begin with U+E000. Any other unknown string is an unseen category; where a step takes it for an error,
+    probabilities and values are NaN.
 
     Without ``quantize`` the file's probabilities are within 1e-5 of the estimator's on the compared rows. Labels are
     those of the file's own probabilities: with a threshold (``est.threshold_``) the second class from it on, else the

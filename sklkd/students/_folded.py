@@ -87,8 +87,19 @@ class Folded:
             return self._forward(Z)
         return np.concatenate([self._forward(Z[start : start + PIECE]) for start in range(0, n, PIECE)])
 
+    def outputs_of_rows(self, rows: list[tuple[Ints, NDArray[np.float32]]]) -> Floats:
+        """The same of few sparse rows without gaps, each as the columns that are not 0 and their scaled numbers."""
+        h = np.empty((len(rows), len(self.bias)))
+        for (columns, z), units in zip(rows, h, strict=True):
+            np.matmul(_smooth_clip(z.astype(np.float64)), self.clip.take(columns, axis=0), out=units)
+        h += self.bias
+        return self._behind_first(h)
+
     def _forward(self, Z: Any) -> Floats:
-        h = self._of_entries(Z) if is_csr(Z) else self._first(Z)
+        return self._behind_first(self._of_entries(Z) if is_csr(Z) else self._first(Z))
+
+    def _behind_first(self, h: Floats) -> Floats:
+        """From the first layer's units to the outputs."""
         for weight, bias in self.layers:
             h = _silu(h) @ weight
             h += bias

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 
 from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
-from tests.frames import KINDS, WORDS, frame, unseen
+from tests.frames import KINDS, WORDS, frame, objects, unseen
 
 from .conftest import PLAIN, assert_parity, quick
 
@@ -112,6 +112,22 @@ def test_what_the_graph_asks_for_is_documented(est, predictor):
     np.testing.assert_array_equal(label, est.predict(X))
     assert session.get_outputs()[0].name == "label_"
     assert "A missing string is the one character U+E000" in session.get_modelmeta().description
+
+
+def test_a_frame_whose_columns_are_fed_as_they_are(tmp_path):
+    """As mlflow feeds it: each column as an array of the input's dtype, its missing strings as pandas has them."""
+    names = ("label", "text", "grade", "code", "flag", "count", "maybe", "whole", "1")
+    X = frame(400, names=names).assign(who=objects(np.random.RandomState(1), 400, ["ann", "bob", None]))
+    y = np.where(X["text"].isna() | X["who"].isna() | (X["label"] > 0.5), "yes", "no")
+    est = DistilledClassifier(WordCounter(), quick(6), **PLAIN).fit(X, y)
+    to_onnx(est, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    dtypes = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(string)": object}
+    asked = unseen(200, 2, names).assign(who=objects(np.random.RandomState(2), 200, ["ann", "eve", None, np.nan]))
+    feeds = {one.name: np.array(asked[one.name], dtype=dtypes[one.type]).reshape(-1, 1) for one in session.get_inputs()}
+    label, proba = session.run(None, feeds)
+    np.testing.assert_allclose(proba, est.predict_proba(asked), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(label, est.predict(asked))
 
 
 def test_columns_and_names(est, predictor):
