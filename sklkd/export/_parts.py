@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import SplineTransformer
 
 from sklkd._sklearn import input_columns
 
@@ -49,3 +51,8 @@ def leaves(step: Any) -> Iterator[Any]:
     for one in inside:
         if not passes(one):
             yield from leaves(one)
+
+
+def knots_of(step: SplineTransformer) -> list[NDArray]:
+    """The knots of each column between which it was fitted."""
+    return [spline.t[spline.k : len(spline.t) - spline.k] for spline in step.bsplines_]
