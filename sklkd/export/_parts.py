@@ -37,6 +37,14 @@ def parts_of(transformer: ColumnTransformer) -> Iterator[tuple[str, Any, list[in
             yield name, part, places
 
 
+def unread(step: Any) -> list[int]:
+    """Places of the columns that no part of a fitted ColumnTransformer reads; of other steps none."""
+    if not isinstance(step, ColumnTransformer):
+        return []
+    read = {place for _, _, places in parts_of(step) for place in places}
+    return [j for j in range(step.n_features_in_) if j not in read]
+
+
 def leaves(step: Any) -> Iterator[Any]:
     """The transformers that a step is made of."""
     if isinstance(step, Pipeline):

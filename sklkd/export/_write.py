@@ -224,7 +224,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "one_tensor": source.one_tensor,
         "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
         "text": source.text,
-        "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
+        "empty": source.unread if codec is None else np.flatnonzero(codec._empty).tolist(),
         # steps may impute, or not: then the outputs are NaN
         "allow_nan": bool(est._fitted.handles_missing) or not source.coded,
         "opset": options.opset,
