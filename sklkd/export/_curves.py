@@ -156,8 +156,8 @@ def _quantile(graph: Graph, step: QuantileTransformer, numbers: str) -> str:
     normal = step.output_distribution == "normal"
     levels = write_pieces(graph, numbers, [_levels(step, quantiles) for quantiles in step.quantiles_.T])
     first, last = (graph.constant(step.quantiles_[end], np.float64) for end in (0, -1))
-    margin = graph.constant(QUANTILE_MARGIN, np.float64)
     if normal:
+        margin = graph.constant(QUANTILE_MARGIN, np.float64)
         highest = graph.op("Greater", graph.op("Add", numbers, margin), last)
         lowest = graph.op("Less", graph.op("Sub", numbers, margin), first)
     else:

@@ -58,6 +58,8 @@ def graph_of(step, width, opset=18):
     for bad in graph.refused:
         found = graph.op("Where", bad, graph.constant(np.nan, np.float64), found)
     graph.output(graph.op("Identity", found), TENSOR["double"], (len(step.get_feature_names_out()),))
+    # the runtime warns of others
+    assert graph.constants.keys() <= {name for node in graph.nodes for name in node.input}
     return onnxruntime.InferenceSession(graph.model({}).SerializeToString(), providers=["CPUExecutionProvider"])
 
 
