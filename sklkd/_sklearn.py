@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
+from sklearn.preprocessing import _data
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils._metadata_requests import _routing_enabled
@@ -15,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, _num_samples
 
 __all__ = [
+    "QUANTILE_MARGIN",
     "HasMethods",
     "Interval",
     "StrOptions",
@@ -34,9 +36,14 @@ __all__ = [
     "n_fitted_rows",
     "numbered_leaves",
     "one_hot_widths",
+    "power_scaler",
     "target_dimensions",
     "threshold_rule",
 ]
+
+
+QUANTILE_MARGIN: float = _data.BOUNDS_THRESHOLD
+"""How near to the ends a ``QuantileTransformer`` with normal outputs takes a number for one of them."""
 
 
 def threshold_rule(model: Any) -> tuple[float, bool, bool]:
@@ -103,6 +110,11 @@ def donors(imputer: Any) -> tuple[NDArray, NDArray[np.bool_]]:
 def one_hot_widths(encoder: Any) -> list[int]:
     """How many columns a fitted ``OneHotEncoder`` makes of each of its own."""
     return encoder._n_features_outs
+
+
+def power_scaler(transformer: Any) -> Any:
+    """The fitted ``StandardScaler`` behind a ``PowerTransformer``'s powers, or None."""
+    return transformer._scaler if transformer.standardize else None
 
 
 def target_dimensions(model: Any) -> int:

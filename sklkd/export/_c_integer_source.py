@@ -19,6 +19,7 @@ from sklkd.export._c_source import (
     other_functions,
     with_parts,
 )
+from sklkd.export._c_weights import reads_some
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import KEY
 from sklkd.export._integer import LOG2_E, POWER, ROOT, SIGMOIDS, IntegerStudent
@@ -167,7 +168,7 @@ def _data(est: Any, student: IntegerStudent) -> str:
         "LAST_UNIT": student.units[-1],
         "ROOT_DEGREE": len(ROOT) - 1,
         "LAST_SIGMOID": len(SIGMOIDS) - 1,
-        "NUMERIC(j)": "numeric[j]" if len(folded.categorical) else "(j)",
+        "NUMERIC(j)": "numeric[j]" if reads_some(folded) else "(j)",
     }
     if support == "positive":
         sizes |= {"POWER_DEGREE": len(POWER) - 1, "LOG2_E": LOG2_E, "LEAST_LOG": student.least_log}

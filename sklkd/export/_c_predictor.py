@@ -210,7 +210,7 @@ class CPredictor(ColumnReader):
 
     def _outputs_in_integers(self, X: Any, fixed_point: FixedPoint) -> NDArray[np.float64]:
         rows = self._read(X)
-        numeric = [j for j in range(self.n_features_in_) if j not in self._lookups]
+        numeric = [j for j in range(self.n_features_in_) if j not in self._lookups and not self._empty[j]]
         if not self._allow_missing and np.isnan(rows[:, numeric]).any():
             raise ValueError(
                 "Input X contains NaN or another missing value, which the teacher of this student did not take."

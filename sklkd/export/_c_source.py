@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sklkd._version import __version__
 from sklkd.export._c_costs import Costs, costs_of, names_size
-from sklkd.export._c_weights import Arrays, Weights, index_array
+from sklkd.export._c_weights import Arrays, Weights, index_array, reads_some
 from sklkd.export._format import C_FORMAT, KEY
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._wrapped import Unwrapped
@@ -240,7 +240,7 @@ def _data(est: Any, weights: Weights) -> str:
         "WIDTH": weights.widths[0],
         "WIDEST": max(weights.widths),
         "LAST": weights.widths[-1],
-        "NUMERIC(j)": "numeric[j]" if len(folded.categorical) else "(j)",
+        "NUMERIC(j)": "numeric[j]" if reads_some(folded) else "(j)",
     }
     parts = [f"#define {name} {size}\n" for name, size in sizes.items()]
     parts.append(f"typedef {'signed char' if weights.eight_bits else 'float'} weight;\n\n")

@@ -72,8 +72,9 @@ class Weights:
         if len(folded.numeric):
             found["number_center"], found["number_scale"] = ("sklkd_real", folded.center), ("sklkd_real", folded.scale)
             found |= self._weights("clip", self.clip, self.inputs, width)
-        if len(folded.categorical):
+        if reads_some(folded):
             found["numeric"] = index_array(folded.numeric)
+        if len(folded.categorical):
             found["categorical"] = index_array(folded.categorical)
             found["category_starts"] = index_array(folded.level_starts)
             found["category_rows"] = index_array(folded.levels)
@@ -150,6 +151,11 @@ def _padded(n: int) -> int:
 
 def _pad(array: NDArray, rows: int, width: int) -> NDArray:
     return np.pad(array, ((0, rows - array.shape[0]), (0, width - array.shape[1])))
+
+
+def reads_some(folded: Folded) -> bool:
+    """Whether the numbers of a row are not just its first columns."""
+    return len(folded.categorical) > 0 or not np.array_equal(folded.numeric, np.arange(len(folded.numeric)))
 
 
 def index_array(array: NDArray) -> tuple[str, NDArray]:

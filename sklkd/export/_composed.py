@@ -89,6 +89,8 @@ def composed(unwrapped: Unwrapped, folded: Folded) -> tuple[Unwrapped, Folded]:
         made = replace(made, with_missing=np.empty(0, np.intp), missing_weights=made.missing_weights[:0])
     encoder = copy.copy(unwrapped.est.encoder_)
     encoder.codec_ = codec = ColumnCodec(invertible=False).fit(np.zeros((2, len(read))))
+    # of which nothing is known, so that it may hold strings
+    codec._empty = ~np.isin(read, [column.source for column in columns])
     for j, source in enumerate(read):
         if source in levels:
             codec.learn_categories(j, levels[source])
@@ -190,8 +192,9 @@ def _folded(folded: Folded, columns: list[Any], read: list[int]) -> Folded:
     width = folded.clip.shape[1]
     levels = _of_levels(folded, columns)
     categorical = [j for j, source in enumerate(read) if source in levels]
-    sources = [source for source in read if source not in levels]
-    numeric = np.array([j for j, source in enumerate(read) if source not in levels], dtype=np.intp)
+    numbers = {column.source for column in columns} - levels.keys()
+    sources = [source for source in read if source in numbers]
+    numeric = np.array([j for j, source in enumerate(read) if source in numbers], dtype=np.intp)
     center, scale, clip = np.zeros(len(numeric)), np.ones(len(numeric)), np.zeros((len(numeric), width))
     bins: dict[int, int] = {}  # number of the user's -> column of the student's
     missing, bias = np.zeros((len(numeric), width)), folded.bias.copy()

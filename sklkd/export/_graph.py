@@ -96,6 +96,11 @@ class Graph:
         """Of each row, (n, 1)."""
         return self.op("ReduceSum", tensor, self.constant([1], np.int64), keepdims=1)
 
+    def refuse(self, bad: str) -> None:
+        """Give no prediction for rows with a true cell."""
+        count = self.total(self.op("Cast", bad, to=TensorProto.FLOAT))
+        self.refused.append(self.op("Greater", count, self.constant(0.0)))
+
     def take_back_layer(self, output: str) -> tuple[str, NDArray, NDArray] | None:
         """Remove the node that has just been added, if it is a linear layer: its input, weight and bias, or None."""
         node = self.nodes[-1]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd.estimators._task import Task
-from sklkd.export._c_weights import Arrays, Weights, index_array
+from sklkd.export._c_weights import Arrays, Weights, index_array, reads_some
 from sklkd.export._fixed_point import LARGEST, MISSING
 from sklkd.students._folded import Folded
 from sklkd.students._scaling import LEAST_LOG
@@ -233,8 +233,9 @@ class IntegerStudent:
         if len(folded.numeric):
             found |= {"number_center": _int32(self.center), "number_third": _int32(self.third)}
             found["root"] = _int32(ROOT)
-        if len(folded.categorical):
+        if reads_some(folded):
             found["numeric"] = index_array(folded.numeric)
+        if len(folded.categorical):
             found["categorical"] = index_array(folded.categorical)
             found["category_starts"] = index_array(folded.level_starts)
             found["category_rows"] = index_array(folded.levels)

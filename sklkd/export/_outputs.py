@@ -11,6 +11,8 @@ from onnx import TensorProto, helper
 from sklkd._decision_rule import LIKELY
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._graph import Graph
+from sklkd.export._pieces import Pieces, broken_line, write_pieces
+from sklkd.export._wrapped import Isotonic
 from sklkd.students._scaling import LEAST_LOG, TargetScaling
 
 ML = "ai.onnx.ml"
@@ -56,14 +58,53 @@ def write_classes_one_by_one(graph: Graph, logits: str, classes: NDArray) -> Non
     _write_label(graph, ("ArgMax", [probabilities], {"axis": 1, "keepdims": 0}), labels, label)
 
 
-def _declare_classes(graph: Graph, classes: NDArray) -> tuple[str, str, NDArray]:
+def write_classes_by_lines(
+    graph: Graph, logits: str, classes: NDArray, threshold: float | None, calibration: Isotonic
+) -> None:
+    """The same for probabilities that lines make of logits in double; they are double, since many rows have the same.
+
+    A threshold may be just one of these.
+    """
+    label, probabilities, labels = _declare_classes(graph, classes, TensorProto.DOUBLE)
+    total = ""
+    for lines in calibration.members:
+        mine = _of_lines(graph, logits, [broken_line(*line) for line in lines])
+        total = graph.op("Add", total, mine) if total else mine
+    graph.op("Div", total, graph.constant(len(calibration.members), np.float64), name=probabilities)
+    if threshold is not None:
+        second = graph.op("Gather", probabilities, graph.constant(1, np.int64), axis=1)
+        above = graph.op("GreaterOrEqual", second, graph.constant(threshold, np.float64))
+        _write_label(graph, ("Cast", [above], {"to": TensorProto.INT64}), labels, label)
+    else:
+        _write_label(graph, ("ArgMax", [probabilities], {"axis": 1, "keepdims": 0}), labels, label)
+
+
+def _of_lines(graph: Graph, logits: str, lines: list[Pieces]) -> str:
+    """As scikit-learn normalises: the rest for the first of two classes, else all alike where all are 0."""
+
+    def double(value: float) -> str:
+        return graph.constant(value, np.float64)
+
+    if len(lines) == 1:
+        difference = graph.op("Sub", graph.columns(logits, [1]), graph.columns(logits, [0]))
+        second = write_pieces(graph, difference, lines)
+        found = graph.op("Concat", graph.op("Sub", double(1.0), second), second, axis=1)
+    else:
+        single = write_pieces(graph, logits, lines)
+        total = graph.total(single)
+        nothing = graph.op("Equal", total, double(0.0))
+        found = graph.op("Where", nothing, double(1 / len(lines)), graph.op("Div", single, total))
+    return graph.op("Min", found, double(1.0))
+
+
+def _declare_classes(graph: Graph, classes: NDArray, kind: int = TensorProto.FLOAT) -> tuple[str, str, NDArray]:
     """Names of label and probabilities, and the classes in a type that graphs have."""
     label, probabilities = graph.free("label"), graph.free("probabilities")
     labels = np.array(classes.tolist())
     kinds = {"U": object, "i": np.int64, "u": np.int64}
     labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
     graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))
-    graph.output(probabilities, TensorProto.FLOAT, (len(classes),))
+    graph.output(probabilities, kind, (len(classes),))
     return label, probabilities, labels
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import SplineTransformer
 
 from sklkd._sklearn import input_columns
 
@@ -35,6 +37,14 @@ def parts_of(transformer: ColumnTransformer) -> Iterator[tuple[str, Any, list[in
             yield name, part, places
 
 
+def unread(step: Any) -> list[int]:
+    """Places of the columns that no part of a fitted ColumnTransformer reads; of other steps none."""
+    if not isinstance(step, ColumnTransformer):
+        return []
+    read = {place for _, _, places in parts_of(step) for place in places}
+    return [j for j in range(step.n_features_in_) if j not in read]
+
+
 def leaves(step: Any) -> Iterator[Any]:
     """The transformers that a step is made of."""
     if isinstance(step, Pipeline):
@@ -49,3 +59,8 @@ def leaves(step: Any) -> Iterator[Any]:
     for one in inside:
         if not passes(one):
             yield from leaves(one)
+
+
+def knots_of(step: SplineTransformer) -> list[NDArray]:
+    """The knots of each column between which it was fitted."""
+    return [spline.t[spline.k : len(spline.t) - spline.k] for spline in step.bsplines_]

@@ -282,8 +282,9 @@ class OnnxPredictor(ColumnReader):
     def _missing_values(self) -> ValueError:
         if self.metadata_.get("refuses_unseen"):
             return ValueError(
-                "Input X contains NaN or another missing value, or a category that was not there at fit, which a step "
-                "before the exported estimator takes for an error: set handle_unknown of its encoders, or impute first."
+                "Input X contains NaN or another missing value, a category that was not there at fit, or a number "
+                "out of range, which a step before the exported estimator takes for an error: set handle_unknown of "
+                "its encoders, extrapolation of its splines, or impute first."
             )
         return ValueError(
             "Input X contains NaN or another missing value, which the teacher that the exported estimator was fitted "

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import KNNImputer, MissingIndicator
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import PowerTransformer, QuantileTransformer, SplineTransformer
 
 from sklkd._columns._cells import is_missing
 from sklkd._sklearn import donors
 from sklkd.export._format import UNSEEN
 from sklkd.export._functions import FUNCTIONS
-from sklkd.export._parts import flat, parts_of, passes
+from sklkd.export._parts import flat, knots_of, parts_of, passes
 from sklkd.students import InputEncoder, TabularNet
 
 N_ROWS, REACH = 3_000, 3.0
@@ -66,9 +67,9 @@ class _How(NamedTuple):
 def rows_before(steps: list[Any], given: NDArray | None, *, missing: bool, gaps: bool = True) -> NDArray:
     """Rows for fitted steps: what gives certain numbers, and the values that each has learnt to treat otherwise.
 
-    Encoders get all their categories, and unseen ones where these are no error; imputers get gaps; scalers and others
-    that have an inverse get what becomes the given numbers; the rest normally distributed numbers, on the scale that
-    the step has learnt.
+    Encoders get all their categories, and unseen ones where these are no error; imputers get gaps; splines and
+    quantiles get their knots, and numbers between and beyond them; scalers and others that have an inverse get what
+    becomes the given numbers; the rest normally distributed numbers, on the scale that the step has learnt.
 
     Parameters
     ----------
@@ -131,6 +132,12 @@ def _before(how: _How, step: Any, given: Any) -> NDArray:
         for j in step.features_:
             cells[how.rng.random(N_ROWS) < ABSENT * how.gaps, j] = step.missing_values
         return cells
+    if isinstance(step, PowerTransformer):
+        return _before_powers(how, step, given)
+    if isinstance(step, SplineTransformer):
+        return _before_splines(how, step)
+    if isinstance(step, QuantileTransformer):
+        return _before_quantiles(how, step, given)
     numbers = None if given is None else _inverse(how, step, given)
     if numbers is not None:
         return numbers
@@ -200,6 +207,48 @@ def _with_gaps(how: _How, imputer: Any, given: Any) -> NDArray:
         gap = np.nan if is_missing(imputer.missing_values) else imputer.missing_values
         columns.append(np.where(absent, gap, column) if column.dtype != object else _put(column, absent, gap))
     return _joined(columns)
+
+
+def _before_powers(how: _How, step: PowerTransformer, given: Any) -> NDArray:
+    """What becomes the given numbers, and what becomes 0 where nothing becomes them."""
+    width = step.n_features_in_
+    given = how.rng.standard_normal((N_ROWS, width)) * REACH if given is None else np.asarray(given, np.float64)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        zero, found = (np.asarray(step.inverse_transform(numbers)) for numbers in (np.zeros((1, width)), given))
+    least = 0.0 if step.method == "box-cox" else -np.inf
+    fill = np.where(np.isfinite(zero) & (zero > least), zero, 1.0)
+    taken = np.isfinite(found) & (found > least)
+    return np.where(taken | np.isnan(given), found, fill)
+
+
+def _before_splines(how: _How, step: SplineTransformer) -> NDArray:
+    columns = [_on_and_around(how, knots, beyond=step.extrapolation != "error") for knots in knots_of(step)]
+    if step.handle_missing == "zeros":
+        for column in columns:
+            column[how.rng.random(N_ROWS) < ABSENT * how.gaps] = np.nan
+    return np.stack(columns, axis=1)
+
+
+def _before_quantiles(how: _How, step: QuantileTransformer, given: Any) -> NDArray:
+    """Quantiles and numbers around them, and in half of the rows what becomes the given numbers."""
+    found = np.stack([_on_and_around(how, quantiles, beyond=True) for quantiles in step.quantiles_.T], axis=1)
+    if given is None:
+        return found
+    given = np.asarray(given, np.float64)
+    inverse = np.asarray(step.inverse_transform(given))
+    return np.where(np.isnan(given) | (how.rng.random((N_ROWS, 1)) < 0.5), inverse, found)
+
+
+def _on_and_around(how: _How, edges: NDArray, *, beyond: bool) -> NDArray[np.float64]:
+    """A third of a column on edges, a third between them, a third spread over their range, or beyond it as well."""
+    place = how.rng.randint(len(edges), size=N_ROWS)
+    right = edges[np.minimum(place + 1, len(edges) - 1)]
+    span = (edges[-1] - edges[0]) or 1.0
+    spread = edges[0] + how.rng.uniform(-beyond, 1 + beyond, N_ROWS) * span
+    between = edges[place] + how.rng.random(N_ROWS) * (right - edges[place])
+    numbers = np.choose(how.rng.randint(3, size=N_ROWS), [edges[place], between, spread])
+    return numbers if beyond else np.clip(numbers, edges[0], edges[-1])
 
 
 def _put(column: NDArray, where: NDArray, value: Any) -> NDArray:

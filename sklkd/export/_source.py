@@ -15,7 +15,7 @@ from sklkd._columns import has_one_dimension
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
 from sklkd._sklearn import _safe_indexing
-from sklkd.export._parts import flat, leaves
+from sklkd.export._parts import flat, leaves, unread
 from sklkd.export._rows import learnt_texts, rows_before, training_like_rows
 from sklkd.export._wrapped import Unwrapped, unwrap
 from sklkd.students import InputEncoder
@@ -39,6 +39,8 @@ class Source:
         Of these columns.
     text : list of int
         Columns that go to steps as strings.
+    unread : list of int
+        Columns of an array that no step reads, which may hold anything.
     """
 
     unwrapped: Unwrapped
@@ -47,6 +49,7 @@ class Source:
     shape: tuple[int, ...]
     names: list[str] | None
     text: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
 
     @property
     def est(self) -> Any:
@@ -134,7 +137,9 @@ def open_source(model: Any, X: Any) -> Source:
         learnt = learnt_texts(Pipeline(steps + own))
         places = range(np.shape(X)[1]) if read is None or names is None else [names.index(name) for name in read]
         text = sorted({*text, *(j for j, place in enumerate(places) if place in learnt)})
-    return Source(unwrapped, own, X, np.shape(looked_at)[1:], read, text)
+    dropped = unread(first) if names is None else []
+    text = [j for j in text if j not in dropped]
+    return Source(unwrapped, own, X, np.shape(looked_at)[1:], read, text, dropped)
 
 
 def columns_by_name(transformer: ColumnTransformer) -> list[str] | None:

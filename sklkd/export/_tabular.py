@@ -40,6 +40,40 @@ def write_tabular(graph: Graph, folded: Folded, encoded: Encoded, *, whole_edges
     return outputs
 
 
+def write_tabular_exactly(graph: Graph, folded: Folded, encoded: Encoded) -> str:
+    """The same in double precision, as the estimator predicts, and its outputs in double.
+
+    ``encoded`` must come from numbers in double, which are rounded where the encoder rounds them.
+    """
+
+    def double(value: Any) -> str:
+        return graph.constant(value, np.float64)
+
+    total = double(folded.bias[None])
+    if encoded.categories:
+        picked = graph.op("Gather", double(folded.level_values), _rows_of_levels(graph, encoded), axis=0)
+        total = graph.op("Add", graph.op("ReduceSum", picked, graph.constant([1], np.int64), keepdims=0), total)
+    if encoded.exact is not None:
+        numbers = graph.op("Cast", encoded.exact, to=TensorProto.DOUBLE)
+        third = graph.op("Mul", numbers, double(1 / 3))
+        root = graph.op("Sqrt", graph.op("Add", graph.op("Mul", third, third), double(1.0)))
+        total = graph.op("Gemm", graph.op("Div", numbers, root), double(folded.clip), total)
+        column, left, slope, weight = folded.bins
+        if len(column):
+            rising = graph.op("Sub", graph.columns(numbers, column), double(left[:, 0]))
+            rising = graph.op("Mul", rising, double(slope[:, 0]))
+            bins = graph.op("Clip", rising, double(0.0), double(1.0))
+            total = graph.op("Gemm", bins, double(weight[len(folded.clip) :]), total)
+    if encoded.unfilled is not None and len(folded.with_missing):
+        missing = graph.op("IsNaN", graph.columns(encoded.unfilled, folded.with_missing))
+        missing = graph.op("Cast", missing, to=TensorProto.DOUBLE)
+        total = graph.op("Gemm", missing, double(folded.missing_weights), total)
+    for weight, bias in folded.layers:
+        active = graph.op("Mul", total, graph.op("Sigmoid", total))
+        total = graph.op("Gemm", active, double(weight), double(bias))
+    return total
+
+
 def _first_layer(graph: Graph, folded: Folded, encoded: Encoded, whole_edges: bool) -> str:
     total = _of_categories(graph, folded, encoded) if encoded.categories else graph.constant(folded.bias[None])
     if encoded.third is None:
@@ -100,7 +134,11 @@ def _of_categories(graph: Graph, folded: Folded, encoded: Encoded) -> str:
     """What categories add to the first layer: one row of weights each, looked up and summed."""
     values = folded.level_values.copy()
     values[np.unique(folded.levels[: folded.level_starts[1]])] += folded.bias  # in the first column only
-    rows: Any = [name for _, name in encoded.categories]
-    rows = graph.op("Concat", *rows, axis=1) if len(rows) > 1 else rows[0]
-    picked = graph.op("Gather", graph.constant(values), rows, axis=0)
+    picked = graph.op("Gather", graph.constant(values), _rows_of_levels(graph, encoded), axis=0)
     return graph.op("ReduceSum", picked, graph.constant([1], np.int64), keepdims=0)
+
+
+def _rows_of_levels(graph: Graph, encoded: Encoded) -> str:
+    """The row of weights of each category, (n, n_categorical)."""
+    rows = [name for _, name in encoded.categories]
+    return graph.op("Concat", *rows, axis=1) if len(rows) > 1 else rows[0]

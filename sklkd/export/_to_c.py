@@ -16,7 +16,7 @@ from sklkd.export._compare import agreement, largest_difference, outputs_of, row
 from sklkd.export._composed import composed
 from sklkd.export._integer import IntegerStudent
 from sklkd.export._source import made_up_rows
-from sklkd.export._wrapped import Unwrapped, unwrap
+from sklkd.export._wrapped import Isotonic, Unwrapped, unwrap
 from sklkd.students._folded import fold
 
 
@@ -142,6 +142,11 @@ def to_c(
     if folded is None:
         raise TypeError(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
+            "with to_onnx."
+        )
+    if isinstance(calibration, Isotonic):
+        raise TypeError(
+            "est must be calibrated by method='sigmoid' or 'temperature' to become C code, got 'isotonic': export it "
             "with to_onnx."
         )
     if calibration is not None:

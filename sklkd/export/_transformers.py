@@ -26,6 +26,7 @@ from sklearn.preprocessing import (
 from sklkd._columns._cells import is_missing
 from sklkd._sklearn import donors
 from sklkd.export._categories import CannotWrite, learnt, tables_of, takes_unseen
+from sklkd.export._curves import CURVES
 from sklkd.export._format import MISSING, spellings
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._graph import DTYPE, TENSOR, Feed, Graph, joined, picked
@@ -68,6 +69,13 @@ def _scaler(graph: Graph, step: Any, feeds: list[Feed], kind: str) -> list[Feed]
     return [numbers._replace(tensor=tensor)]
 
 
+def _curve(graph: Graph, step: Any, feeds: list[Feed], kind: str) -> list[Feed]:
+    """Of transformers that bend columns, which is done in double precision."""
+    wide = graph.op("Cast", _numbers(graph, feeds, kind).tensor, to=TENSOR["double"])
+    found = graph.op("Cast", CURVES[type(step)](graph, step, wide), to=TENSOR[kind])
+    return [Feed(found, kind, len(step.get_feature_names_out()))]
+
+
 def _function(graph: Graph, step: FunctionTransformer, feeds: list[Feed], kind: str) -> list[Feed]:
     if step.func is None:
         return feeds
@@ -103,7 +111,7 @@ def _indicator(graph: Graph, step: MissingIndicator, feeds: list[Feed], kind: st
     if step.features == "missing-only" and step.error_on_new:
         new = np.setdiff1d(np.arange(step.n_features_in_), step.features_)
         if len(new):
-            _refuse_any(graph, _columns_of(graph, absent, new))
+            graph.refuse(_columns_of(graph, absent, new))
     return _places(graph, absent, step.features_, kind)
 
 
@@ -228,7 +236,7 @@ def _codes(graph: Graph, step: Any, j: int, feeds: list[Feed], codes: NDArray) -
     else:
         found = _codes_of_numbers(graph, feed, categories, codes)
     if error:
-        _refuse_any(graph, graph.op("Equal", found, graph.constant(REFUSED, np.int64)))
+        graph.refuse(graph.op("Equal", found, graph.constant(REFUSED, np.int64)))
     return found
 
 
@@ -285,12 +293,6 @@ def _columns_of(graph: Graph, absent: list[str], columns: NDArray) -> str:
     return graph.columns(whole, columns)
 
 
-def _refuse_any(graph: Graph, bad: str) -> None:
-    """Rows with a true cell get no prediction."""
-    count = graph.total(graph.op("Cast", bad, to=TENSOR["float"]))
-    graph.refused.append(graph.op("Greater", count, graph.constant(0.0)))
-
-
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and np.isnan(value)
 
@@ -307,4 +309,5 @@ _WRITERS: dict[type, Writer] = {
     SimpleImputer: _simple_imputer,
     StandardScaler: _scaler,
     TargetEncoder: _table,
+    **dict.fromkeys(CURVES, _curve),
 }

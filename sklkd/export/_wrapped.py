@@ -52,6 +52,20 @@ class Calibration:
         return replace(folded, bias=folded.bias @ self.weight + self.bias, **mixed)
 
 
+@dataclass(frozen=True, eq=False)
+class Isotonic:
+    """Probabilities by lines between points of each logit, or of the difference of two, then divided by their sum.
+
+    Attributes
+    ----------
+    members : list of list of (ndarray, ndarray)
+        The points' x, which increase, and y, for each class, or for the second of two; probabilities are the mean of
+        what several members give.
+    """
+
+    members: list[list[tuple[NDArray, NDArray]]]
+
+
 @dataclass(frozen=True)
 class Unwrapped:
     """What a fitted model consists of.
@@ -63,14 +77,14 @@ class Unwrapped:
     est : DistilledClassifier, DistilledRegressor or another distilled estimator
         As if fitted on the columns that its student reads, with the threshold, scale and number of dimensions that its
         wrappers give to its predictions.
-    calibration : Calibration or None
+    calibration : Calibration or Isotonic or None
     functions : tuple of callable
         Of NumPy, applied to values one after the other.
     """
 
     steps: list[Any]
     est: Any
-    calibration: Calibration | None = None
+    calibration: Calibration | Isotonic | None = None
     functions: tuple[Any, ...] = ()
 
     def read(self, X: Any) -> Any:
@@ -161,20 +175,21 @@ def _with_classes(est: Any, model: Any, threshold: float | None) -> Any:
 
 def _calibrated(model: CalibratedClassifierCV) -> Unwrapped:
     check_is_fitted(model)
-    if len(model.calibrated_classifiers_) > 1:
+    members = model.calibrated_classifiers_
+    found = members[0]
+    is_isotonic = found.method == "isotonic"
+    if len(members) > 1 and not (is_isotonic and all(one.estimator is found.estimator for one in members)):
         raise NotImplementedError(
-            f"CalibratedClassifierCV holds {len(model.calibrated_classifiers_)} classifiers, one of each fold, not one "
+            f"CalibratedClassifierCV holds {len(members)} classifiers, one of each fold, not one "
             "student: calibrate FrozenEstimator(student), or set ensemble=False."
         )
-    found = model.calibrated_classifiers_[0]
     inner = unwrap(found.estimator)
     if inner.calibration is not None:
         raise NotImplementedError("A calibrated classifier is calibrated again: calibrate the student itself, once.")
-    if found.method == "isotonic":
-        raise NotImplementedError(
-            "Isotonic calibration has steps, where rounding changes probabilities, so that a file cannot hold it: use "
-            "method='sigmoid' or 'temperature', or export the student alone and calibrate its outputs."
-        )
+    est = _with_classes(inner.est, model, None)
+    if is_isotonic:
+        lines = [[(one.X_thresholds_, one.y_thresholds_) for one in member.calibrators] for member in members]
+        return replace(inner, est=est, calibration=Isotonic(lines))
     n = len(model.classes_)
     if found.method == "temperature":
         # scikit-learn makes logits -d and d of the difference d of two
@@ -187,7 +202,7 @@ def _calibrated(model: CalibratedClassifierCV) -> Unwrapped:
     else:
         weight, bias = (np.array([-getattr(one, name) for one in found.calibrators]) for name in ("a_", "b_"))
         calibration = Calibration(np.diag(weight), bias, one_by_one=True)
-    return replace(inner, est=_with_classes(inner.est, model, None), calibration=calibration)
+    return replace(inner, est=est, calibration=calibration)
 
 
 def _of_difference(factor: float) -> NDArray:

@@ -19,13 +19,19 @@ from sklkd.export._compare import about_rows_ignored
 from sklkd.export._format import FORMAT
 from sklkd.export._graph import DEFAULT_OPSET, OLDEST, TENSOR, Feed, Graph
 from sklkd.export._module import write_encoded, write_module
-from sklkd.export._outputs import write_classes, write_classes_one_by_one, write_labels, write_values
+from sklkd.export._outputs import (
+    write_classes,
+    write_classes_by_lines,
+    write_classes_one_by_one,
+    write_labels,
+    write_values,
+)
 from sklkd.export._parts import parts_of
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
-from sklkd.export._tabular import category_rows, write_tabular
-from sklkd.export._wrapped import Calibration
+from sklkd.export._tabular import category_rows, write_tabular, write_tabular_exactly
+from sklkd.export._wrapped import Calibration, Isotonic
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
 
@@ -50,13 +56,18 @@ def write(source: Source, options: Options) -> bytes:
     """An estimator, and the steps before it, as the content of a file."""
     graph = Graph(options.opset, source.inputs)
     outputs = _write_student(graph, source, options)
+    calibration = source.unwrapped.calibration
+    if isinstance(calibration, Isotonic):
+        outputs = graph.op("Cast", outputs, to=TensorProto.DOUBLE)
     for bad in graph.refused:
-        outputs = graph.op("Where", bad, graph.constant(np.nan), outputs)
+        nothing = graph.constant(np.nan, np.float64 if isinstance(calibration, Isotonic) else np.float32)
+        outputs = graph.op("Where", bad, nothing, outputs)
     est = source.est
     task = est._fitted.task
     if task.classes is not None:
-        calibration = source.unwrapped.calibration
-        if calibration is not None and calibration.one_by_one:
+        if isinstance(calibration, Isotonic):
+            write_classes_by_lines(graph, outputs, task.classes, est._fitted.threshold, calibration)
+        elif calibration is not None and calibration.one_by_one:
             write_classes_one_by_one(graph, outputs, task.classes)
         else:
             write_classes(graph, outputs, task.classes, est._fitted.threshold, one_node=options.quantize is None)
@@ -108,19 +119,22 @@ def _write_student(graph: Graph, source: Source, options: Options) -> str:
     if rows is None and source.one_tensor:
         rows = graph.input("X", kind, source.shape)
     folded = fold(est.encoder_, module)
-    if folded is not None and calibration is not None:
+    if folded is not None and isinstance(calibration, Calibration):
         folded = calibration.folded(folded)
     learnt = {j: one for j, one in enumerate(est.encoder_._levels) if one is not None}
     tables = learnt if folded is None else category_rows(folded)
     encoded = encode(graph, est.encoder_, rows, source.inputs, kind, est._fitted.handles_missing, tables)
+    if folded is not None and isinstance(calibration, Isotonic) and options.quantize is None:
+        # lines may be so steep that a digit of the logits is a step of the probabilities
+        return write_tabular_exactly(graph, folded, encoded)
     if folded is not None:
         return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")
     inputs, width = write_encoded(graph, est.encoder_, encoded)
     return _calibrated(graph, write_module(graph, module, inputs, (width,)), calibration)
 
 
-def _calibrated(graph: Graph, logits: str, calibration: Calibration | None) -> str:
-    if calibration is None:
+def _calibrated(graph: Graph, logits: str, calibration: Calibration | Isotonic | None) -> str:
+    if not isinstance(calibration, Calibration):
         return logits
     return graph.op("Gemm", logits, graph.constant(calibration.weight), graph.constant(calibration.bias))
 
@@ -210,7 +224,7 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "one_tensor": source.one_tensor,
         "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
         "text": source.text,
-        "empty": [] if codec is None else np.flatnonzero(codec._empty).tolist(),
+        "empty": source.unread if codec is None else np.flatnonzero(codec._empty).tolist(),
         # steps may impute, or not: then the outputs are NaN
         "allow_nan": bool(est._fitted.handles_missing) or not source.coded,
         "opset": options.opset,

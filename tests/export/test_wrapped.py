@@ -203,7 +203,6 @@ def test_what_is_refused_says_what_to_do(fitted, tmp_path):
     X, y = rows_of(2)
     X3, y3 = rows_of(3)
     several = CalibratedClassifierCV(student(), method="temperature", cv=2).fit(X, y)
-    stepped = CalibratedClassifierCV(frozen(fitted[2]), method="isotonic").fit(X, y)
     once = CalibratedClassifierCV(frozen(fitted[2]), method="sigmoid").fit(X, y)
     again = CalibratedClassifierCV(frozen(once), method="sigmoid").fit(X, y)
     unrefitted = GridSearchCV(student(), {"hard_weight": [0]}, cv=2, refit=False).fit(X, y)
@@ -211,7 +210,6 @@ def test_what_is_refused_says_what_to_do(fitted, tmp_path):
     power = TransformedTargetRegressor(regressor(), transformer=PowerTransformer()).fit(X, targets(X))
     for model, error, message in (
         (several, NotImplementedError, r"holds 2 classifiers, .* set ensemble=False"),
-        (stepped, NotImplementedError, r"Isotonic calibration has steps.* use method='sigmoid' or 'temperature'"),
         (again, NotImplementedError, r"calibrate the student itself, once"),
         (unrefitted, NotImplementedError, r"refit=False: fit the estimator with its best_params_"),
         (foreign, TypeError, r"got LogisticRegression: distil it first"),
