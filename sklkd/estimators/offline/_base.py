@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, replace
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, Self
 
 from sklearn.base import clone
@@ -39,9 +40,12 @@ class BaseOffline(BaseDistilled):
         "blend": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
         "cv": ["cv_object", StrOptions({"auto", "oob"}), None],
         "augment": [HasMethods(["fit", "sample"]), StrOptions({"auto"}), None],
+        "n_synthetic": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "columns": ["array-like", slice, callable, Interval(Integral, 1, None, closed="left"), None],
         "teacher_fit_params": [dict, None],
         "memory": [str, HasMethods(["cache"]), None],
+        "memory_limit": [str, Interval(Integral, 0, None, closed="left")],
+        "checkpoint": [str, PathLike, None],
         "keep_teacher": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -60,9 +64,12 @@ class BaseOffline(BaseDistilled):
         blend: float | str = "auto",
         cv: Any = "auto",
         augment: Any = "auto",
+        n_synthetic: int | str = "auto",
         columns: Any = None,
         teacher_fit_params: dict[str, Any] | None = None,
         memory: Any = None,
+        memory_limit: int | str = "auto",
+        checkpoint: Any = None,
         keep_teacher: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -75,9 +82,12 @@ class BaseOffline(BaseDistilled):
         self.blend = blend
         self.cv = cv
         self.augment = augment
+        self.n_synthetic = n_synthetic
         self.columns = columns
         self.teacher_fit_params = teacher_fit_params
         self.memory = memory
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
         self.keep_teacher = keep_teacher
         self.n_jobs = n_jobs
         self.random_state = random_state

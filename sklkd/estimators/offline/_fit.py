@@ -149,10 +149,11 @@ class OfflineFit:
             trained, sampler = self._train_on_labels(rows, task, thresholds), None
         else:
             unlabelled = [unlabelled_rows(X_transfer, rows.codec, ask, takes_missing)] if X_transfer is not None else []
-            sampler = chosen_sampler(self.est.augment, rows, teacher, X_transfer is not None)
+            augment = None if self.est.n_synthetic == 0 else self.est.augment
+            sampler = chosen_sampler(augment, rows, teacher, X_transfer is not None)
             real = rows
             if sampler is not None:
-                n = n_synthetic_rows(len(rows), blending.imitates)
+                n = n_synthetic_rows(self.est.n_synthetic, len(rows), blending.imitates)
                 made = synthetic_rows(sampler, rows, deduplication.invertible, n, self.sample_seed)
                 unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, all_thresholds))))
                 real = beside_synthetic(rows, blending)

@@ -54,7 +54,9 @@ class DistilledRegressor(Regression, BaseOffline):
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None for sparse ones of more than 500 columns and where
-        ``X_transfer`` or outputs are given. There are at most ten for each distinct real row and at most 40,000; always
+        ``X_transfer`` or outputs are given.
+    n_synthetic : int or "auto", default="auto"
+        How many synthetic rows are made. "auto": at most ten for each distinct real row and at most 40,000; always
         40,000 where the teacher alone is imitated.
     columns : array-like of str, int or bool, slice, callable, int or None, default=None
         Which of X's columns the student reads: names, positions, a mask, a slice, a selector such as scikit-learn's
@@ -70,6 +72,14 @@ class DistilledRegressor(Regression, BaseOffline):
     memory : str or object with ``cache``, default=None
         Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
         fold's teacher once.
+    memory_limit : int, str or "auto", default="auto"
+        Bytes, also as "500MB" or "4GiB", up to which the tables of a fit are held in memory; what is beyond goes to
+        files in the folder for temporary files, which are gone afterwards, however the fit ends. The student is the
+        same. "auto" is a quarter of the memory that the process may have.
+    checkpoint : str or path, default=None
+        A folder in which a fit keeps the teacher, its outputs, its decisions and the student's epochs as they come.
+        The fit that is called again after it was interrupted, with the same data and parameters, goes on from there
+        and ends with the same student; with others it warns and starts anew.
     keep_teacher : bool, default=True
         Whether ``teacher_`` is kept, which ``partial_fit`` needs.
     n_jobs : int, default=None

@@ -90,8 +90,10 @@ def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: b
     return MUNGE()
 
 
-def n_synthetic_rows(n_rows: int, imitates: bool) -> int:
-    """How many rows are made beside so many real ones."""
+def n_synthetic_rows(n_synthetic: int | str, n_rows: int, imitates: bool) -> int:
+    """How many rows are made beside so many real ones, where the user does not say it."""
+    if not isinstance(n_synthetic, str):
+        return n_synthetic
     return SYNTHETIC_ROWS if imitates else min(COPIES * n_rows, SYNTHETIC_ROWS)
 
 
