@@ -12,7 +12,6 @@ import pytest
 
 from sklkd._storage import Storage, bytes_of, memory_of_process
 
-
 BUDGETS = {"7": 7, "500MB": 500_000_000, "1.5 GiB": 3 * 2**29, "2kb": 2_000, "3g": 3 * 10**9}
 
 
