@@ -138,7 +138,7 @@ def predict_fold(
     fitter: TeacherFitter, teacher: Any, rows: Rows, train: NDArray, test: NDArray, spread: bool
 ) -> Outputs:
     """Fit a clone without a fold, and predict the fold with it."""
-    part = rows.take(train)
+    part = rows.take(train).copied()
     fitted = fitter.fit(teacher, part, refit=True)
     return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
 

@@ -12,6 +12,11 @@ from torch.utils.data import Dataset
 UNLABELLED = -100  # what torch's cross entropy ignores
 
 
+TOGETHER = 2**16  # rows of several batches that are copied together
+LARGE, BLOCK, BLOCKS = 2**28, 2**10, 2**7
+"""Bytes of inputs from which on rows are shuffled in two levels; rows of a block; blocks whose rows are mixed."""
+
+
 class TransferSet(Dataset):
     """Real, unlabelled and synthetic rows with their labels, weights and what the teacher knows of them.
 
@@ -74,7 +79,7 @@ class Batch(tuple):
 
 
 class Slices:
-    """Iterate over a transfer set in whole batches: one permutation an epoch, then views of it.
+    """Iterate over a transfer set in whole batches: one random order an epoch, then views of its rows.
 
     A last batch of a single row is joined to the one before it: one row has no variance and no relations.
     """
@@ -87,9 +92,38 @@ class Slices:
         return max(full + (rest > 1), 1)
 
     def __iter__(self) -> Iterator[Batch]:
-        rows = self.rows.take(torch.randperm(len(self.rows))) if self.shuffle else self.rows
-        last = len(self) - 1
-        for i in range(last + 1):
-            stop = (i + 1) * self.batch_size if i < last else len(rows)
-            part = rows.take(slice(i * self.batch_size, stop))
-            yield Batch(part if self.rows.inputs.device == self.device else part.to(self.device))
+        n, size, n_batches = len(self.rows), self.batch_size, len(self)
+        order = shuffled(n, bytes_of_row(self.rows.inputs)) if self.shuffle else None
+        together = max(1, TOGETHER // size)
+        for first in range(0, n_batches, together):
+            last = min(first + together, n_batches)
+            some = slice(first * size, n if last == n_batches else last * size)
+            # rows in their order are copied once for several batches, which are then views
+            rows = self.rows.take(some if order is None else order[some].long())
+            for i in range(last - first):
+                part = rows.take(slice(i * size, (i + 1) * size if first + i + 1 < n_batches else None))
+                yield Batch(part if self.rows.inputs.device == self.device else part.to(self.device))
+
+
+def bytes_of_row(inputs: Any) -> float:
+    """What one row of a student's input takes."""
+    if isinstance(inputs, Tensor):
+        return inputs[:1].numel() * inputs.element_size()
+    return inputs.values.numel() * inputs.values.element_size() / max(1, len(inputs))
+
+
+def shuffled(n: int, row_bytes: float) -> Tensor:
+    """A random order of rows, drawn by torch's global generator.
+
+    Rows of a large set are near each other in memory, or in a file: blocks of rows are shuffled, and then the rows
+    within several blocks.
+    """
+    if n * row_bytes <= LARGE:
+        return torch.randperm(n)
+    order, start = torch.empty(n, dtype=torch.int32 if n < 2**31 else torch.int64), 0
+    for blocks in torch.randperm(-(-n // BLOCK)).split(BLOCKS):
+        rows = (blocks[:, None] * BLOCK + torch.arange(BLOCK)).flatten()
+        rows = rows[rows < n]
+        order[start : start + len(rows)] = rows[torch.randperm(len(rows))]
+        start += len(rows)
+    return order

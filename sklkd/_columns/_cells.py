@@ -152,6 +152,12 @@ def first_rows(codes: NDArray[np.float64], n_categories: int) -> NDArray[np.intp
     return first
 
 
+def fits_float32(values: NDArray[np.float64]) -> bool:
+    """Whether float32 holds all of them exactly."""
+    with np.errstate(over="ignore"):
+        return np.array_equal(values.astype(np.float32), values, equal_nan=True)
+
+
 def slots(codes: NDArray[np.float64], n_categories: int) -> NDArray[np.intp]:
     return np.where(np.isnan(codes), n_categories, codes).astype(np.intp)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklkd._columns._cells import (
     cell_types,
     common_type,
     first_rows,
+    fits_float32,
     sorted_categories,
     times_of,
     to_numbers,
@@ -113,6 +115,20 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit to ``X`` (n, d) and return its matrix: float64, shape (n, d)."""
+        Z = self.fit_narrow(X)
+        return Z if self.sparse_ else np.array(Z, dtype=np.float64, order="C")
+
+    def fit_narrow(self, X: Any, empty: Callable[..., NDArray[Any]] = np.empty) -> Any:
+        """As ``fit_transform``, for a matrix to read alone, which takes as little memory as can be.
+
+        It is float32 where that holds every value exactly, and the user's own array where that has numbers alone.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n, d)
+        empty : callable, default=numpy.empty
+            Makes an array of a shape and a dtype, to be filled.
+        """
         table = open_table(X)
         n, d = table.shape
         for size, what in ((n, "sample"), (d, "feature")):
@@ -129,18 +145,18 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         self._lookups: dict[int, Lookup] = {}
         self._objects: dict[int, tuple[type, Any]] = {}
         self.sparse_ = table.wide_sparse
-        Z = table.csr() if self.sparse_ else table.matrix()
+        Z = table.csr() if self.sparse_ else table.numbers()
         if Z is None:
-            Z = np.empty((n, d))
-            for j in range(d):
-                Z[:, j] = self._learn_column(j, table.column(j))
+            Z = self._learn_columns(table, empty)
         if self.sparse_:
             self._learn_entries(Z)
         else:
             self._learn_values(Z)
         if self.invertible:
             rows = {j: first_rows(Z[:, j], len(lookup)) for j, lookup in self._lookups.items()}
-            grains = {j: (kind, grain_of(Z[:, j])) for j, kind in enumerate(self.times_) if kind is not None}
+            grains = {
+                j: (kind, grain_of(Z[:, j].astype(float))) for j, kind in enumerate(self.times_) if kind is not None
+            }
             self._template = table.keep(rows, self._objects, grains)
         return Z
 
@@ -249,6 +265,17 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         broken = ~absent & (Z.data != np.rint(Z.data))
         self._empty, self.missing_ = n_missing == n, n_missing > 0
         self.integer_ = (np.bincount(Z.indices[broken], minlength=d) == 0) & ~self._empty
+
+    def _learn_columns(self, table: Any, empty: Callable[..., NDArray[Any]]) -> NDArray[Any]:
+        """Decide on the kinds of all columns, and return their numbers and codes."""
+        Z = empty(table.shape, np.float32)
+        for j in range(table.shape[1]):
+            column = self._learn_column(j, table.column(j))
+            if Z.dtype != np.float64 and not fits_float32(column):
+                narrow, Z = Z, empty(table.shape, np.float64)
+                Z[:, :j] = narrow[:, :j]
+            Z[:, j] = column
+        return Z
 
     def _learn_column(self, j: int, column: Column) -> NDArray[np.float64]:
         """Decide on the kind of a column, remember it, and return its numbers or codes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,10 @@ class Container(ABC):
     @abstractmethod
     def matrix(self) -> NDArray[np.float64] | None:
         """All columns at once, as a new array, where all are numeric."""
+
+    def numbers(self) -> NDArray[Any] | None:
+        """The same, in float32 where that holds every value, or else float64; it may be the user's own array."""
+        return self.matrix()
 
     @abstractmethod
     def column(self, j: int) -> Column:
@@ -109,6 +113,10 @@ class _Array(Container):
 
     def matrix(self) -> NDArray[np.float64] | None:
         return self.array.astype(np.float64, order="C") if self.array.dtype.kind in "fiub" else None
+
+    def numbers(self) -> NDArray[Any] | None:
+        dtype = self.array.dtype
+        return self.array.astype(narrowest([dtype]), copy=False) if dtype.kind in "fiub" else None
 
     def column(self, j: int) -> Column:
         return self.array[:, j].tolist()
@@ -202,9 +210,14 @@ class _Pandas(Container):
         return self._names
 
     def matrix(self) -> NDArray[np.float64] | None:
-        if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in self.dtypes):
-            return np.array(self.frame.to_numpy(dtype=np.float64), order="C")
-        return None
+        return np.array(self.frame.to_numpy(dtype=np.float64), order="C") if self._numeric else None
+
+    def numbers(self) -> NDArray[Any] | None:
+        return self.frame.to_numpy(dtype=narrowest(self.dtypes)) if self._numeric else None
+
+    @property
+    def _numeric(self) -> bool:
+        return all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in self.dtypes)
 
     @cached_property
     def _columns(self) -> list[Any]:
@@ -332,6 +345,11 @@ class _Polars(Container):
         stored = np.dtype(_POLARS_DTYPES.get(polars_kind(dtype), polars_kind(dtype).lower()))
         cells = cast(np.where(missing, 0.0, values), stored, f"Column {name!r}")
         return make(name, cells).cast(dtype).scatter(np.flatnonzero(missing), None)
+
+
+def narrowest(dtypes: Sequence[np.dtype[Any]]) -> type:
+    """The narrower of float32 and float64 that holds all numbers of these dtypes."""
+    return np.float32 if all(np.can_cast(dtype, np.float32) for dtype in dtypes) else np.float64
 
 
 def map_columns(

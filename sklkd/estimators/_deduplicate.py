@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec, beside, has_one_dimension, identical_rows, text_codes
+from sklkd._columns import ColumnCodec, has_one_dimension, identical_rows, text_codes
 from sklkd._sklearn import _safe_indexing
+from sklkd._storage import Storage
 from sklkd.knowledge import Knowledge
 from sklkd.rows import Rows
 from sklkd.teachers import Outputs
@@ -24,6 +25,8 @@ class Deduplication:
     ----------
     rows : Rows
         With labels or targets in the user's terms, and weights.
+    storage : Storage, default=None
+        Where large arrays are kept. None: in memory.
 
     Raises
     ------
@@ -31,10 +34,10 @@ class Deduplication:
         For missing values in arrays of more than two dimensions.
     """
 
-    def __init__(self, rows: Rows):
+    def __init__(self, rows: Rows, storage: Storage | None = None):
         self.rows = rows
         self.kept = np.arange(len(rows)) if rows.weight is None else np.flatnonzero(rows.weight)
-        X = rows.X if len(self.kept) == len(rows) else _safe_indexing(rows.X, self.kept)
+        self.table = X = rows.X if len(self.kept) == len(rows) else _safe_indexing(rows.X, self.kept)
         self.codec: ColumnCodec | None = None
         self.invertible: ColumnCodec | None = None
         self.coded: Any = None
@@ -43,7 +46,7 @@ class Deduplication:
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
         if n_dimensions == 2:
             self.invertible = ColumnCodec()
-            self.coded = self.invertible.fit_transform(X)
+            self.coded = self.invertible.fit_narrow(X, np.empty if storage is None else storage.empty)
             self.codec = self.invertible.without_template()
 
     def groups(self) -> NDArray:
@@ -77,8 +80,8 @@ class Deduplication:
         """
         y = y[self.kept]
         weight = np.ones(len(y)) if self.rows.weight is None else self.rows.weight[self.kept]
-        matrix = self._matrix(_safe_indexing(self.rows.X, self.kept)) if self.coded is None else self.coded
-        first, inverse = identical_rows(beside(matrix, y))
+        matrix = self._matrix(self.table) if self.coded is None else self.coded
+        first, inverse = identical_rows(matrix, y)
         total = np.bincount(inverse, weight)
         outputs, out_of_sample = None, np.zeros(len(first), bool)
         if knowledge is not None:
@@ -86,14 +89,15 @@ class Deduplication:
             if knowledge.outputs is not None:
                 outputs = _averaged(knowledge.outputs.take(self.kept), inverse, weight, total)
         return Rows(
-            _safe_indexing(self.rows.X, self.kept[first]),
+            self.table,
             y[first],
             total / total.mean(),
             self.codec,
-            None if self.coded is None else self.coded[first],
+            self.coded,
             outputs,
             out_of_sample,
             self.rows.metadata_of(self.kept[first]),
+            numbers=first,
         )
 
 

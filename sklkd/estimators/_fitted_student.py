@@ -12,10 +12,11 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from sklkd._columns import ColumnSelection, has_one_dimension, rows_with_missing
+from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._few_texts import FEW, TextReader, text_reader
 from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._task import Task
-from sklkd.rows import Rows
+from sklkd.rows import PIECE, Rows
 from sklkd.students import InputEncoder
 from sklkd.students._double import double_copy, predicts_in_float64
 from sklkd.students._folded import Folded, fold, fold_entries
@@ -87,9 +88,10 @@ class FittedStudent:
 
         Rows are checked, and have the columns that the student reads.
         """
-        if hasattr(X, "tocsr") and X.shape[0] > SPARSE_ROWS:
-            X = X.tocsr()
-            pieces = [X[start : start + SPARSE_ROWS] for start in range(0, X.shape[0], SPARSE_ROWS)]
+        size, n = (SPARSE_ROWS if hasattr(X, "tocsr") else PIECE), _num_samples(X)
+        if n > size:
+            X = X.tocsr() if hasattr(X, "tocsr") else X
+            pieces = (_safe_indexing(X, slice(start, min(start + size, n))) for start in range(0, n, size))
             return np.concatenate([self.outputs(piece) for piece in pieces])
         if isinstance(self.network, Folded):
             if has_one_dimension(X) and len(X) <= FEW and self._text_reader is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
 
-from sklkd._sparse_rows import concatenate
+from sklkd._columns import is_csr
+from sklkd._storage import Storage
 from sklkd.estimators._student_pipeline import fit_steps
 from sklkd.estimators._task import Task
 from sklkd.estimators._teacher_layers import TeacherLayers, joined
@@ -50,6 +52,9 @@ class TrainedStudent:
 
     def predictions(self, rows: Rows) -> NDArray[np.float64]:
         """Probabilities (n, n_classes), or standardized predictions (n, n_outputs)."""
+        return np.concatenate([self._of_piece(piece) for piece in rows.pieces()])
+
+    def _of_piece(self, rows: Rows) -> NDArray[np.float64]:
         inputs = as_input(rows.encoded(self.encoder))
         outputs = forward(self.net.module_, inputs, self.net.device).numpy().astype(float)
         return self.task.predictions(outputs)
@@ -58,7 +63,8 @@ class TrainedStudent:
         """Train the net, in place, on new rows with the losses that it has."""
         parts = [rows, *unlabelled]
         known = layers.of_parts(parts)
-        transfer = transfer_set(self.encoder, parts, layers.losses, known, self.net.device)
+        inputs = as_input(encode(self.encoder, parts))
+        transfer = transfer_set(inputs, parts, layers.losses, known, self.net.device)
         train(self.net, transfer, seed, n_outputs=self.task.n_outputs, continued=True)
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
 
@@ -80,6 +86,8 @@ class StudentTraining:
         Fitted already, on these rows or more. None: fitted on the labelled rows.
     recipe : Recipe, default=WITH_TEACHER
         What "auto" stands for in a default student that learns from a teacher.
+    storage : Storage
+        Where the encoded rows are kept.
     """
 
     student: Student
@@ -89,17 +97,19 @@ class StudentTraining:
     verbose: int = 0
     encoder: Any = None
     recipe: Recipe = WITH_TEACHER
+    storage: Storage = field(default_factory=Storage)
 
-    def prepare(self, rows: Rows, recipe: Recipe) -> tuple[Any, Any]:
-        """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as its input."""
-        if self.encoder is None:
-            encoder, encoded = fit_encoder(self.student, rows)
-        else:
-            encoder, encoded = self.encoder, rows.encoded(self.encoder)
+    def prepare(self, rows: Rows, recipe: Recipe, unlabelled: Sequence[Rows] = ()) -> tuple[Any, Any]:
+        """Fit the encoder, and fill in what the data decide of the net: the encoder, and all rows as its input."""
+        encoder, encoded = (self.encoder, None) if self.encoder is not None else fit_encoder(self.student, rows)
+        if encoded is None:
+            encoded = encode(encoder, [rows, *unlabelled], self.storage)
+        elif unlabelled:
+            encoded = concatenated([encoded, encode(encoder, unlabelled, self.storage)])
         fill_module(
             self.student,
             encoder,
-            encoded,
+            encoded[: len(rows)],
             rows.weight,
             self.task.n_outputs,
             self.thresholds,
@@ -131,11 +141,11 @@ class StudentTraining:
         hard_weight : float
         """
         parts = [rows, *unlabelled]
-        encoder, inputs = self.prepare(rows, self.recipe)
+        encoder, inputs = self.prepare(rows, self.recipe, unlabelled)
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = self._initialize(objective, inputs, known[0])
-        transfer = transfer_set(encoder, parts, layers.losses, known, net.device)
+        transfer = transfer_set(inputs, parts, layers.losses, known, net.device)
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
@@ -145,29 +155,49 @@ class StudentTraining:
 
 
 def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
-    """The encoder, fitted on labelled rows, and these rows encoded."""
+    """The encoder, fitted on labelled rows; and what the user's own steps have made of them then, else None."""
     rows = rows.for_student()
     if student.encoder is not None:
         return fit_steps(student.encoder, rows.X, rows.y, takes_sparse=student.tabular)
-    if rows.coded is None or rows.codec is None:
+    if rows.matrix is None or rows.codec is None:
         if student.tabular:
             raise ValueError(
                 f"student must be a network of your own for X of more than two dimensions, got X of shape "
                 f"{np.shape(rows.X)}: TabularNet takes a table."
             )
-        encoder = FunctionTransformer(np.asarray, kw_args={"dtype": np.float32}).fit(rows.X)
-        return encoder, encoder.transform(rows.X)
+        return FunctionTransformer(np.asarray, kw_args={"dtype": np.float32}).fit(rows.X), None
     max_levels = student.net.most_levels() if student.tabular and isinstance(student.net, TabularStudent) else 0
     encoder = InputEncoder(one_hot=not student.tabular, max_levels=max_levels)
-    encoder.fit_coded(rows.codec, rows.coded, rows.weight)
-    return encoder, encoder.transform_coded(rows.coded)
+    return encoder.fit_coded(rows.codec, rows.matrix, rows.weight, rows.numbers), None
+
+
+def encode(encoder: Any, parts: Sequence[Rows], storage: Storage | None = None) -> Any:
+    """Lots of rows as a fitted encoder gives them, one after the other: float32, or in CSR format."""
+    empty = np.empty if storage is None else storage.empty
+    n, start, sparse_pieces = sum(map(len, parts)), 0, []
+    made: Any = None
+    for piece in (piece for part in parts for piece in part.pieces()):
+        encoded = piece.encoded(encoder)
+        if is_csr(encoded):
+            sparse_pieces.append(encoded)
+            continue
+        encoded = np.asarray(encoded)
+        if made is None:
+            made = empty((n, *encoded.shape[1:]), np.float32)
+        made[start : start + len(encoded)] = encoded
+        start += len(encoded)
+    return concatenated(sparse_pieces) if sparse_pieces else made
+
+
+def concatenated(parts: Sequence[Any]) -> Any:
+    """Arrays, or matrices in CSR format, one after the other."""
+    return sparse.vstack(parts, format="csr") if is_csr(parts[0]) else np.concatenate(parts)
 
 
 def transfer_set(
-    encoder: Any, parts: Sequence[Rows], losses: list[tuple[str, Loss]], known: list[list[Any]], device: Any
+    inputs: Any, parts: Sequence[Rows], losses: list[tuple[str, Loss]], known: list[list[Any]], device: Any
 ) -> TransferSet:
-    """Labelled rows and then unlabelled ones, encoded, with what each loss compares with."""
-    inputs = concatenate([as_input(part.encoded(encoder)) for part in parts])
+    """Labelled rows and then unlabelled ones, as a network's input, with what each loss compares with."""
     outputs: Any = Outputs.concatenate([part.outputs for part in parts]) if losses else None
     targets = [
         loss.target(outputs) if loss.n_layers == 0 else prepared(loss, layer, device)
@@ -184,7 +214,7 @@ def labelled_set(inputs: Any, rows: Rows, targets: Sequence[Any] = ()) -> Transf
 
 def encoded_rows(encoder: Any, rows: Rows) -> TransferSet:
     """Labelled rows as a fitted encoder gives them."""
-    return labelled_set(as_input(rows.encoded(encoder)), rows)
+    return labelled_set(as_input(encode(encoder, [rows])), rows)
 
 
 def as_weight(weight: NDArray) -> torch.Tensor | None:

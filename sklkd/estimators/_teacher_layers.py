@@ -54,7 +54,8 @@ class TeacherLayers:
 
     def of_parts(self, parts: Sequence[Any]) -> list[list[Any]]:
         """The same for lots of rows, each with its ``X`` and the teacher's ``outputs``."""
-        return [self.of(part.X, part.outputs) for part in parts]
+        wanted = any(self.names)
+        return [self.of(part.X if wanted else None, part.outputs) for part in parts]
 
     def _ask(self, X: Any, outputs: Any, name: str) -> Tensor:
         if name == OUTPUT and name not in self.teacher.layers:

@@ -88,7 +88,7 @@ class BaseWithoutTeacher(BaseDistilled):
             encoder,
             self._for_predictions(net, task),
             task,
-            handles_missing=rows.coded is not None and handles_missing(encoder, rows.X),
+            handles_missing=rows.matrix is not None and handles_missing(encoder, rows.take(np.arange(1)).X),
             float64=runs_in_float64(TrainedStudent(encoder, net, task), rows),
             refuses_missing=(
                 f"the student's own encoding that {type(self).__name__} was fitted with does not take: impute it "

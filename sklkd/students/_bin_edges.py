@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd.students._encoder import InputEncoder, shared, weighted_quantile
+from sklkd.students._sizes import room_for_bins
 
 
 def bin_edges(
@@ -36,18 +37,16 @@ def bin_edges(
         The most of one column.
     """
     n_features = Z.shape[1]
-    columns = [_seen(Z[:, j], weight) for j in range(n_features)]
-    room = np.zeros(n_features)
-    for j, (values, _) in enumerate(columns):
-        if encoder.cardinalities_[j] == 0 and len(values) > 2:
-            room[j] = min(len(values) - 1, max_bins)
+    room = np.minimum(room_for_bins(Z, encoder), max_bins).astype(float)
     gains = np.array([gain.sum() for _, gain in thresholds])
     share = shared(n_bins, room, np.sqrt(gains / gains.sum()) if gains.sum() > 0 else np.ones(n_features))
     edges: list[list[float]] = []
-    for j, (values, counts) in enumerate(columns):
+    for j in range(n_features):
         if share[j] < 1:
             edges.append([])
-        elif len(values) - 1 <= share[j]:
+            continue
+        values, counts = _seen(Z[:, j], weight)
+        if len(values) - 1 <= share[j]:
             edges.append([float(value) for value in values])
         else:
             cuts = encoder.scale_thresholds(j, thresholds[j][0])

@@ -71,33 +71,49 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         codec = ColumnCodec(invertible=False).fit(X)
         return self.fit_coded(codec, codec.transform(X), sample_weight)
 
-    def fit_coded(self, codec: ColumnCodec, Z: Any, sample_weight: NDArray | None = None) -> InputEncoder:
-        """As ``fit``, for rows that a fitted codec has already turned into a matrix."""
+    def fit_coded(
+        self, codec: ColumnCodec, Z: Any, sample_weight: NDArray | None = None, numbers: NDArray | None = None
+    ) -> InputEncoder:
+        """As ``fit``, for rows that a fitted codec has already turned into a matrix.
+
+        ``numbers`` are those of its rows that are looked at, to which ``sample_weight`` belongs; None: all.
+        """
         self.codec_ = codec
         self.n_features_in_ = Z.shape[1]
         if codec.sparse_:
-            return self._fit_entries(Z)
+            return self._fit_entries(Z if numbers is None else Z[numbers])
+
+        def column(j: int) -> NDArray[np.float64]:
+            return (Z[:, j] if numbers is None else Z[numbers, j]).astype(float)
+
         self.calendar_ = [
-            (j, k) for j, kind in enumerate(codec.times_) if kind == DATES for k in _varying_parts(Z[:, j])
+            (j, k) for j, kind in enumerate(codec.times_) if kind == DATES for k in _varying_parts(column(j))
         ]
-        Z = self.widened(Z)
-        n_features = Z.shape[1]
-        weight = np.ones(len(Z)) if sample_weight is None else np.asarray(sample_weight, float)
+        n_features = Z.shape[1] + len(self.calendar_)
+        n_rows = len(Z) if numbers is None else len(numbers)
+        weight = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, float)
         self.center_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         self.missing_ = np.zeros(n_features, bool)
         self.cardinalities_ = [0] * n_features
         self._levels: list[NDArray | None] = [None] * n_features
-        counts = {j: _counts(Z[:, j], len(one), weight) for j, one in enumerate(codec.categories_) if one is not None}
+        counts = {j: _counts(column(j), len(one), weight) for j, one in enumerate(codec.categories_) if one is not None}
         least = OFTEN * weight[weight > 0].min(initial=np.inf) * (1 - 1e-9)
         often = np.array([(counts[j] >= least).sum() for j in counts])
         keep = dict(zip(counts, shared(self.max_levels, often, np.ones(len(often))), strict=True))
         for j in range(n_features):
+            part = j - self.n_features_in_
+            if part >= 0:
+                of, k = self.calendar_[part]
+                values = calendar_parts(column(of))[:, k]
+            else:
+                values = column(j)
+            missing = bool(np.isnan(values).any())
             if j not in counts:
-                self.center_[j], self.scale_[j] = _robust_scale(Z[:, j], weight)
-                self.missing_[j] = j < self.n_features_in_ and np.isnan(Z[:, j]).any()
+                self.center_[j], self.scale_[j] = _robust_scale(values, weight)
+                self.missing_[j] = part < 0 and missing
             else:
                 kept = max(self.max_categories, int(keep[j]))
-                self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, bool(np.isnan(Z[:, j]).any()))
+                self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, missing)
         return self
 
     def _fit_entries(self, Z: Any) -> InputEncoder:
@@ -135,7 +151,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         """The matrix of the codec with the parts of dates behind it: (n, n_features + n_parts)."""
         if not self.calendar_:
             return Z
-        of_columns = {j: calendar_parts(Z[:, j]) for j, _ in self.calendar_}
+        of_columns = {j: calendar_parts(Z[:, j].astype(float)) for j, _ in self.calendar_}
         return np.column_stack([Z, *(of_columns[j][:, k] for j, k in self.calendar_)])
 
     def _expand(self, out: NDArray) -> NDArray:

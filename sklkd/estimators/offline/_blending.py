@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from sklkd._storage import Storage
 from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent, fit_encoder
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
@@ -136,6 +137,8 @@ class BlendingDecision:
         The teacher's, for the encoding.
     losses : list of (str, Loss)
     seed : int
+    storage : Storage
+        Where large arrays are kept.
     """
 
     rows: Rows
@@ -144,6 +147,7 @@ class BlendingDecision:
     thresholds: Thresholds
     losses: list[tuple[str, Loss]]
     seed: int
+    storage: Storage = field(default_factory=Storage)
     _trained: dict[int, TrainedStudent] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
@@ -308,7 +312,12 @@ class BlendingDecision:
                 # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
                 self._encoder, _ = fit_encoder(student, self.rows)
             training = StudentTraining(
-                student, self.task, self.thresholds, self.seed + k, encoder=None if student.encoder else self._encoder
+                student,
+                self.task,
+                self.thresholds,
+                self.seed + k,
+                encoder=None if student.encoder else self._encoder,
+                storage=self.storage,
             )
             trained = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
             self._trained[k] = replace(trained, net=without_training(trained.net))

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklkd._columns import is_csr, rows_with_missing
+from sklkd._columns import is_csr
 from sklkd._named import check_names
-from sklkd._sklearn import _safe_indexing
+from sklkd._storage import Storage
 from sklkd._warn import warn
 from sklkd.estimators._base import tags_of
 from sklkd.estimators._checked_targets import check_scale
@@ -53,7 +54,9 @@ from sklkd.teachers import (
     is_fitted,
 )
 
-THRESHOLD_ROWS = 2_000  # rows on which a teacher's thresholds are mapped back to the user's columns
+FEW_ROWS = (
+    2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
+)
 NamedLosses = list[tuple[str, Loss]]
 
 
@@ -110,7 +113,8 @@ class OfflineFit:
         check_hard_weight(estimator.hard_weight, self.losses)
         self.student = resolve_student(estimator.student)
         self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], task.kind)
-        self.columns = check_columns(estimator.columns, rows.X)
+        self.columns = check_columns(estimator.columns, rows.table)
+        self.storage = Storage(estimator.memory_limit)
         self.spread = any(loss.needs_spread for _, loss in self.losses)
         seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=3).tolist()
         self.sample_seed, self.train_seed, teacher_seed = seeds
@@ -129,11 +133,13 @@ class OfflineFit:
         X_transfer : array, frame or sparse matrix, or None
             Checked unlabelled rows.
         """
-        deduplication = Deduplication(self.rows)
+        deduplication = Deduplication(self.rows, self.storage)
         knowledge = self._ask_teacher(deduplication)
         task, y = self._task_and_targets(knowledge)
         rows = deduplication.distinct_rows(task.encode(y), standardized(knowledge, task))
-        teacher = knowledge.teacher.prepared(rows.X)
+        # adapters that learn something from rows refer to these
+        reference = rows.X if knowledge.teacher.needs_rows else rows.table
+        teacher = knowledge.teacher.prepared(reference)
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self._takes_missing(teacher, rows)
@@ -143,7 +149,8 @@ class OfflineFit:
         thresholds = all_thresholds
         if rows.columns is not None and thresholds:
             thresholds = [all_thresholds[j] for j in rows.columns.indices]
-        threshold = decision_threshold(teacher, rows.X) if task.classification and task.n_outputs == 2 else None
+        binary = task.classification and task.n_outputs == 2
+        threshold = decision_threshold(teacher, rows.few(FEW_ROWS).X) if binary else None
         blending = self._blending(teacher, rows, task, thresholds, threshold)
         if blending.hard_weight == 1:
             trained, sampler = self._train_on_labels(rows, task, thresholds), None
@@ -158,14 +165,14 @@ class OfflineFit:
                 unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, all_thresholds))))
                 real = beside_synthetic(rows, blending)
             recipe = IMITATION if blending.imitates else WITH_TEACHER
-            training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, recipe=recipe)
+            training = replace(self._training(task, thresholds), recipe=recipe)
             unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
             trained = training.fit(blending.targets(real), unlabelled, layers, blending.hard_weight)
         fitted = FittedStudent(
             trained.encoder,
             trained.net,
             task,
-            handles_missing=takes_missing and handles_missing(trained.encoder, rows.for_student().X),
+            handles_missing=takes_missing and handles_missing(trained.encoder, rows.take(np.arange(1)).for_student().X),
             refuses_missing=(
                 f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
                 "a teacher that takes it (such as a Pipeline that imputes)."
@@ -213,36 +220,35 @@ class OfflineFit:
         if self._labels_only:
             return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
         clones = TeacherClones(self.teacher, self.fitter, task)
-        decision = BlendingDecision(rows, clones, self.est.student, thresholds, self.losses, self.sample_seed)
+        decision = BlendingDecision(
+            rows, clones, self.est.student, thresholds, self.losses, self.sample_seed, self.storage
+        )
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
 
     def _train_on_labels(self, rows: Rows, task: Task, thresholds: Thresholds) -> TrainedStudent:
         seen, validation = split_for_early_stopping(self.student, rows, task, self.sample_seed)
-        training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose)
-        return training.fit_labels_only(seen, validation)
+        return self._training(task, thresholds).fit_labels_only(seen, validation)
+
+    def _training(self, task: Task, thresholds: Thresholds) -> StudentTraining:
+        return StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, storage=self.storage)
 
     def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""
-        if rows.coded is None:
+        if rows.matrix is None:
             return False
-        missing = np.flatnonzero(rows_with_missing(rows.coded))
+        missing = np.flatnonzero(rows.with_missing())
         if len(missing) == 0:
-            return accepts_missing(teacher, _safe_indexing(rows.X, [0]))
+            return accepts_missing(teacher, rows.take(np.array([0])).X)
         if rows.outputs is None and teacher.answers_new_rows:
             # it has not been asked for any of these yet
-            teacher.outputs(_safe_indexing(rows.X, missing[:1]))
+            teacher.outputs(rows.take(missing[:1]).X)
         return True
 
     def _compare_with_prior(self, teacher: Any, rows: Rows, task: Task) -> None:
         """Warn where a kept teacher does worse on the given rows than the class prior or the mean."""
         if rows.outputs is None or not is_fitted(self.teacher) or not teacher.estimand.answered_by_labels:
             return
-        # squared errors (Brier's, for classes): a sure prediction that is wrong is not infinitely wrong
-        truth = np.eye(task.n_outputs)[rows.y] if task.classification else rows.y
-        prior = np.average(truth, axis=0, weights=rows.weight)
-        error, usual = (
-            np.average(((one - truth) ** 2).sum(1), weights=rows.weight) for one in (of_outputs(rows.outputs), prior)
-        )
+        error, usual = squared_errors(of_outputs(rows.outputs), rows.y, rows.weight)
         if usual > 0 and error > usual * (1 + 1e-6):
             baseline = "mean" if task.kind == "regression" else "class prior"
             cause = (
@@ -298,6 +304,23 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     return replace(fitted, net=net)
 
 
+def squared_errors(predicted: NDArray, y: NDArray, weight: NDArray) -> tuple[float, float]:
+    """Mean squared errors of predictions, and of the mean of y or the frequencies of classes.
+
+    Those of classes are Brier's: a sure prediction that is wrong is not infinitely wrong.
+    """
+    if y.ndim == 2:
+        error, usual = (
+            float(np.average(((one - y) ** 2).sum(1), weights=weight))
+            for one in (predicted, np.average(y, axis=0, weights=weight))
+        )
+        return error, usual
+    right = predicted[np.arange(len(y)), y]
+    frequency = np.bincount(y, weight, minlength=predicted.shape[1]) / weight.sum()
+    error = np.average(np.einsum("ij,ij->i", predicted, predicted) - 2 * right + 1, weights=weight)
+    return float(error), float(1 - frequency @ frequency)
+
+
 def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
     """The task with what the teacher says of targets: which values they can have, and how many there are.
 
@@ -325,10 +348,10 @@ def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
 
 def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> Thresholds:
     """The teacher's split thresholds in each column, for students that encode by them."""
-    if not student.tabular or student.encoder is not None or is_csr(rows.coded):
+    if not student.tabular or student.encoder is not None or is_csr(rows.matrix):
         return []
-    pick = np.random.RandomState(seed).permutation(len(rows))[:THRESHOLD_ROWS]
-    return teacher.thresholds(_safe_indexing(rows.X, np.sort(pick)))
+    pick = np.random.RandomState(seed).permutation(len(rows))[:FEW_ROWS]
+    return teacher.thresholds(rows.take(np.sort(pick)).X)
 
 
 def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
@@ -347,9 +370,9 @@ def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
 
 def notes_on_rows(rows: Rows, augment: Any) -> list[str]:
     """What is to be said of a wide sparse table."""
-    if not is_csr(rows.coded) or not isinstance(augment, str):
+    if not is_csr(rows.matrix) or not isinstance(augment, str):
         return []
-    n_columns = rows.coded.shape[1]
+    n_columns = rows.matrix.shape[1]
     return [f"No synthetic rows were made: X is sparse, and neighbours are not looked for in its {n_columns:,} columns"]
 
 

@@ -98,7 +98,7 @@ def most_used(
         )
     rng = np.random.RandomState(seed)
     some = rows.take(rng.permutation(len(rows))[:PERMUTED_ROWS])
-    coded: Any = some.coded
+    coded = np.array(some.coded, dtype=np.float64)
     usual = of_outputs(ask.of(codec.inverse_transform(coded)))
     change = np.zeros(coded.shape[1])
     for j in range(coded.shape[1]):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from sklkd._columns import has_one_dimension, is_csr, rows_with_missing
+from sklkd._columns import has_one_dimension, is_csr
 from sklkd.augment import MUNGE
 from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task
@@ -66,25 +66,25 @@ class TeacherOutputs:
 
 def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing: bool) -> Rows:
     """The user's unlabelled rows, with the teacher's outputs."""
-    coded = None if codec is None else codec.transform(X)
-    if coded is not None and not handles_missing and rows_with_missing(coded).any():
+    rows = Rows(X, codec=codec, matrix=None if codec is None else codec.transform(X))
+    if rows.matrix is not None and not handles_missing and rows.with_missing().any():
         raise ValueError(
             "X_transfer must be rows like those of X: it contains NaN or another missing value, which the teacher does "
             "not take: impute it first."
         )
-    return outputs.label(Rows(X, codec=codec, coded=coded))
+    return outputs.label(rows)
 
 
 def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: bool) -> Any:
     """What makes synthetic rows; for "auto" nothing in wide sparse tables, beside unlabelled rows, or from outputs."""
     if not isinstance(augment, str):
-        if augment is not None and has_one_dimension(rows.X):
+        if augment is not None and has_one_dimension(rows.table):
             raise ValueError(
                 f"augment must be 'auto' or None where X holds texts, got {type(augment).__name__}: samplers change "
                 "the values of columns. Pass more texts as X_transfer."
             )
         return clone(augment, safe=False)
-    few = rows.coded is None or is_csr(rows.coded) or len(rows) < 2
+    few = rows.matrix is None or is_csr(rows.matrix) or len(rows) < 2
     if has_unlabelled or not teacher.answers_new_rows or few:
         return None
     return MUNGE()
@@ -111,10 +111,11 @@ def synthetic_rows(sampler: Any, rows: Rows, codec: Any, n: int, seed: int) -> R
     weighted = not np.allclose(rows.weight, 1) and has_fit_parameter(sampler, "sample_weight")
     weight = {"sample_weight": rows.weight} if weighted else {}
     if codec is not None and hasattr(sampler, "fit_coded"):
-        coded = sampler.fit_coded(codec, rows.coded, X=rows.X, **weight).sample_coded(n, random_state=seed)
-        return Rows(codec.inverse_transform(coded), codec=rows.codec, coded=coded)
+        coded = np.array(rows.coded, dtype=np.float64)
+        coded = sampler.fit_coded(codec, coded, X=rows.X, **weight).sample_coded(n, random_state=seed)
+        return Rows(codec.inverse_transform(coded), codec=rows.codec, matrix=coded)
     X = sampler.fit(rows.X, **weight).sample(n, random_state=seed)
-    return Rows(X, codec=rows.codec, coded=None if rows.codec is None else rows.codec.transform(X))
+    return Rows(X, codec=rows.codec, matrix=None if rows.codec is None else rows.codec.transform(X))
 
 
 def beside_synthetic(rows: Rows, blending: Blending) -> Rows:

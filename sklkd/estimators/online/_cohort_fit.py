@@ -15,7 +15,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._named import check_names
 from sklkd._torch import seeded
-from sklkd.estimators._student_fit import TrainedStudent, encoded_rows, fit_encoder, labelled_set
+from sklkd.estimators._student_fit import TrainedStudent, encode, encoded_rows, fit_encoder, labelled_set
 from sklkd.estimators._task import Task
 from sklkd.estimators._validation import FEWEST, validation_loss, validation_splits
 from sklkd.losses._objective import Objective
@@ -103,6 +103,7 @@ def make_peers(pairs: Sequence[tuple[str, Any]], task: Task, rows: Rows, seeds: 
             kind = student.tabular if student.encoder is None else name
             if kind not in encodings:
                 encoder, encoded = fit_encoder(student, rows)
+                encoded = encode(encoder, [rows]) if encoded is None else encoded
                 encodings[kind] = encoder, encoded, as_input(encoded)
             encoder, encoded, inputs = encodings[kind]
             fill_module(student, encoder, encoded, rows.weight, task.n_outputs, [], task.kind)
