@@ -50,6 +50,7 @@ def gather(
     groups: Callable[[], NDArray],
     ask: bool,
     spread: bool,
+    empty: Callable[..., NDArray] = np.empty,
 ) -> Knowledge:
     """Fit the teacher where it has to be, and ask it for the training rows once.
 
@@ -66,6 +67,8 @@ def gather(
         False: only fit it.
     spread : bool
         Whether the members' disagreement is wanted (regression).
+    empty : callable, default=numpy.empty
+        Makes an array of a shape and a dtype, for outputs.
     """
     folds = cv is not None and not isinstance(cv, str)
     if folds and any_fitted(teacher):
@@ -84,7 +87,7 @@ def gather(
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
     if folds:
         splits = make_splits(cv, rows, groups, fitter.split_params(rows))
-        return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread)
+        return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty)
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
             predictions, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
@@ -93,8 +96,11 @@ def gather(
             if cv == "oob":
                 raise
         else:
-            return Knowledge(adapter, _out_of_bag_outputs(adapter, rows.X, predictions, spread), unseen, "oob")
-    return Knowledge(adapter, adapter.outputs(rows.X, spread=spread), np.zeros(len(rows), bool), "in-sample")
+            outputs = _out_of_bag_outputs(adapter, rows.X, predictions, spread)
+            return Knowledge(adapter, Outputs.collected([outputs], len(rows), empty), unseen, "oob")
+    return Knowledge(
+        adapter, adapter.outputs(rows.X, spread=spread, empty=empty), np.zeros(len(rows), bool), "in-sample"
+    )
 
 
 def _out_of_bag_outputs(adapter: Teacher, X: Any, predictions: NDArray, spread: bool) -> Outputs:
@@ -112,6 +118,7 @@ def cross_fit(
     splits: list[Split],
     *,
     spread: bool,
+    empty: Callable[..., NDArray] = np.empty,
 ) -> Knowledge:
     """Outputs for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
@@ -131,7 +138,8 @@ def cross_fit(
     # margins of different folds may be there for some only
     if any(part.margins is None for part in parts):
         parts = [replace(part, margins=None) for part in parts]
-    return Knowledge(adapter, Outputs.concatenate(parts).take(np.argsort(order)), unseen, "cross-fit")
+    outputs = Outputs.collected(parts, len(rows), empty)
+    return Knowledge(adapter, outputs.take(np.argsort(order)), unseen, "cross-fit")
 
 
 def predict_fold(

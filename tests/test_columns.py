@@ -495,6 +495,48 @@ def test_refit_forgets_names():
     assert not hasattr(codec, "feature_names_in_") and codec.n_features_in_ == 2
 
 
+NARROW = {
+    "float32": (lambda n: np.ones((n, 2), np.float32), np.float32),
+    "float64": (lambda n: np.full((n, 2), 0.1), np.float64),
+    "int16": (lambda n: np.ones((n, 2), np.int16), np.float32),
+    "int64": (lambda n: np.full((n, 2), 2**40 + 1), np.float64),
+    "objects": (lambda n: np.array([["a", 1.5]] * n, dtype=object), np.float32),
+    "objects of many digits": (lambda n: np.array([["a", 1.1]] * n, dtype=object), np.float64),
+    "frame of float32": (lambda n: pd.DataFrame({"a": np.ones(n, np.float32), "b": np.float32(0.1)}), np.float32),
+    "frame of float64": (lambda n: pd.DataFrame({"a": np.ones(n, np.float32), "b": 0.1}), np.float64),
+    "categories": (lambda n: pd.DataFrame({"a": ["x", "y"] * (n // 2), "b": np.float32(0.1), "c": 3}), np.float32),
+    "categories first": (lambda n: pd.DataFrame({"a": ["x", None] * (n // 2), "b": 0.1, "c": 1e300}), np.float64),
+    "dates": (lambda n: pd.DataFrame({"a": pd.date_range("2026-01-01", periods=n, freq="1s"), "b": "x"}), np.float64),
+    "polars": (lambda n: pl.DataFrame({"a": ["x", "y"] * (n // 2), "b": [0.5] * n}), np.float32),
+    "sparse": (lambda n: sparse.csr_array(np.eye(n, 2)), np.float64),
+}
+
+
+@pytest.mark.parametrize("kind", NARROW)
+def test_a_narrow_matrix_holds_the_same_values(kind):
+    make, dtype = NARROW[kind]
+    X, asked = make(10), []
+
+    def empty(shape, dtype):
+        asked.append(np.empty(shape, dtype))
+        return asked[-1]
+
+    narrow = (codec := ColumnCodec()).fit_narrow(X, empty)
+    expected = (other := ColumnCodec()).fit_transform(X)
+    assert narrow.dtype == dtype and expected.dtype == np.float64
+    np.testing.assert_array_equal(narrow, expected)
+    np.testing.assert_array_equal(codec.transform(X), other.transform(X))
+    assert codec.integer_.tolist() == other.integer_.tolist()
+    assert not asked or narrow is asked[-1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_array_of_numbers_is_not_copied(dtype):
+    X = np.ones((10, 2), dtype)
+    assert np.shares_memory(ColumnCodec().fit_narrow(X), X)
+    assert not np.shares_memory(ColumnCodec().fit_transform(X), X)
+
+
 def test_fit_keeps_no_rows():
     X = pd.DataFrame({"a": np.arange(20_000.0), "s": ["x", "y"] * 10_000})
     assert len(pickle.dumps(ColumnCodec().fit(X))) < 10_000

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklkd.transfer import UNLABELLED, Batch, Slices, TransferSet
+from sklkd import transfer
+from sklkd.transfer import UNLABELLED, Batch, Slices, TransferSet, shuffled
 
 
 def rows(n, n_targets=0, weighted=True):
@@ -42,6 +43,41 @@ def test_batches_hold_every_row_once_and_together(n, size, shuffle, n_targets):
         assert min(map(len, batches)) > 1  # one row alone has no variance
     if not shuffle:
         assert list(chain.from_iterable(batches)) == list(range(n))
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("size", [700, transfer.TOGETHER + 1])
+def test_batches_of_sets_that_are_copied_in_several_lots(size, shuffle):
+    n = 2 * transfer.TOGETHER + 701
+    slices = Slices(rows(n), size, shuffle, torch.device("cpu"))
+    batches = [numbers(batch.rows) for batch in slices]
+    assert len(batches) == len(slices)
+    found = list(chain.from_iterable(batches))
+    assert sorted(found) == list(range(n)) and (found == list(range(n))) != shuffle
+    assert all(len(batch) == size for batch in batches[:-1])
+
+
+@given(st.integers(1, 5 * transfer.BLOCK * transfer.BLOCKS), st.integers(0, 2**31))
+def test_a_large_set_is_shuffled_in_two_levels(n, seed):
+    def order():
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return shuffled(n, transfer.LARGE)
+
+    found = order()
+    assert torch.equal(found, order())
+    assert torch.equal(found.long().sort().values, torch.arange(n))
+    for together in found.split(transfer.BLOCK * transfer.BLOCKS):
+        # rows of these blocks, or of two lots of them where one block is short
+        assert len((together // transfer.BLOCK).unique()) <= 2 * transfer.BLOCKS
+
+
+def test_rows_of_a_block_do_not_follow_each_other():
+    n = 4 * transfer.BLOCK * transfer.BLOCKS
+    blocks = shuffled(n, transfer.LARGE) // transfer.BLOCK
+    # neighbours are of the same block as often as by chance
+    assert (blocks[1:] == blocks[:-1]).float().mean() < 2 / transfer.BLOCKS
+    assert not torch.equal(blocks.unique_consecutive().sort().values.unique(), blocks.unique_consecutive())
 
 
 def test_every_epoch_is_another_permutation_and_seeded():

@@ -107,8 +107,10 @@ def _averaged(outputs: Outputs, inverse: NDArray, weight: NDArray, total: NDArra
     def average(part: NDArray | None) -> NDArray | None:
         if part is None:
             return None
-        sums = np.stack([np.bincount(inverse, weight * column) for column in part.T], axis=1)
-        return sums / total[:, None]
+        means = np.empty((len(total), part.shape[1]), part.dtype)
+        for k, column in enumerate(part.T):
+            means[:, k] = np.bincount(inverse, weight * column) / total
+        return means
 
     return replace(
         outputs,

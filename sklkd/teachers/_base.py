@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.special import softmax
 
+from sklkd._sklearn import _num_samples
 from sklkd.teachers._checked_outputs import are_logits, checked_margins, checked_probabilities, checked_values
 from sklkd.teachers._classes import class_columns
 from sklkd.teachers._estimand import Estimand
@@ -247,7 +248,7 @@ class Teacher:
         """What could not be read of the model, and why."""
         return list(self._failures)
 
-    def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
+    def outputs(self, X: Any, *, spread: bool = False, empty: Callable[..., np.ndarray] | None = None) -> Outputs:
         """The teacher's outputs for the rows of ``X``, checked.
 
         Parameters
@@ -256,12 +257,15 @@ class Teacher:
             What the teacher itself takes; asked in pieces of 20,000 rows.
         spread : bool, default=False
             Whether the standard deviation over an ensemble's members is wanted (regression).
+        empty : callable, default=None
+            Makes an array of a shape and a dtype, to which outputs are written piece by piece, those of classes in
+            float32. None: all are held, and then put together.
 
         Returns
         -------
         Outputs
-            In float64. Margins are there only if their softmax is what the teacher says its probabilities are (to
-            1e-4 on up to 256 of these rows).
+            In float64, unless ``empty`` is given. Margins are there only if their softmax is what the teacher says its
+            probabilities are (to 1e-4 on up to 256 of these rows).
 
         Raises
         ------
@@ -271,9 +275,11 @@ class Teacher:
         """
         known = self._known(X)
         if self.classes is None:
-            return Outputs.concatenate([known._regression(part, spread) for part in chunks(X)])
-        raw = known._has_margins(sample(X, CHECKED))
-        return Outputs.concatenate([known._classification(part, raw) for part in chunks(X)])
+            parts = (known._regression(part, spread) for part in chunks(X))
+        else:
+            raw = known._has_margins(sample(X, CHECKED))
+            parts = (known._classification(part, raw) for part in chunks(X))
+        return Outputs.concatenate(list(parts)) if empty is None else Outputs.collected(parts, _num_samples(X), empty)
 
     def predictions(self, X: Any) -> np.ndarray:
         """Probabilities or values alone: ``outputs(X).proba`` or ``.values`` without a look at the margins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,10 +15,13 @@ Trees and small forests predict 0 and 1; log 0 is no target. 1e-4 is far below w
 vote of a thousand trees is 1e-3) and keeps logits within about nine units.
 """
 
+IN_UNITS_OF_Y = ("values", "spread")
+"""What float32 may not hold: it may be far from 0, with small differences."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """A teacher's outputs for n rows, in float64.
+    """A teacher's outputs for n rows, in float64; those that a fit collects for all its rows in float32 for classes.
 
     Parameters
     ----------
@@ -72,6 +75,24 @@ class Outputs:
             return outputs[0]
         shared = set.intersection(*({name for name, _ in one._parts()} for one in outputs))
         return Outputs(**{name: np.concatenate([getattr(one, name) for one in outputs]) for name in shared})
+
+    @staticmethod
+    def collected(outputs: Iterable[Outputs], n: int, empty: Callable[..., np.ndarray]) -> Outputs:
+        """The same, each written as it comes to arrays for n rows that ``empty`` makes: those of classes in float32."""
+        made: dict[str, np.ndarray] = {}
+        start = 0
+        for one in outputs:
+            parts = dict(one._parts())
+            if start == 0:
+                kinds = {
+                    name: np.float32 if name in ("proba", "margins") else part.dtype for name, part in parts.items()
+                }
+                made = {name: empty((n, *part.shape[1:]), kinds[name]) for name, part in parts.items()}
+            made = {name: whole for name, whole in made.items() if name in parts}
+            for name, whole in made.items():
+                whole[start : start + len(one)] = parts[name]
+            start += len(one)
+        return Outputs(**made)
 
     def _parts(self) -> list[tuple[str, np.ndarray]]:
         held = ((field.name, getattr(self, field.name)) for field in fields(self))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,10 @@ class PrecomputedTeacher(Teacher):
     def labels(self) -> Any:
         return self.estimator.classes
 
-    def outputs(self, X: Any, *, spread: bool = False) -> Outputs:
+    def outputs(self, X: Any, *, spread: bool = False, empty: Callable[..., np.ndarray] | None = None) -> Outputs:
         # All rows at once: a piece of them would not say which rows of the stored outputs it is.
-        if self.classes is None:
-            return self._regression(X, spread)
-        return self._classification(X, False)
+        outputs = self._regression(X, spread) if self.classes is None else self._classification(X, False)
+        return outputs if empty is None else Outputs.collected([outputs], len(outputs), empty)
 
     def predictions(self, X: Any) -> np.ndarray:
         outputs = self.outputs(X)

@@ -211,6 +211,7 @@ class OfflineFit:
             groups=deduplication.groups,
             ask=not self._labels_only,
             spread=self.spread,
+            empty=self.storage.empty,
         )
 
     def _blending(

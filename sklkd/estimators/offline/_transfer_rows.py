@@ -61,7 +61,7 @@ class TeacherOutputs:
                 "X_transfer, augment and partial_fit need a teacher that can be asked about new rows, got outputs of "
                 "the first rows alone: pass the teacher, or X_transfer=None and augment=None."
             )
-        return self.task.standardize(self.teacher.outputs(X, spread=self.spread))
+        return self.task.standardize(self.teacher.outputs(X, spread=self.spread, empty=np.empty))
 
 
 def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing: bool) -> Rows:
