@@ -101,6 +101,9 @@ class Rows:
         """The same rows with a table of their own."""
         return self if self.numbers is None else replace(self, table=self.X, matrix=self.coded, numbers=None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self.copied())  # the others of the table are not sent to other processes
+
     def pieces(self) -> Iterator[Rows]:
         """The rows, some after the other."""
         for start in range(0, len(self), PIECE) if len(self) > PIECE else ():

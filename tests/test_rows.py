@@ -1,5 +1,7 @@
 """Rows that stand in a table, and are looked up when they are asked for."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,13 @@ def test_pieces_are_all_rows_once_in_their_order(n):
     pieces = [numbers_of(piece) for piece in made(n).take(order).pieces()]
     assert max(map(len, pieces)) <= module.PIECE
     assert sum(pieces, []) == order.tolist()
+
+
+def test_rows_are_pickled_without_the_others_of_their_table():
+    rows = made(100_000).take(np.array([7, 5]))
+    pickled = pickle.dumps(rows)
+    assert len(pickled) < 10_000
+    assert numbers_of(pickle.loads(pickled)) == [7, 5]
 
 
 def test_missing_values_are_told_of_the_rows_alone():
