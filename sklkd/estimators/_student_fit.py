@@ -23,7 +23,7 @@ from sklkd.students import InputEncoder
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module, settle
 from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, Recipe, TabularStudent
-from sklkd.students._train import initialize, reuse_output_layers, train
+from sklkd.students._train import initialize, reuse_output_layers, train, without_training
 from sklkd.teachers import Outputs
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
 
@@ -61,6 +61,40 @@ class TrainedStudent:
         transfer = transfer_set(self.encoder, parts, layers.losses, known, self.net.device)
         train(self.net, transfer, seed, n_outputs=self.task.n_outputs, continued=True)
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelsOnly:
+    """A training on labels only, with encoded rows and without the user's.
+
+    Attributes
+    ----------
+    net : NeuralNet
+        Not initialised; used up.
+    rows : TransferSet
+    held : TransferSet or None
+        Validation rows.
+    task : Task
+    seed : int
+    verbose : int
+    """
+
+    net: NeuralNet
+    rows: TransferSet
+    held: TransferSet | None
+    task: Task
+    seed: int
+    verbose: int
+
+    def run(self) -> NeuralNet:
+        """The trained net."""
+        objective = Objective([], 1.0, link=self.task.link)
+        net = initialize(self.net, objective, self.rows.inputs[:2], [], self.seed, self.verbose)
+        return train(net, self.rows, self.seed, n_outputs=self.task.n_outputs, held=self.held)
+
+    def run_to_predict(self) -> NeuralNet:
+        """The trained net without what its training has left."""
+        return without_training(self.run())
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +144,15 @@ class StudentTraining:
 
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
         """Train on labels; the epoch that is best on the validation rows is kept, or the last where there are none."""
+        encoder, training = self.labels_only(rows, validation)
+        return TrainedStudent(encoder, training.run(), self.task)
+
+    def labels_only(self, rows: Rows, validation: Rows | None) -> tuple[Any, LabelsOnly]:
+        """The encoder, and the training of :meth:`fit_labels_only`, which may run in another process."""
         encoder, inputs = self.prepare(rows, LABELS_ONLY)
-        net = self._initialize(Objective([], 1.0, link=self.task.link), inputs, [])
-        transfer = labelled_set(inputs, rows)
         held = None if validation is None else encoded_rows(encoder, validation)
-        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, held=held)
-        return TrainedStudent(encoder, net, self.task)
+        transfer = labelled_set(inputs, rows)
+        return encoder, LabelsOnly(self.student.net, transfer, held, self.task, self.seed, self.verbose)
 
     def fit(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, hard_weight: float) -> TrainedStudent:
         """Train on what the losses compare with the teacher, and on labels.
@@ -134,14 +171,11 @@ class StudentTraining:
         encoder, inputs = self.prepare(rows, self.recipe)
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
-        net = self._initialize(objective, inputs, known[0])
+        net = initialize(self.student.net, objective, inputs[:2], known[0], self.seed, self.verbose)
         transfer = transfer_set(encoder, parts, layers.losses, known, net.device)
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
-
-    def _initialize(self, objective: Objective, inputs: Any, known: list[Any]) -> NeuralNet:
-        return initialize(self.student.net, objective, inputs[:2], known, self.seed, self.verbose)
 
 
 def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:

@@ -213,7 +213,9 @@ class OfflineFit:
         if self._labels_only:
             return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
         clones = TeacherClones(self.teacher, self.fitter, task)
-        decision = BlendingDecision(rows, clones, self.est.student, thresholds, self.losses, self.sample_seed)
+        decision = BlendingDecision(
+            rows, clones, self.est.student, thresholds, self.losses, self.sample_seed, self.est.n_jobs
+        )
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
 
     def _train_on_labels(self, rows: Rows, task: Task, thresholds: Thresholds) -> TrainedStudent:
