@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
+from torch import nn
 
 from sklkd._sparse_rows import concatenate
 from sklkd.estimators._student_pipeline import fit_steps
@@ -19,7 +20,7 @@ from sklkd.estimators._teacher_layers import TeacherLayers, joined
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.rows import Rows, total_weights
-from sklkd.students import InputEncoder
+from sklkd.students import InputEncoder, TabularNet
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module, settle
 from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, Recipe, TabularStudent
@@ -92,9 +93,20 @@ class LabelsOnly:
         net = initialize(self.net, objective, self.rows.inputs[:2], [], self.seed, self.verbose)
         return train(net, self.rows, self.seed, n_outputs=self.task.n_outputs, held=self.held)
 
-    def run_to_predict(self) -> NeuralNet:
-        """The trained net without what its training has left."""
-        return without_training(self.run())
+    def run_elsewhere(self) -> tuple[NeuralNet, nn.Module | None]:
+        """The trained net without what its training has left, and a module of the user's own beside it.
+
+        skorch pickles that by the name of its class, which is known here alone where it is a notebook's.
+        """
+        net = without_training(self.run())
+        return net, None if type(net.module_) is TabularNet else vars(net).pop("module_")
+
+
+def put_together(net: NeuralNet, module: nn.Module | None) -> NeuralNet:
+    """A trained net from what :meth:`LabelsOnly.run_elsewhere` gives."""
+    if module is not None:
+        vars(net)["module_"] = module
+    return net
 
 
 @dataclass(frozen=True, eq=False)

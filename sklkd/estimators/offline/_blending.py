@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from sklkd._side_by_side import side_by_side
-from sklkd.estimators._student_fit import LabelsOnly, StudentTraining, Thresholds, TrainedStudent, fit_encoder
+from sklkd.estimators._student_fit import (
+    LabelsOnly,
+    StudentTraining,
+    Thresholds,
+    TrainedStudent,
+    fit_encoder,
+    put_together,
+)
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
 from sklkd.estimators.offline._account import DistillationAccount
@@ -309,9 +316,9 @@ class BlendingDecision:
         """Train those of the label-only students that are not trained yet, side by side."""
         wanted = [k for k in wanted if k not in self._trained]
         prepared = [self._training(k) for k in wanted]
-        nets = side_by_side(self.n_jobs, LabelsOnly.run_to_predict, [(training,) for _, training in prepared])
-        for k, (encoder, _), net in zip(wanted, prepared, nets, strict=True):
-            self._trained[k] = TrainedStudent(encoder, net, self.task)
+        nets = side_by_side(self.n_jobs, LabelsOnly.run_elsewhere, [(training,) for _, training in prepared])
+        for k, (encoder, _), parts in zip(wanted, prepared, nets, strict=True):
+            self._trained[k] = TrainedStudent(encoder, put_together(*parts), self.task)
 
     def _training(self, k: int) -> tuple[Any, LabelsOnly]:
         """The encoder and the training of the k-th label-only student."""
