@@ -166,9 +166,8 @@ def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], s
     A skorch net gets rows and targets in the dtype and shape that it takes; one inside another estimator casts what
     reaches it by itself, so that the steps before it see what the user passed.
     """
-    last = unfitted.steps[-1][1] if isinstance(unfitted, Pipeline) else unfitted
-    # nets draw all the time, and in threads one after the other; what else may hold nets may fit them in threads
-    with alone_and_seeded(seed) if is_net(last) and seed is not None else torch_seed(seed):
+    # a net draws all the time, and in threads waits for others; what holds nets may itself fit them in threads
+    with alone_and_seeded(seed) if is_net(unfitted) and seed is not None else torch_seed(seed):
         if is_net(unfitted):
             X, y = net_rows(unfitted, X, y)
         else:
