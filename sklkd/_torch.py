@@ -217,6 +217,26 @@ def torch_seed(seed: int | None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    """Run torch in n threads where this thread calls it; other threads keep what they have."""
+    before = torch.get_num_threads()
+    _set_threads(n, before)
+    try:
+        yield
+    finally:
+        _set_threads(before, before)
+
+
+def _set_threads(n: int, of_others: int) -> None:
+    if torch.get_num_threads() != n:
+        torch.set_num_threads(n)
+        # it also sets what threads start with that have not called torch yet
+        other = threading.Thread(target=torch.set_num_threads, args=(of_others,))
+        other.start()
+        other.join()
+
+
 def float_dtype(module: nn.Module) -> torch.dtype:
     """The dtype of a module's first real parameter or buffer, torch's default where it has none."""
     held = (*module.parameters(), *module.buffers())

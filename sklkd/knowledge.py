@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
-from sklearn.utils.parallel import Parallel, delayed
 
+from sklkd._side_by_side import side_by_side
 from sklkd._sklearn import _safe_indexing
 from sklkd.rows import Rows
 from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part
@@ -126,10 +126,8 @@ def cross_fit(
         if unseen[test].any():
             raise ValueError("cv must hold out each row at most once, got splits whose test rows overlap.")
         unseen[test] = True
-    # scikit-learn's own, which hand the metadata routing on to the workers
-    parts = Parallel(n_jobs=fitter.estimator.n_jobs)(
-        delayed(predict_fold)(fitter, teacher, rows, train, test, spread) for train, test in splits
-    )
+    folds = [(fitter, teacher, rows, train, test, spread) for train, test in splits]
+    parts = side_by_side(fitter.estimator.n_jobs, predict_fold, folds)
     order = np.concatenate([test for _, test in splits])
     rest = np.flatnonzero(~unseen)
     if len(rest):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
+from torch import nn
 
 from sklkd._columns import is_csr
 from sklkd._storage import Storage
@@ -21,11 +22,11 @@ from sklkd.estimators._teacher_layers import TeacherLayers, joined
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.rows import Rows, total_weights
-from sklkd.students import InputEncoder
+from sklkd.students import InputEncoder, TabularNet
 from sklkd.students._forward import forward
 from sklkd.students._resolve import Student, as_input, fill_module, settle
 from sklkd.students._tabular_student import LABELS_ONLY, WITH_TEACHER, Recipe, TabularStudent
-from sklkd.students._train import initialize, reuse_output_layers, train
+from sklkd.students._train import initialize, reuse_output_layers, train, without_training
 from sklkd.teachers import Outputs
 from sklkd.transfer import UNLABELLED, TransferSet, map_tensors
 
@@ -67,6 +68,51 @@ class TrainedStudent:
         transfer = transfer_set(inputs, parts, layers.losses, known, self.net.device)
         train(self.net, transfer, seed, n_outputs=self.task.n_outputs, continued=True)
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelsOnly:
+    """A training on labels only, with encoded rows and without the user's.
+
+    Attributes
+    ----------
+    net : NeuralNet
+        Not initialised; used up.
+    rows : TransferSet
+    held : TransferSet or None
+        Validation rows.
+    task : Task
+    seed : int
+    verbose : int
+    """
+
+    net: NeuralNet
+    rows: TransferSet
+    held: TransferSet | None
+    task: Task
+    seed: int
+    verbose: int
+
+    def run(self) -> NeuralNet:
+        """The trained net."""
+        objective = Objective([], 1.0, link=self.task.link)
+        net = initialize(self.net, objective, self.rows.inputs[:2], [], self.seed, self.verbose)
+        return train(net, self.rows, self.seed, n_outputs=self.task.n_outputs, held=self.held)
+
+    def run_elsewhere(self) -> tuple[NeuralNet, nn.Module | None]:
+        """The trained net without what its training has left, and a module of the user's own beside it.
+
+        skorch pickles that by the name of its class, which is known here alone where it is a notebook's.
+        """
+        net = without_training(self.run())
+        return net, None if type(net.module_) is TabularNet else vars(net).pop("module_")
+
+
+def put_together(net: NeuralNet, module: nn.Module | None) -> NeuralNet:
+    """A trained net from what :meth:`LabelsOnly.run_elsewhere` gives."""
+    if module is not None:
+        vars(net)["module_"] = module
+    return net
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +166,15 @@ class StudentTraining:
 
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
         """Train on labels; the epoch that is best on the validation rows is kept, or the last where there are none."""
+        encoder, training = self.labels_only(rows, validation)
+        return TrainedStudent(encoder, training.run(), self.task)
+
+    def labels_only(self, rows: Rows, validation: Rows | None) -> tuple[Any, LabelsOnly]:
+        """The encoder, and the training of :meth:`fit_labels_only`, which may run in another process."""
         encoder, inputs = self.prepare(rows, LABELS_ONLY)
-        net = self._initialize(Objective([], 1.0, link=self.task.link), inputs, [])
-        transfer = labelled_set(inputs, rows)
         held = None if validation is None else encoded_rows(encoder, validation)
-        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, held=held)
-        return TrainedStudent(encoder, net, self.task)
+        transfer = labelled_set(inputs, rows)
+        return encoder, LabelsOnly(self.student.net, transfer, held, self.task, self.seed, self.verbose)
 
     def fit(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, hard_weight: float) -> TrainedStudent:
         """Train on what the losses compare with the teacher, and on labels.
@@ -144,14 +193,11 @@ class StudentTraining:
         encoder, inputs = self.prepare(rows, self.recipe, unlabelled)
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
-        net = self._initialize(objective, inputs, known[0])
+        net = initialize(self.student.net, objective, inputs[:2], known[0], self.seed, self.verbose)
         transfer = transfer_set(inputs, parts, layers.losses, known, net.device)
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
-
-    def _initialize(self, objective: Objective, inputs: Any, known: list[Any]) -> NeuralNet:
-        return initialize(self.student.net, objective, inputs[:2], known, self.seed, self.verbose)
 
 
 def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:

@@ -51,7 +51,8 @@ class BornAgain(SelfMethod):
 
     Notes
     -----
-    It costs as many trainings as there are generations. Each is in ``generations_`` as a fitted estimator; the first
+    It costs as many trainings as there are generations, which no number of cores shortens: each waits for the one
+    before, also where ``ensemble=True`` averages them. Each is in ``generations_`` as a fitted estimator; the first
     was trained on labels only. This is :class:`~sklkd.DistilledClassifier` with itself as the teacher, in-sample and
     without synthetic rows, the networks being sized and encoded once. Rows count by their weight.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from sklkd._side_by_side import side_by_side
 from sklkd.estimators._access import other_models, without_distillation
 from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.report._measured import Measured, measured_model, measured_student
@@ -93,6 +94,11 @@ def fit_on_labels(est: Any, rows: Rows) -> Any:
     return made.partial_fit(rows.X, rows.y, est._fitted.task.classes, sample_weight=rows.weight)
 
 
+def light_fit_on_labels(est: Any, rows: Rows) -> Any:
+    """The same without its teacher, as it comes back from other processes."""
+    return fit_on_labels(est, rows).without_teacher()
+
+
 def _cross_fitted(est: Any, rows: Rows, random_state: Any, notes: list[str]) -> Measured:
     n = len(rows)
     if n < 2 * FOLDS:
@@ -100,10 +106,11 @@ def _cross_fitted(est: Any, rows: Rows, random_state: Any, notes: list[str]) -> 
             f"baseline=True without X_train and y_train cross-fits in {FOLDS} folds, which takes {2 * FOLDS} rows at "
             f"least, got {n}: pass X_train and y_train, or baseline=False."
         )
-    models, found = [], None
-    for train, test in _folds(est, rows.y, random_state):
-        models.append(measured_student(fit_on_labels(est, rows.take(train))))
-        predicted = models[-1].predictions(rows.take(test).X)
+    folds = list(_folds(est, rows.y, random_state))
+    fitted = side_by_side(est.n_jobs, light_fit_on_labels, [(est, rows.take(train)) for train, _ in folds])
+    models, found = [measured_student(one) for one in fitted], None
+    for model, (_, test) in zip(models, folds, strict=True):
+        predicted = model.predictions(rows.take(test).X)
         found = np.empty((n, predicted.shape[1])) if found is None else found
         found[test] = predicted
     notes.append(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
 from typing import Any, Self
@@ -19,10 +20,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 from sklkd._decision_rule import predicted_codes, predicted_labels
+from sklkd._side_by_side import side_by_side
 from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._access import checked_rows, checked_training_rows, task_name
 from sklkd.estimators.offline._base import BaseOffline
-from sklkd.report._baseline import fit_on_labels
+from sklkd.report._baseline import light_fit_on_labels
 from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._picture import FACTOR, STYLES, new_axes, pyplot, thousands
@@ -126,6 +128,7 @@ class CompressionCurveDisplay:
         baseline: bool = True,
         sample_weight: ArrayLike | None = None,
         n_repeats: int = 20,
+        n_jobs: int | None = None,
         negate_score: bool = False,
         ax: Any = None,
         line_kw: dict[str, Any] | None = None,
@@ -162,6 +165,10 @@ class CompressionCurveDisplay:
             Weights of the training rows.
         n_repeats : int, default=20
             Predictions that are timed for each size.
+        n_jobs : int, default=None
+            Sizes fitted at once, in processes by joblib's back end, also on a cluster by
+            ``joblib.parallel_config("dask")``; the first one, with which the teacher is fitted, comes before. Scores
+            are the same however many. Latencies are measured afterwards, one at a time. None: the estimator's.
         negate_score : bool, default=False
             Draw the negative of all scores, which for ``"neg_log_loss"`` is the log loss.
         ax : matplotlib Axes, default=None
@@ -187,11 +194,10 @@ class CompressionCurveDisplay:
             estimator = clone(estimator)
             X, X_test, y, y_test, sample_weight = _hold_out(estimator, X, y, sample_weight)
         with tempfile.TemporaryDirectory() as folder:
-            fitted = _fit_all(estimator, X, y, sample_weight, sizes, folder)
-            training = Rows(X, y, sample_weight)
-            baselines = [fit_on_labels(est, training) for est in fitted] if baseline else None
+            fit = _Fit(estimator, Rows(X, y, sample_weight), folder)
+            first, fitted, baselines = _fit_all(fit, sizes, baseline, estimator.n_jobs if n_jobs is None else n_jobs)
         scorer = check_scoring(estimator, scoring)
-        row = _safe_indexing(checked_rows(fitted[0], X_test), slice(1))
+        row = _safe_indexing(checked_rows(first, X_test), slice(1))
         calls = [measured_student(est).predict for est in fitted]
         modules = [est.student_.module_ for est in fitted]
         display = cls(
@@ -199,8 +205,8 @@ class CompressionCurveDisplay:
             n_bytes=[sum(part.numel() * part.element_size() for part in net.state_dict().values()) for net in modules],
             latency_us=[microseconds(partial(call, row), n_repeats) for call in calls],
             scores=[scorer(est, X_test, y_test) for est in fitted],
-            teacher_score=_teacher_score(fitted[0], scorer, X_test, y_test),
-            baseline_scores=None if baselines is None else [scorer(est, X_test, y_test) for est in baselines],
+            teacher_score=_teacher_score(first, scorer, X_test, y_test),
+            baseline_scores=None if not baseline else [scorer(est, X_test, y_test) for est in baselines],
             score_name=_score_name(scoring, task_name(estimator)),
             x=x,
         )
@@ -337,28 +343,52 @@ def _hold_out(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, A
     return _safe_indexing(X, train), _safe_indexing(X, test), y[train], y[test], weight
 
 
-def _fit_all(est: Any, X: Any, y: Any, sample_weight: Any, sizes: Any, folder: str) -> list[Any]:
-    """The estimator fitted with a student of each size, its teacher only once."""
+@dataclass(frozen=True)
+class _Fit:
+    """Fits the estimator with a student of any size, its teacher only once."""
 
-    def fit(size: Any) -> Any:
+    est: Any
+    rows: Rows
+    folder: str
+
+    def __call__(self, size: Any) -> Any:
+        est, rows = self.est, self.rows
         params = est.get_params(deep=False)
         # the same seeds for each, also from a generator of random numbers, which is not used up
         params |= {"random_state": copy.deepcopy(est.random_state), "keep_teacher": True}
-        params |= {"student": _student(est.student, size), "memory": folder if est.memory is None else est.memory}
+        params |= {"student": _student(est.student, size), "memory": self.folder if est.memory is None else est.memory}
         try:
-            return type(est)(**params).fit(X, y, sample_weight=sample_weight)
+            return type(est)(**params).fit(rows.X, rows.y, sample_weight=rows.weight)
         except pickle.PicklingError as error:
             raise TypeError(
                 "teacher must be one that can be pickled, so that it is fitted only once for all sizes; a lambda in it "
                 "cannot be: make it a function of a module."
             ) from error
 
-    if sizes is not None:
-        return [fit(size) for size in sizes]
-    largest = fit(LARGEST)
-    module: TabularNet = largest.student_.module_
-    least = max(SMALLEST, smallest(module.encoding, module.output.out_features))
-    return [*(fit(int(size)) for size in np.geomspace(least, LARGEST, N_SIZES)[:-1]), largest]
+    def light(self, size: Any, baseline: bool) -> tuple[Any, Any]:
+        """The fitted estimator, and its baseline or None, without the teacher, as they come from other processes."""
+        est = self(size)
+        return est.without_teacher(), light_fit_on_labels(est, self.rows) if baseline else None
+
+
+def _fit_all(fit: _Fit, sizes: Any, baseline: bool, n_jobs: int | None) -> tuple[Any, list[Any], list[Any]]:
+    """The estimator fitted with one student, and with one of each size, the first or last of them; their baselines."""
+    first = fit(LARGEST if sizes is None else sizes[0])
+    rest = sizes
+    if sizes is None:
+        module: TabularNet = first.student_.module_
+        least = max(SMALLEST, smallest(module.encoding, module.output.out_features))
+        rest = [LARGEST, *np.geomspace(least, LARGEST, N_SIZES)[-2::-1].astype(int).tolist()]
+    jobs: list[tuple] = [(light_fit_on_labels, first, fit.rows)] if baseline else []
+    jobs += [(_Fit.light, fit, size, baseline) for size in rest[1:]]
+    made = side_by_side(n_jobs, _call, jobs)
+    baselines = [made.pop(0), *(one for _, one in made)] if baseline else []
+    fitted = [first, *(est for est, _ in made)]
+    return (first, fitted, baselines) if sizes is not None else (first, fitted[::-1], baselines[::-1])
+
+
+def _call(function: Callable, *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 def _student(student: Any, size: Any) -> Any:

@@ -74,7 +74,7 @@ def distillation_report(
         comparison. Otherwise, as the estimator keeps no training rows, it is cross-fitted on ``X`` and ``y`` in three
         folds: every row is predicted by a student trained on the two thirds that lack it. If these are fewer rows than
         the estimator was fitted on, the baseline looks worse, and ``gain_retained`` better, than it is; a note says so.
-        This takes three trainings of a student. An estimator: measured as it stands. False: no baseline.
+        This takes three trainings, ``est.n_jobs`` at once. An estimator: measured as it stands. False: no baseline.
     X_train, y_train : array-likes, default=None
         The rows that ``est`` was fitted on, for ``baseline=True``.
     sample_weight : array-like of shape (n,), default=None

@@ -17,6 +17,7 @@ from skorch import NeuralNet
 
 from sklkd._sklearn import _routing_enabled
 from sklkd._skorch import cast_rows, cast_target, dataset_params, initialized_module, is_net
+from sklkd._torch import seeded as alone_and_seeded
 from sklkd._torch import torch_seed
 from sklkd._warn import warn
 from sklkd.exceptions import SampleWeightWarning
@@ -165,7 +166,8 @@ def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], s
     A skorch net gets rows and targets in the dtype and shape that it takes; one inside another estimator casts what
     reaches it by itself, so that the steps before it see what the user passed.
     """
-    with torch_seed(seed):
+    # a net draws all the time, and in threads waits for others; what holds nets may itself fit them in threads
+    with alone_and_seeded(seed) if is_net(unfitted) and seed is not None else torch_seed(seed):
         if is_net(unfitted):
             X, y = net_rows(unfitted, X, y)
         else:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.frozen import FrozenEstimator
@@ -149,6 +150,19 @@ def test_a_generator_gives_every_size_the_same_seeds_and_is_not_used_up(est, flo
     display = from_estimator(est, X, y, X_test=X_test, y_test=y_test, sizes=[100, 100], scoring="neg_log_loss")
     assert display.scores[0] == display.scores[1] and display.baseline_scores[0] == display.baseline_scores[1]
     assert np.array_equal(generator.get_state()[1], before) and est.random_state is generator
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_sizes_side_by_side_have_the_same_scores(est, flowers, backend):
+    X, y, X_test, y_test = flowers
+    options = {"X_test": X_test, "y_test": y_test, "sizes": [100, 200, 400], "scoring": "neg_log_loss"}
+    one = from_estimator(est, X, y, **options)
+    with parallel_config(backend):
+        two = from_estimator(est, X, y, n_jobs=2, **options)
+    np.testing.assert_array_equal(one.scores, two.scores)
+    np.testing.assert_array_equal(one.baseline_scores, two.baseline_scores)
+    np.testing.assert_array_equal(one.parameters, two.parameters)
+    assert one.teacher_score == two.teacher_score
 
 
 def test_default_sizes(est, flowers, monkeypatch):

@@ -9,7 +9,8 @@ a part of that weight. Where labels answer another question (a quantile, reweigh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,8 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from sklkd._side_by_side import side_by_side
 from sklkd._storage import Storage
-from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent, fit_encoder
+from sklkd.estimators._student_fit import (
+    LabelsOnly,
+    StudentTraining,
+    Thresholds,
+    TrainedStudent,
+    fit_encoder,
+    put_together,
+)
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
 from sklkd.estimators.offline._account import DistillationAccount
@@ -26,7 +35,6 @@ from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.losses import Loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import resolve_student
-from sklkd.students._train import without_training
 from sklkd.teachers import (
     Estimand,
     Outputs,
@@ -139,6 +147,8 @@ class BlendingDecision:
     seed : int
     storage : Storage
         Where large arrays are kept.
+    n_jobs : int or None
+        Clones, and label-only students, at once.
     """
 
     rows: Rows
@@ -148,6 +158,7 @@ class BlendingDecision:
     losses: list[tuple[str, Loss]]
     seed: int
     storage: Storage = field(default_factory=Storage)
+    n_jobs: int | None = None
     _trained: dict[int, TrainedStudent] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
@@ -254,6 +265,7 @@ class BlendingDecision:
     def _predict_held_out(self) -> tuple[Rows, NDArray]:
         """The validation rows, and what label-only students predict that have not seen them."""
         splits = self._validation_splits()
+        self._train(range(len(splits)))
         predicted = [self._on_held_out(k) for k in range(len(splits))]
         return self.rows.take(np.concatenate([held for _, held in splits])), np.concatenate(predicted)
 
@@ -277,51 +289,57 @@ class BlendingDecision:
     def _clone_predictions(self, splits: list[Split]) -> NDArray:
         if not can_clone(self.clones.teacher):
             raise Undecided("the teacher has no outputs for rows that it has not seen, and cannot be cloned")
-        found = []
-        for seen, held in splits:
-            try:
-                predicted = self.clones.predictions(self.rows.take(seen), self.rows.take(held))
-            except Exception as error:
-                raise Undecided(
-                    f"a clone of the teacher could not be fitted on a part of the rows ({type(error).__name__})"
-                ) from error
+        clones = self.clones.unfitted()
+        with warnings.catch_warnings():
+            # a clone's complaints are those of the teacher, which has made them already
+            warnings.simplefilter("ignore")
+            parts = [(self.rows.take(seen), self.rows.take(held)) for seen, held in splits]
+            found = side_by_side(self.n_jobs, clones.attempt, parts)
+        for predicted in found:
+            if isinstance(predicted, str):
+                raise Undecided(f"a clone of the teacher could not be fitted on a part of the rows ({predicted})")
             if predicted is None:
                 raise Undecided("a clone of the teacher, fitted on a part of the rows, is far worse than it on these")
-            found.append(predicted)
         return np.concatenate(found)
 
     def _all_students(self) -> tuple[TrainedStudent, ...]:
         """The label-only students, without those that have failed where others have not."""
         held_out = [self.rows.take(held) for _, held in self._splits()]
+        self._train(range(len(held_out)))
         losses = [validation_loss(self._on_held_out(k), held, self.task) for k, held in enumerate(held_out)]
         most = FAILED * min(losses) + CLOSE
-        return tuple(self._student(k) for k, loss in enumerate(losses) if loss <= most)
+        return tuple(self._trained[k] for k, loss in enumerate(losses) if loss <= most)
 
     def _on_held_out(self, k: int) -> NDArray:
         """What the k-th label-only student predicts for the rows that it has not seen, computed once."""
         if k not in self._predicted:
-            self._predicted[k] = self._student(k).predictions(self.rows.take(self._splits()[k][1]))
+            self._predicted[k] = self._trained[k].predictions(self.rows.take(self._splits()[k][1]))
         return self._predicted[k]
 
-    def _student(self, k: int) -> TrainedStudent:
-        """The k-th label-only student, trained once."""
-        if k not in self._trained:
-            seen, held = self._splits()[k]
-            student = resolve_student(self.student)
-            if self._encoder is None and student.encoder is None:
-                # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
-                self._encoder, _ = fit_encoder(student, self.rows)
-            training = StudentTraining(
-                student,
-                self.task,
-                self.thresholds,
-                self.seed + k,
-                encoder=None if student.encoder else self._encoder,
-                storage=self.storage,
-            )
-            trained = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
-            self._trained[k] = replace(trained, net=without_training(trained.net))
-        return self._trained[k]
+    def _train(self, wanted: Iterable[int]) -> None:
+        """Train those of the label-only students that are not trained yet, side by side."""
+        wanted = [k for k in wanted if k not in self._trained]
+        prepared = [self._training(k) for k in wanted]
+        nets = side_by_side(self.n_jobs, LabelsOnly.run_elsewhere, [(training,) for _, training in prepared])
+        for k, (encoder, _), parts in zip(wanted, prepared, nets, strict=True):
+            self._trained[k] = TrainedStudent(encoder, put_together(*parts), self.task)
+
+    def _training(self, k: int) -> tuple[Any, LabelsOnly]:
+        """The encoder and the training of the k-th label-only student."""
+        seen, held = self._splits()[k]
+        student = resolve_student(self.student)
+        if self._encoder is None and student.encoder is None:
+            # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
+            self._encoder, _ = fit_encoder(student, self.rows)
+        training = StudentTraining(
+            student,
+            self.task,
+            self.thresholds,
+            self.seed + k,
+            encoder=None if student.encoder else self._encoder,
+            storage=self.storage,
+        )
+        return training.labels_only(self.rows.take(seen), self.rows.take(held))
 
 
 def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, beside: str) -> Validated:

@@ -222,7 +222,7 @@ class OfflineFit:
             return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
         clones = TeacherClones(self.teacher, self.fitter, task)
         decision = BlendingDecision(
-            rows, clones, self.est.student, thresholds, self.losses, self.sample_seed, self.storage
+            rows, clones, self.est.student, thresholds, self.losses, self.sample_seed, self.storage, self.est.n_jobs
         )
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
 

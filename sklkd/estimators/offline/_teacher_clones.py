@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklkd._sklearn import _routing_enabled
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import validation_loss
 from sklkd.rows import Rows
@@ -42,6 +43,21 @@ class TeacherClones:
     fitter: TeacherFitter
     task: Task
 
+    def unfitted(self) -> TeacherClones:
+        """The same without what the teacher has learnt, which other processes need not be sent."""
+        if _routing_enabled():
+            return self  # what the teacher requests is asked of the estimator
+        fitter, estimator = copy.copy(self.fitter), copy.copy(self.fitter.estimator)
+        fitter.estimator, estimator.teacher = estimator, unfrozen(self.teacher)
+        return replace(self, teacher=estimator.teacher, fitter=fitter)
+
+    def attempt(self, seen: Rows, held: Rows) -> NDArray | str | None:
+        """As :meth:`predictions`, or the name of the error that the clone ends in."""
+        try:
+            return self.predictions(seen, held)
+        except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way
+            return type(error).__name__
+
     def predictions(self, seen: Rows, held: Rows) -> NDArray | None:
         """What the teacher would predict for held rows if it had seen the others alone.
 
@@ -67,8 +83,5 @@ class TeacherClones:
         seen = seen.few(MOST)
         equal = seen.weight is None or bool(np.all(seen.weight == seen.weight[0]))
         rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight, metadata=seen.metadata)
-        with warnings.catch_warnings():
-            # a clone's complaints are those of the teacher, which has made them already
-            warnings.simplefilter("ignore")
-            clone = self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True)
+        clone = self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True)
         return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
