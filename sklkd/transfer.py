@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sklkd._device import fits
+
 UNLABELLED = -100  # what torch's cross entropy ignores
 
 
@@ -46,6 +48,18 @@ class TransferSet(Dataset):
         """The same rows on another device."""
         return self._map(lambda part: part.to(device))
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that all of it takes."""
+        sizes: list[int] = []
+
+        def note(part: Any) -> Any:
+            sizes.append(part.nbytes)
+            return part
+
+        self._map(note)
+        return sum(sizes)
+
     def labelled(self) -> Tensor:
         """Mask of the rows that have a label."""
         first = self.y if self.y.ndim == 1 else self.y[:, 0]
@@ -76,20 +90,25 @@ class Batch(tuple):
 class Slices:
     """Iterate over a transfer set in whole batches: one permutation an epoch, then views of it.
 
-    A last batch of a single row is joined to the one before it: one row has no variance and no relations.
+    A last batch of a single row is joined to the one before it: one row has no variance and no relations. Where the
+    device has room for all rows, they are moved there before the epoch; else each batch is moved when its turn comes.
     """
 
     def __init__(self, rows: TransferSet, batch_size: int, shuffle: bool, device: str | torch.device):
-        self.rows, self.batch_size, self.shuffle, self.device = rows, batch_size, shuffle, device
+        self.rows, self.batch_size, self.shuffle, self.device = rows, batch_size, shuffle, torch.device(device)
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.rows), self.batch_size)
         return max(full + (rest > 1), 1)
 
     def __iter__(self) -> Iterator[Batch]:
-        rows = self.rows.take(torch.randperm(len(self.rows))) if self.shuffle else self.rows
+        rows = self.rows
+        if self.device.type != rows.inputs.device.type and fits(self.device, rows.nbytes):
+            rows = rows.to(self.device)  # anew each epoch: between epochs targets may be rewritten
+        if self.shuffle:
+            rows = rows.take(torch.randperm(len(rows)).to(rows.inputs.device))
         last = len(self) - 1
         for i in range(last + 1):
             stop = (i + 1) * self.batch_size if i < last else len(rows)
             part = rows.take(slice(i * self.batch_size, stop))
-            yield Batch(part if self.rows.inputs.device == self.device else part.to(self.device))
+            yield Batch(part if rows.inputs.device.type == self.device.type else part.to(self.device))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
 
+from sklkd._device import device_of
 from sklkd._sparse_rows import concatenate
 from sklkd.estimators._student_pipeline import fit_steps
 from sklkd.estimators._task import Task
@@ -51,14 +52,14 @@ class TrainedStudent:
     def predictions(self, rows: Rows) -> NDArray[np.float64]:
         """Probabilities (n, n_classes), or standardized predictions (n, n_outputs)."""
         inputs = as_input(rows.encoded(self.encoder))
-        outputs = forward(self.net.module_, inputs, self.net.device).numpy().astype(float)
+        outputs = forward(self.net.module_, inputs, device_of(self.net.module_)).numpy().astype(float)
         return self.task.predictions(outputs)
 
     def train_further(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, seed: int) -> None:
         """Train the net, in place, on new rows with the losses that it has."""
         parts = [rows, *unlabelled]
         known = layers.of_parts(parts)
-        transfer = transfer_set(self.encoder, parts, layers.losses, known, self.net.device)
+        transfer = transfer_set(self.encoder, parts, layers.losses, known, device_of(self.net.module_))
         train(self.net, transfer, seed, n_outputs=self.task.n_outputs, continued=True)
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
 
@@ -135,7 +136,7 @@ class StudentTraining:
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = self._initialize(objective, inputs, known[0])
-        transfer = transfer_set(encoder, parts, layers.losses, known, net.device)
+        transfer = transfer_set(encoder, parts, layers.losses, known, device_of(net.module_))
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)

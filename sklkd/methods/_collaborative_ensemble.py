@@ -13,6 +13,7 @@ from scipy.special import expit, log_expit, log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
+from sklkd._device import device_of
 from sklkd._torch import evaluating
 from sklkd.losses._tasks import labels_as_predictions, predictions_of, row_losses
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
@@ -92,7 +93,7 @@ class CollaborativeEnsemble(OnlineMethod):
             return
         validation = rows if objective.held is None else objective.held
         with evaluating(net.module_):
-            outputs = torch.stack(forward_all(net.module_, validation.inputs, net.device))
+            outputs = torch.stack(forward_all(net.module_, validation.inputs, device_of(net.module_)))
         task = objective.task
         truth = labels_as_predictions(validation.y, task, outputs.shape[2])
         objective.mixture = best_mixture(predictions_of(outputs, task), truth, validation.weight)
