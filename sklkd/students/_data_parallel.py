@@ -65,6 +65,12 @@ class DataParallelTraining(_Net):
             state.update(optimizers)
             accelerator.free_memory()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        left_open = state.get("device", "cpu") is None
+        super().__setstate__({**state, "device": "cpu"} if left_open else state)
+        if left_open:  # skorch's would be the CPU now, which an Accelerator that places modules itself refuses
+            self.__dict__["device"] = None
+
     def _learning_criteria(self) -> list[nn.Module]:
         criteria = [getattr(self, f"{name}_") for name in self._criteria]
         return [criterion for criterion in criteria if isinstance(criterion, nn.Module)]
