@@ -128,7 +128,7 @@ class CollaborativeEnsemble(OnlineMethod):
             if kind == "linear":
                 own = None if weight is None else weight[labelled]
                 mixture = best_mixture(outputs[:, labelled], y[labelled], own)
-            combined = torch.tensordot(outputs.new_tensor(mixture), outputs, 1)
+            combined = torch.tensordot(torch.tensor(mixture, dtype=outputs.dtype).to(outputs.device), outputs, 1)
         else:
             combined = outputs[self._losses(outputs, y).argmin(0), torch.arange(outputs.shape[1], device=y.device)]
         return torch.where(labelled[:, None], combined, outputs.mean(0))

@@ -42,12 +42,7 @@ class DataParallelTraining(_Net):
     def _prepared(self) -> Iterator[None]:
         """Module, criterion and optimizer on the process's device and in its precision, alike on all processes."""
         accelerator = self.accelerator
-        kind = accelerator.distributed_type.value
-        if kind not in WHOLE_COPIES:
-            raise ValueError(
-                f"accelerator must give each process a whole copy of the student, got one of type {kind}: leave "
-                "sharding (FSDP, DeepSpeed, Megatron) and XLA out of its configuration."
-            )
+        check_accelerator(accelerator)
         state: dict[str, Any] = self.__dict__
         modules = [f"{name}_" for name in self._modules]
         optimizers = {f"{name}_": state[f"{name}_"] for name in self._optimizers}
@@ -176,6 +171,21 @@ def average(accelerator: Any, loss: Tensor, parameters: list[nn.Parameter]) -> T
     return loss.squeeze()
 
 
+def check_accelerator(accelerator: Any) -> None:
+    """Raise unless each process has the whole student, and can exchange gradients with the others."""
+    kind = accelerator.distributed_type.value
+    if kind not in WHOLE_COPIES:
+        raise ValueError(
+            f"accelerator must give each process a whole copy of the student, got one of type {kind}: leave sharding "
+            "(FSDP, DeepSpeed, Megatron) and XLA out of its configuration."
+        )
+    if accelerator.num_processes > 1 and not torch.distributed.is_initialized():
+        raise ValueError(
+            f"accelerator must train in one of its {accelerator.num_processes} processes, got another one, as joblib "
+            "starts it: leave n_jobs=None where the student trains on several processes."
+        )
+
+
 def copy_from_first(tensors: list[Tensor]) -> None:
     """Give all processes what the first one has."""
     from accelerate.utils import broadcast
@@ -194,8 +204,8 @@ def check_same(accelerator: Any, rows: TransferSet, batch_size: int, n_epochs: i
     found = gather_object([(digest(rows), batch_size, n_epochs)])
     if len(set(found)) > 1:
         raise ValueError(
-            "the processes must train on the same rows in the same order, got others: pass each the same X and y, and "
-            "let random_state be an int."
+            "the processes must train on the same rows in the same order, got others: pass each the same X and y, let "
+            "random_state be an int, and leave n_jobs=None."
         )
 
 
