@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from skorch.callbacks import Callback, EarlyStopping
@@ -117,5 +118,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("error", category=UserWarning)
+    warnings.filterwarnings("error", category=UserWarning)
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     main(Path(sys.argv[1]))
