@@ -192,7 +192,7 @@ def copy_from_first(tensors: list[Tensor]) -> None:
 
     with torch.no_grad():
         for tensor in tensors:
-            tensor.copy_(broadcast(tensor))
+            tensor.copy_(broadcast(tensor.contiguous()))
 
 
 def check_same(accelerator: Any, rows: TransferSet, batch_size: int, n_epochs: int | None) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,11 +21,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
 from skorch.callbacks import Callback
 from skorch.hf import AccelerateMixin
+from torch import nn
 
 from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
 from sklkd.losses import FitNetLoss, SoftTargetLoss, SPLoss
 from sklkd.students import TabularStudent
-from sklkd.students._data_parallel import Shares
+from sklkd.students._data_parallel import Shares, average
 from sklkd.transfer import Slices, TransferSet
 
 accelerate = pytest.importorskip("accelerate")
@@ -31,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X, Y = load_digits(return_X_y=True)
 FOREST = RandomForestClassifier(10, random_state=0)
+ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("data_parallel_program.py")
 
 
@@ -173,12 +177,51 @@ def test_an_accelerator_of_other_processes_is_refused(accelerator, monkeypatch):
         fitted(AcceleratedStudent("tiny", accelerator=one, max_epochs=3))
 
 
+def averaged(loss, gradients, other=None):
+    """What a process has after an exchange with another one, and what it has sent."""
+    sent = []
+
+    def reduce(vector, reduction):
+        assert reduction == "mean"
+        sent.append(vector)
+        return vector if other is None else (vector + other) / 2
+
+    parameters = [nn.Parameter(torch.zeros(shape)) for shape in ((2, 3), (4,), (1,))]
+    for parameter, value in zip(parameters, gradients, strict=True):
+        parameter.grad = None if value is None else torch.full_like(parameter, value)
+    loss = average(SimpleNamespace(num_processes=2, reduce=reduce), torch.tensor(loss), parameters)
+    return loss.item(), [None if one.grad is None else one.grad.flatten().tolist() for one in parameters], sent[0]
+
+
+def test_one_exchange_averages_the_loss_and_each_gradient():
+    first, second = (1.0, [2.0, None, None]), (4.0, [3.0, 1.0, None])
+    found = [averaged(*first, averaged(*second)[2])[:2], averaged(*second, averaged(*first)[2])[:2]]
+    assert found[0] == found[1] == (2.5, [[2.5] * 6, [0.5] * 4, None])
+
+
+def launch(program, *arguments):
+    """Run a program on two processes; what they have written."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", program]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    done = subprocess.run(
+        [*command, *arguments], env=environment, check=True, timeout=540, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_program_of_the_guide(tmp_path):
+    page = (ROOT / "docs" / "guide" / "devices.rst").read_text()
+    block = re.search(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", page, re.MULTILINE)
+    (tmp_path / "train.py").write_text(textwrap.dedent(block[1]))
+    *_, last = launch(tmp_path / "train.py").splitlines()  # torch may have printed before
+    n_processes, score = last.split()
+    assert n_processes == "2" and float(score) > 0.9
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_student(tmp_path):
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*launch, PROGRAM, tmp_path], env=environment, check=True, timeout=540)
+    launch(PROGRAM, tmp_path)
     first, second = (dict(np.load(tmp_path / f"{rank}.npz")) for rank in (0, 1))
     assert first["n_processes"] == second["n_processes"] == 2
     names = ["default", "projector", "buffers", "user stops", "labels", "accumulated", "online", "self", "regressor"]
@@ -199,5 +242,4 @@ def test_two_processes_train_one_student(tmp_path):
         forest = RandomForestClassifier(30, random_state=0)
         est = DistilledClassifier(forest, TabularStudent("tiny"), random_state=seed).fit(X[:900], Y[:900])
         losses.append(log_loss(Y[900:], est.predict_proba(X[900:])))
-    print(first["loss"], losses)
     assert abs(first["loss"] - np.mean(losses)) < 3 * np.std(losses, ddof=1)
