@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -178,6 +179,12 @@ def check_accelerator(accelerator: Any) -> None:
         raise ValueError(
             f"accelerator must give each process a whole copy of the student, got one of type {kind}: leave sharding "
             "(FSDP, DeepSpeed, Megatron) and XLA out of its configuration."
+        )
+    n_started = int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator.num_processes == 1 < n_started:
+        raise ValueError(
+            f"accelerator must have the {n_started} processes that were started, got 1, so that each would train by "
+            "itself: without a GPU, pass Accelerator(cpu=True)."
         )
     if accelerator.num_processes > 1 and not torch.distributed.is_initialized():
         raise ValueError(

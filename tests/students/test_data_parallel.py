@@ -169,6 +169,13 @@ def test_sharded_students_are_refused(accelerator, monkeypatch):
         fitted(AcceleratedStudent("tiny", accelerator=one, max_epochs=3))
 
 
+def test_processes_that_do_not_know_of_each_other_are_refused(accelerator, monkeypatch):
+    student = AcceleratedStudent("tiny", accelerator=accelerator(), max_epochs=3)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="accelerator must have the 2 processes that were started, got 1"):
+        fitted(student)
+
+
 def test_an_accelerator_of_other_processes_is_refused(accelerator, monkeypatch):
     one = accelerator()
     monkeypatch.setattr(accelerate.Accelerator, "num_processes", 2)
