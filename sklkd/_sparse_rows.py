@@ -42,6 +42,10 @@ class SparseRows:
     def device(self) -> torch.device:
         return self.values.device
 
+    @property
+    def nbytes(self) -> int:
+        return self.starts.nbytes + self.columns.nbytes + self.values.nbytes
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sklkd._device import fits
+
 UNLABELLED = -100  # what torch's cross entropy ignores
 
 
@@ -51,6 +53,18 @@ class TransferSet(Dataset):
         """The same rows on another device."""
         return self._map(lambda part: part.to(device))
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that all of it takes."""
+        sizes: list[int] = []
+
+        def note(part: Any) -> Any:
+            sizes.append(part.nbytes)
+            return part
+
+        self._map(note)
+        return sum(sizes)
+
     def labelled(self) -> Tensor:
         """Mask of the rows that have a label."""
         first = self.y if self.y.ndim == 1 else self.y[:, 0]
@@ -81,44 +95,41 @@ class Batch(tuple):
 class Slices:
     """Iterate over a transfer set in whole batches: one random order an epoch, then views of its rows.
 
-    A last batch of a single row is joined to the one before it: one row has no variance and no relations.
+    A last batch of a single row is joined to the one before it: one row has no variance and no relations. Where the
+    device has room for all rows, they are moved there before the epoch; else each batch is moved when its turn comes.
     """
 
     def __init__(self, rows: TransferSet, batch_size: int, shuffle: bool, device: str | torch.device):
-        self.rows, self.batch_size, self.shuffle, self.device = rows, batch_size, shuffle, device
+        self.rows, self.batch_size, self.shuffle, self.device = rows, batch_size, shuffle, torch.device(device)
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.rows), self.batch_size)
         return max(full + (rest > 1), 1)
 
     def __iter__(self) -> Iterator[Batch]:
-        n, size, n_batches = len(self.rows), self.batch_size, len(self)
-        order = shuffled(n, bytes_of_row(self.rows.inputs)) if self.shuffle else None
+        all_rows, n, size, n_batches = self.rows, len(self.rows), self.batch_size, len(self)
+        if self.device.type != all_rows.inputs.device.type and fits(self.device, all_rows.nbytes):
+            all_rows = all_rows.to(self.device)  # anew each epoch: between epochs targets may be rewritten
+        here = all_rows.inputs.device
+        order = shuffled(n, all_rows.inputs.nbytes) if self.shuffle else None
         together = max(1, TOGETHER // size)
         for first in range(0, n_batches, together):
             last = min(first + together, n_batches)
             some = slice(first * size, n if last == n_batches else last * size)
             # rows in their order are copied once for several batches, which are then views
-            rows = self.rows.take(some if order is None else order[some].long())
+            rows = all_rows.take(some if order is None else order[some].long().to(here))
             for i in range(last - first):
                 part = rows.take(slice(i * size, (i + 1) * size if first + i + 1 < n_batches else None))
-                yield Batch(part if self.rows.inputs.device == self.device else part.to(self.device))
+                yield Batch(part if here.type == self.device.type else part.to(self.device))
 
 
-def bytes_of_row(inputs: Any) -> float:
-    """What one row of a student's input takes."""
-    if isinstance(inputs, Tensor):
-        return inputs[:1].numel() * inputs.element_size()
-    return inputs.values.numel() * inputs.values.element_size() / max(1, len(inputs))
-
-
-def shuffled(n: int, row_bytes: float) -> Tensor:
-    """A random order of rows, drawn by torch's global generator.
+def shuffled(n: int, n_bytes: int) -> Tensor:
+    """A random order of n rows, drawn by torch's global generator.
 
     Rows of a large set are near each other in memory, or in a file: blocks of rows are shuffled, and then the rows
     within several blocks.
     """
-    if n * row_bytes <= LARGE:
+    if n_bytes <= LARGE:
         return torch.randperm(n)
     order, start = torch.empty(n, dtype=torch.int32 if n < 2**31 else torch.int64), 0
     for blocks in torch.randperm(-(-n // BLOCK)).split(BLOCKS):

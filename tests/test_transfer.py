@@ -62,7 +62,7 @@ def test_a_large_set_is_shuffled_in_two_levels(n, seed):
     def order():
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return shuffled(n, transfer.LARGE)
+            return shuffled(n, transfer.LARGE + 1)
 
     found = order()
     assert torch.equal(found, order())
@@ -74,7 +74,7 @@ def test_a_large_set_is_shuffled_in_two_levels(n, seed):
 
 def test_rows_of_a_block_do_not_follow_each_other():
     n = 4 * transfer.BLOCK * transfer.BLOCKS
-    blocks = shuffled(n, transfer.LARGE) // transfer.BLOCK
+    blocks = shuffled(n, transfer.LARGE + 1) // transfer.BLOCK
     # neighbours are of the same block as often as by chance
     assert (blocks[1:] == blocks[:-1]).float().mean() < 2 / transfer.BLOCKS
     assert not torch.equal(blocks.unique_consecutive().sort().values.unique(), blocks.unique_consecutive())

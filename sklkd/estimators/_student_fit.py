@@ -15,6 +15,7 @@ from skorch import NeuralNet
 from torch import nn
 
 from sklkd._columns import is_csr
+from sklkd._device import device_of
 from sklkd._storage import Storage
 from sklkd.estimators._student_pipeline import fit_steps
 from sklkd.estimators._task import Task
@@ -57,7 +58,7 @@ class TrainedStudent:
 
     def _of_piece(self, rows: Rows) -> NDArray[np.float64]:
         inputs = as_input(rows.encoded(self.encoder))
-        outputs = forward(self.net.module_, inputs, self.net.device).numpy().astype(float)
+        outputs = forward(self.net.module_, inputs, device_of(self.net.module_)).numpy().astype(float)
         return self.task.predictions(outputs)
 
     def train_further(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, seed: int) -> None:
@@ -65,7 +66,7 @@ class TrainedStudent:
         parts = [rows, *unlabelled]
         known = layers.of_parts(parts)
         inputs = as_input(encode(self.encoder, parts))
-        transfer = transfer_set(inputs, parts, layers.losses, known, self.net.device)
+        transfer = transfer_set(inputs, parts, layers.losses, known, device_of(self.net.module_))
         train(self.net, transfer, seed, n_outputs=self.task.n_outputs, continued=True)
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
 
@@ -194,7 +195,7 @@ class StudentTraining:
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = initialize(self.student.net, objective, inputs[:2], known[0], self.seed, self.verbose)
-        transfer = transfer_set(inputs, parts, layers.losses, known, net.device)
+        transfer = transfer_set(inputs, parts, layers.losses, known, device_of(net.module_))
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)

@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 from sklearn.base import clone
 from skorch import NeuralNet
 
+from sklkd._device import device_of
 from sklkd.losses import Loss
 from sklkd.losses._base import check_integer
 from sklkd.losses._checked import TASKS
@@ -110,7 +111,7 @@ class BornAgain(SelfMethod):
 
 def training_outputs(net: NeuralNet, training: Training) -> Outputs:
     """A trained net's outputs for the training rows."""
-    raw = forward(net.module_, training.rows.inputs, net.device).numpy().astype(float)
+    raw = forward(net.module_, training.rows.inputs, device_of(net.module_)).numpy().astype(float)
     if training.task == "classification":
         return Outputs(proba=softmax(raw, axis=1), margins=raw)
     return Outputs(values=expit(raw) if training.task == "multilabel" else raw)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sklkd._device import device_of
 from sklkd._torch import evaluating
 from sklkd.losses._base import check_integer, check_number
 from sklkd.losses._tasks import as_target, predictions_of
@@ -82,7 +83,7 @@ class Codistillation(OnlineMethod):
     def stale(self, objective: CohortObjective, net: Any, inputs: Tensor) -> Tensor:
         """For each row and peer the mean of the others' predictions now, (n_rows, n_peers, n_outputs)."""
         with evaluating(net.module_):
-            predictions = torch.stack(forward_all(net.module_, inputs, net.device))
+            predictions = torch.stack(forward_all(net.module_, inputs, device_of(net.module_)))
         if objective.task != "regression":
             predictions = predictions_of(predictions / self.temperature, objective.task)
         return ((predictions.sum(0) - predictions) / (len(predictions) - 1)).transpose(0, 1)

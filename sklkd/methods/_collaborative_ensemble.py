@@ -13,6 +13,7 @@ from scipy.special import expit, log_expit, log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
+from sklkd._device import device_of
 from sklkd._torch import evaluating
 from sklkd.losses._tasks import labels_as_predictions, predictions_of, row_losses
 from sklkd.methods._online import CohortObjective, OnlineMethod, mean_divergence, softened
@@ -92,7 +93,7 @@ class CollaborativeEnsemble(OnlineMethod):
             return
         validation = rows if objective.held is None else objective.held
         with evaluating(net.module_):
-            outputs = torch.stack(forward_all(net.module_, validation.inputs, net.device))
+            outputs = torch.stack(forward_all(net.module_, validation.inputs, device_of(net.module_)))
         task = objective.task
         truth = labels_as_predictions(validation.y, task, outputs.shape[2])
         objective.mixture = best_mixture(predictions_of(outputs, task), truth, validation.weight)
@@ -127,7 +128,7 @@ class CollaborativeEnsemble(OnlineMethod):
             if kind == "linear":
                 own = None if weight is None else weight[labelled]
                 mixture = best_mixture(outputs[:, labelled], y[labelled], own)
-            combined = torch.tensordot(outputs.new_tensor(mixture), outputs, 1)
+            combined = torch.tensordot(torch.tensor(mixture, dtype=outputs.dtype).to(outputs.device), outputs, 1)
         else:
             combined = outputs[self._losses(outputs, y).argmin(0), torch.arange(outputs.shape[1], device=y.device)]
         return torch.where(labelled[:, None], combined, outputs.mean(0))

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sklkd._device import device_of
 from sklkd.losses import SoftTargetLoss
 from sklkd.losses._base import check_number
 from sklkd.losses._objective import hard_loss, logits_of
@@ -128,7 +129,7 @@ class SameClassObjective(SelfObjective):
         net, rows, numbers, partners = self.source
         inputs = rows.inputs[partners.draw(numbers[index.cpu()])]
         with torch.no_grad():
-            return logits_of(net.module_(inputs.to(net.device)))
+            return logits_of(net.module_(inputs.to(device_of(net.module_))))
 
     def pairs(self, y_pred: Tensor, partners: Tensor) -> Tensor:
         """The divergence of outputs from those of their partners."""

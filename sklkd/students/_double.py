@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklkd._device import device_of, has_float64
 from sklkd.losses._objective import logits_of
 
 
@@ -38,7 +39,7 @@ def predicts_in_float64(module: nn.Module, sample: Tensor) -> bool:
         A few rows of its input.
     """
     single, double = _for_float64(module), _for_float64(module).double()
-    sample = sample.to(_device(single))
+    sample = sample.to(device_of(single))
     with torch.inference_mode():
         expected = logits_of(single(sample.float()))
         try:
@@ -56,7 +57,7 @@ def double_copy(module: nn.Module, sample: Tensor | None = None, *, float64: boo
 
     It computes in float64, so that a row's prediction does not depend on the rows beside it, where
     :func:`predicts_in_float64` finds for ``sample`` that it can; without rows to try, ``float64`` is what was found
-    before. Else it computes in float32. Devices that have no float64 (mps) are left for the CPU.
+    before. Else it computes in float32. Devices that have no float64, as mps, are left for the CPU.
     """
     if sample is not None:
         float64 = predicts_in_float64(module, sample)
@@ -67,11 +68,4 @@ def double_copy(module: nn.Module, sample: Tensor | None = None, *, float64: boo
 def _for_float64(module: nn.Module) -> Any:
     """A copy where float64 exists."""
     made = copy.deepcopy(module).eval()
-    return made.cpu() if _device(module).type == "mps" else made
-
-
-def _device(module: nn.Module) -> torch.device:
-    part: Any = next(module.parameters(), None)
-    if part is None:
-        part = next(module.buffers(), None)
-    return torch.device("cpu") if part is None else part.device
+    return made if has_float64(device_of(module)) else made.cpu()

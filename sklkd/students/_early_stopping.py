@@ -9,6 +9,7 @@ from typing import Any
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from sklkd._device import device_of
 from sklkd.students._forward import forward_all
 from sklkd.transfer import TransferSet
 
@@ -39,7 +40,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         net.module_.eval()
-        outputs = forward_all(net.module_, self.rows.inputs, net.device)
+        outputs = forward_all(net.module_, self.rows.inputs, device_of(net.module_))
         losses = [loss.item() for loss in net.criterion_.validation_losses(outputs, self.rows.y, self.rows.weight)]
         net.history.record("held_out_loss", sum(losses))
         if len(self.parts_) == 1:

@@ -11,11 +11,14 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
+from skorch.hf import AccelerateMixin
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
+from sklkd._device import device_of
 from sklkd._sparse_rows import SparseRows
 from sklkd.exceptions import DivergedError
+from sklkd.students._data_parallel import DataParallelTraining
 from sklkd.students._validation import validation_rows
 from sklkd.transfer import Batch, Slices, TransferSet
 
@@ -51,13 +54,20 @@ class TransferTraining(_Net):
         size = options.pop("batch_size", self.batch_size)
         size = len(dataset) if size == -1 else size
         options.pop("shuffle", None)
-        device = torch.device(self.device)
+        device = device_of(self.module_)
         batches: Any
         if getattr(self, prefix) is DataLoader and not options:
             batches = Slices(dataset, size, shuffle=training, device=device)
         else:
             batches = _Loader(getattr(self, prefix), dataset, size, training, device, options)
-        return self.criterion_.batches(batches) if training and hasattr(self.criterion_, "batches") else batches
+        if not training:
+            return batches
+        batches = self.own_part(batches, len(dataset), size)
+        return self.criterion_.batches(batches) if hasattr(self.criterion_, "batches") else batches
+
+    def own_part(self, batches: Any, n_rows: int, size: int) -> Any:
+        """What this process trains on of the batches of ``size`` rows: all, where it is the only one."""
+        return batches
 
     def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
         """Split labelled rows by the net's own ``train_split``; rows without a label always train."""
@@ -139,7 +149,7 @@ class TransferTraining(_Net):
             self.criterion_.rows = getattr(batch, "rows", None)
 
     def __reduce__(self) -> tuple:
-        return _rebuild, (type(self).__mro__[2],), self.__getstate__()
+        return _rebuild, (type(self).__bases__[-1],), self.__getstate__()
 
 
 def raised_by_callback(interrupt: KeyboardInterrupt) -> bool:
@@ -156,7 +166,7 @@ def raised_by_callback(interrupt: KeyboardInterrupt) -> bool:
 def _fast_infer(self: Any, x: Any, **fit_params: Any) -> Any:
     if fit_params or not isinstance(x, (Tensor, SparseRows)):
         return NeuralNet.infer(self, x, **fit_params)
-    return self.module_(x)
+    return self.module_(x.to(device_of(self.module_)))
 
 
 def _fast_get_loss(self: Any, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
@@ -183,10 +193,13 @@ def distilled_class(base: Any) -> Any:
     members: dict[str, Any] = {
         name: fast for name, fast in _FAST.items() if getattr(base, name) is getattr(NeuralNet, name)
     }
-    if base.get_loss.__module__.startswith("skorch."):
+    hooks: tuple[Any, ...] = (TransferTraining, base)
+    if issubclass(base, AccelerateMixin):
+        hooks = (DataParallelTraining, *hooks)
+    elif base.get_loss.__module__.startswith("skorch."):
         members["get_loss"] = _fast_get_loss
     members |= {"__module__": base.__module__, "__doc__": base.__doc__}
-    return type(base.__name__, (TransferTraining, base), members)
+    return type(base.__name__, hooks, members)
 
 
 def _rebuild(base: Any) -> NeuralNet:

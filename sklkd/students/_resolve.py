@@ -16,6 +16,7 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from sklkd._columns import is_csr
+from sklkd._device import device_of
 from sklkd.losses._objective import logits_of
 from sklkd.students._bin_edges import bin_edges
 from sklkd.students._encoder import InputEncoder
@@ -159,7 +160,7 @@ def check_output(net: NeuralNet, inputs: Any, n_outputs: int) -> None:
     training = net.module_.training
     net.module_.eval()
     with torch.no_grad():
-        out = net.module_(inputs[:2].to(net.device))
+        out = net.module_(inputs[:2].to(device_of(net.module_)))
     net.module_.train(training)
     out = logits_of(out)
     if out.ndim != 2 or out.shape[1] != n_outputs:

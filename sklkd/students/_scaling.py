@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklkd._device import has_float64
+
 Floats = NDArray[np.float64]
 
 SUPPORTS = ("real", "positive", "unit")
@@ -125,7 +127,7 @@ class TargetScaling:
     def __call__(self, outputs: Tensor) -> Tensor:
         """:meth:`values` of a tensor, on its device: the ``predict_nonlinearity`` of a skorch net."""
         made = torch.from_numpy(self.values(outputs.detach().cpu().numpy()))
-        return made if outputs.device.type == "mps" else made.to(outputs.device)  # which has no float64
+        return made.to(outputs.device) if has_float64(outputs.device) else made
 
     def standardized(self, outputs: Tensor) -> Tensor:
         """Outputs as standardized predictions, differentiable, in their dtype: what losses see in training."""

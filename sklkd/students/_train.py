@@ -13,6 +13,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import PrintLog, ProgressBar
 from torch import Tensor, nn
 
+from sklkd._device import device_of, has_float64
 from sklkd._torch import seeded
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
@@ -32,8 +33,10 @@ def logits_to_proba(logits: Tensor) -> Tensor:
 
 def use_scaling(net: NeuralNet, scaling: TargetScaling) -> None:
     """Let a trained net predict in the targets' units: mean and scale as buffers, the scaling as its nonlinearity."""
-    net.module_.register_buffer("target_mean", torch.as_tensor(scaling.center))
-    net.module_.register_buffer("target_scale", torch.as_tensor(scaling.scale))
+    device = device_of(net.module_)
+    dtype = torch.float64 if has_float64(device) else torch.float32
+    for name, values in (("target_mean", scaling.center), ("target_scale", scaling.scale)):
+        net.module_.register_buffer(name, torch.as_tensor(values, dtype=dtype, device=device))
     net.predict_nonlinearity = scaling
 
 
@@ -55,7 +58,7 @@ def initialize(
     net = trainable(net)
 
     def build_on(module: nn.Module) -> None:
-        rows = sample.to(net.device)
+        rows = sample.to(device_of(module))
         kind = getattr(net, "task_kind_", "regression")
         net.gives_probabilities_ = gives_probabilities(module, rows, kind)
         if net.gives_probabilities_:
@@ -151,7 +154,7 @@ def reuse_output_layers(net: NeuralNet, sample: Tensor, features: Sequence[Any],
     for loss, taps, teacher in zip(objective.losses, objective.taps, features, strict=True):
         layer = loss.output_layer(teacher, logits) if teacher is not None else None
         if layer is not None:
-            put_output_layer(net.module_, sample.to(net.device), taps[0], layer)
+            put_output_layer(net.module_, sample.to(device_of(net.module_)), taps[0], layer)
 
 
 def trained_losses(net: NeuralNet) -> list[tuple[str, Loss]]:

@@ -13,6 +13,7 @@ import torch
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 
+from sklkd._device import device_of
 from sklkd._named import check_names
 from sklkd._torch import seeded
 from sklkd.estimators._student_fit import TrainedStudent, encode, encoded_rows, fit_encoder, labelled_set
@@ -157,7 +158,7 @@ class CohortTraining:
         inputs, columns = join_inputs([peer.inputs for peer in peers])
         with seeded(self.seed):
             cohort = Cohort([peer.net.module_ for peer in peers], columns)
-            cohort = self.method.join(cohort, inputs[:2].to(peers[0].net.device))
+            cohort = self.method.join(cohort, inputs[:2].to(device_of(cohort)))
         objective = CohortObjective(self.method, [peer.name for peer in peers], self.task.kind)
         if validation is not None:
             objective.held = encoded_rows(JoinedEncoder([peer.encoder for peer in peers]), validation)
