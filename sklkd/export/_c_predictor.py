@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
+from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
@@ -132,6 +133,7 @@ class CPredictor(ColumnReader):
         """For two classes the probability of ``classes_[1]`` from which on it is predicted; None: the larger one."""
         return self._threshold
 
+    @takes_dask
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, (n, n_classes), in the order of ``classes_``, or of each of several labels.
 
@@ -143,6 +145,7 @@ class CPredictor(ColumnReader):
             raise AttributeError("predict_proba is for classifiers, and the file holds a regressor: call predict.")
         return self._outputs(X)
 
+    @takes_dask
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each row by the estimator's decision rule, (n,), or values in the units of y.
 
@@ -184,6 +187,8 @@ class CPredictor(ColumnReader):
                 first = given.item(0)
                 if first == first:
                     return given.copy()
+        elif isinstance(X, NoRows):
+            rows = self._read(X.like)
         else:
             rows = self._read(X)
         if rows.shape[1:] != (self.n_features_in_,):
@@ -209,7 +214,7 @@ class CPredictor(ColumnReader):
         return out
 
     def _outputs_in_integers(self, X: Any, fixed_point: FixedPoint) -> NDArray[np.float64]:
-        rows = self._read(X)
+        rows = self._read(X.like if isinstance(X, NoRows) else X)
         numeric = [j for j in range(self.n_features_in_) if j not in self._lookups and not self._empty[j]]
         if not self._allow_missing and np.isnan(rows[:, numeric]).any():
             raise ValueError(
