@@ -48,7 +48,7 @@ def takes_dask(method: Method) -> Method:
 
 def in_memory(*values: Any) -> tuple[Any, ...]:
     """Dask collections computed, all at once; everything else as it is."""
-    from dask import compute
+    from dask.base import compute
 
     return compute(*values, traverse=False)
 
@@ -88,7 +88,7 @@ def _for_blocks(method: Callable[..., Any], model: Any, X: Any) -> Any:
 
 def _sent(model: Any) -> Any:
     """The model as one entry of the graph, to which all parts refer."""
-    from dask import delayed
+    from dask.delayed import delayed
 
     return delayed(model._for_deployment() if hasattr(model, "_for_deployment") else model, traverse=False)
 

@@ -121,7 +121,9 @@ def test_frames_with_columns_of_every_kind(of_frames, npartitions, method):
 
 def test_partitions_without_rows_and_of_other_dtypes(of_frames):
     est, X = of_frames
-    other = X.iloc[50:100].astype({"level": object, "code": "float64", "count": "float64", "flag": "int64", "label": "f4"})
+    other = X.iloc[50:100].astype(
+        {"level": object, "code": "float64", "count": "float64", "flag": "int64", "label": "f4"}
+    )
     parts = [X.iloc[:50], other, X.iloc[:0], X.iloc[100:]]
     ddf = dd.from_map(lambda k: parts[k], range(len(parts)), meta=X.iloc[:0])
     expected = np.concatenate([est.predict_proba(part) for part in parts if len(part)])
