@@ -63,7 +63,7 @@ def here(models, X):
 def with_dask(models, X, workers):
     """On a cluster of processes: a sum of the probabilities comes back."""
     found = {}
-    with LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+    with LocalCluster(workers, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
         ddf = dd.from_pandas(X, npartitions=4 * workers).persist()
         wait(ddf)
         meta = models["OnnxPredictor"].predict_proba(ddf)._meta

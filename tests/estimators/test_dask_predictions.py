@@ -218,7 +218,7 @@ def test_on_a_cluster_of_processes(of_frames):
 
     est, X = of_frames
     big = pd.concat([X] * 20, ignore_index=True)
-    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster, Client(cluster):
+    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0") as cluster, Client(cluster):
         lazy = est.predict_proba(dd.from_pandas(big, npartitions=8))
         np.testing.assert_allclose(lazy.compute(), est.predict_proba(big), rtol=1e-12)
         y = da.from_array(np.tile(est.predict(X), 20), chunks=900)
