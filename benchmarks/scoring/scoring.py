@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,6 +27,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import torch
+from dask import delayed
 from distributed import Client, LocalCluster, wait
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
@@ -45,36 +48,31 @@ server.serve_forever()
 """
 
 
-def rows_a_second(call, n):
-    """Of the fastest of some rounds, after one that warms up."""
-    call()
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return n / min(times)
+def rows_a_second(calls, n):
+    """Of the fastest of some rounds for each, after one that warms up: in turn, since others share the machine."""
+    times = {name: [] for name in calls}
+    for _ in range(1 + ROUNDS):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    return {name: n / min(taken[1:]) for name, taken in times.items()}
 
 
 def here(models, X):
-    return {name: rows_a_second(lambda: model.predict_proba(X), len(X)) for name, model in models.items()}
+    return rows_a_second({name: partial(model.predict_proba, X) for name, model in models.items()}, len(X))
 
 
 def with_dask(models, X, workers):
     """On a cluster of processes: a sum of the probabilities comes back."""
-    found = {}
     with LocalCluster(workers, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
         ddf = dd.from_pandas(X, npartitions=4 * workers).persist()
         wait(ddf)
         meta = models["OnnxPredictor"].predict_proba(ddf)._meta
-        for name, model in models.items():
-            if name == "forest":
-                forest = cluster.get_client().scatter(model, broadcast=True)
-                lazy = ddf.map_partitions(lambda part, forest: forest.predict_proba(part), forest, meta=meta)
-            else:
-                lazy = model.predict_proba(ddf)
-            found[name] = rows_a_second(lambda lazy=lazy: lazy.sum().compute(), len(X))
-    return found
+        lazy = {name: model.predict_proba(ddf) for name, model in models.items() if name != "forest"}
+        forest = delayed(models["forest"])
+        lazy["forest"] = ddf.map_partitions(lambda part, forest: forest.predict_proba(part), forest, meta=meta)
+        return rows_a_second({name: one.sum().compute for name, one in lazy.items()}, len(X))
 
 
 def with_spark(models, X, workers):
@@ -85,40 +83,46 @@ def with_spark(models, X, workers):
 
     builder = SparkSession.builder.master(f"local[{workers}]").config("spark.driver.memory", "3g")
     spark = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").getOrCreate()
-    found = {}
     with tempfile.TemporaryDirectory() as folder:
         X.to_parquet(Path(folder) / "rows.parquet", row_group_size=len(X) // (4 * workers))
         table = spark.read.parquet(str(Path(folder) / "rows.parquet")).repartition(4 * workers).cache()
         assert table.count() == len(X)
-        for name in ("forest", "OnnxPredictor"):
-            lazy = scored(spark, table, models[name])
-            found[name] = rows_a_second(lambda lazy=lazy: lazy.write.format("noop").mode("overwrite").save(), len(X))
+        lazy = {name: scored(spark, table, models[name]) for name in ("forest", "OnnxPredictor")}
+        writes = {name: one.write.format("noop").mode("overwrite").save for name, one in lazy.items()}
+        found = rows_a_second(writes, len(X))
     spark.stop()
     return found
 
 
 def with_the_web(models, X, together):
     """From a service in a process of its own, so many rows a request."""
-    found = {}
     rows = X[: 100 * together].to_numpy().round(6)
     requests = [json.dumps(rows[i : i + together].tolist()) for i in range(0, len(rows), together)]
-    for name in ("forest", "OnnxPredictor"):
-        with tempfile.NamedTemporaryFile() as file, socket.socket() as free:
-            pickle.dump(models[name], file)
-            file.flush()
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-            free.close()
-            path = os.pathsep.join([str(FOLDER), str(FOLDER.parents[1]), os.environ.get("PYTHONPATH", "")])
-            command = [sys.executable, "-W", "ignore", "-c", SERVER, file.name, str(port)]
-            process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path})
-            try:
-                connection = connected(port)
-                found[name] = rows_a_second(lambda: answers(connection, requests), len(rows))  # noqa: B023
-            finally:
-                process.kill()
-                process.wait()
-    return found
+    with ExitStack() as stack:
+        calls = {}
+        for name in ("forest", "OnnxPredictor"):
+            connection = stack.enter_context(service(models[name]))
+            calls[name] = partial(answers, connection, requests)
+        return rows_a_second(calls, len(rows))
+
+
+@contextmanager
+def service(model):
+    """A connection to a process that serves the model."""
+    with tempfile.NamedTemporaryFile() as file, socket.socket() as free:
+        pickle.dump(model, file)
+        file.flush()
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        path = os.pathsep.join([str(FOLDER), str(FOLDER.parents[1]), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-W", "ignore", "-c", SERVER, file.name, str(port)]
+        process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path})
+        try:
+            yield connected(port)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def connected(port):

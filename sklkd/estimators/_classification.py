@@ -152,6 +152,7 @@ class Classification(ClassifierMixin, _Base):
         Returns
         -------
         ndarray of shape (n,), of the dtype of ``classes_``, or of int, shape (n, n_labels)
+            Of a Dask collection a lazy Dask Array, here as in the other methods.
         """
         logits = self._logits(X)
         if self._fitted.task.multilabel:

@@ -50,6 +50,7 @@ class Regression(RegressorMixin, MultiOutputMixin, _Base):
         Returns
         -------
         ndarray of float64, shape (n,) or (n, n_targets), as y was
+            Of a Dask collection a lazy Dask Array.
         """
         outputs = self._outputs(X)
         return self._fitted.task.values(outputs)

@@ -69,7 +69,7 @@ class CPredictor(ColumnReader):
     Notes
     -----
     It is safe in threads, which run side by side: the interpreter's lock is released. A pickle holds the file and
-    compiles it anew.
+    compiles it anew. For a Dask DataFrame or Array predictions are a lazy Dask Array, computed where its parts are.
 
     A C file is code: compile only files that you have written yourself, or have read.
 
@@ -139,7 +139,7 @@ class CPredictor(ColumnReader):
 
         Parameters
         ----------
-        X : array or frame of shape (n, n_features)
+        X : array, frame or Dask collection of shape (n, n_features)
         """
         if not hasattr(self, "classes_"):
             raise AttributeError("predict_proba is for classifiers, and the file holds a regressor: call predict.")
@@ -154,7 +154,7 @@ class CPredictor(ColumnReader):
 
         Parameters
         ----------
-        X : array or frame of shape (n, n_features)
+        X : array, frame or Dask collection of shape (n, n_features)
         """
         outputs = self._outputs(X)
         if self._multilabel:

@@ -70,7 +70,8 @@ class OnnxPredictor(ColumnReader):
 
     Notes
     -----
-    One object may serve several threads at once, and pickles, with the file in it, for other processes.
+    One object may serve several threads at once, and pickles, with the file in it, for other processes. For a Dask
+    DataFrame or Array predictions are a lazy Dask Array, computed where its parts are.
 
     Examples
     --------
