@@ -15,6 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklkd._columns import checked_texts, has_one_dimension
+from sklkd._dask import NoRows
 from sklkd._named import NamedObjects
 from sklkd._torch import generator_kept
 from sklkd._version import __version__
@@ -110,12 +111,23 @@ class BaseDistilled(NamedObjects, BaseEstimator):
         """The student's outputs in float64, of shape (n, n_outputs)."""
         if not hasattr(self, "student_"):  # the check itself asks for all tags
             check_is_fitted(self, "student_")
+        if isinstance(X, NoRows):
+            return self._outputs_of_none(X.like)
         asked = self._with_own_columns()
         if self._fitted.columns is not None:
             X = self._fitted.columns.of(X)
         if not asked._is_plain(X):
             X = asked._check_X(X, reset=False, allow_nan=self._fitted.handles_missing)
         return self._fitted.outputs(X)
+
+    def _outputs_of_none(self, like: Any) -> NDArray[np.float64]:
+        """Empty outputs, after a look at the columns of a container without rows."""
+        if has_one_dimension(like) == hasattr(self, "n_features_in_"):
+            self._check_X(like, reset=False, allow_nan=True)  # says what is wrong
+        if not has_one_dimension(like):
+            like = like if self._fitted.columns is None else self._fitted.columns.of(like)
+            validate_data(self._with_own_columns(), like, reset=False, skip_check_array=True)
+        return np.empty((0, self._fitted.task.n_outputs))
 
     def _with_own_columns(self) -> Self:
         """The same, fitted as it were on the columns that the student reads."""

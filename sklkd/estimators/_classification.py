@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 
+from sklkd._dask import in_memory, is_dask, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import (
@@ -87,7 +89,7 @@ class Classification(ClassifierMixin, _Base):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
 
         Returns
         -------
@@ -99,15 +101,20 @@ class Classification(ClassifierMixin, _Base):
         AttributeError
             For several labels a row, of which forests have none either, and for which scikit-learn has no one form.
         """
+        return self._margins(X)
+
+    @takes_dask
+    def _margins(self, X: Any) -> NDArray[np.float64]:
         logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
+    @takes_dask
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
 
         Returns
         -------
@@ -116,12 +123,13 @@ class Classification(ClassifierMixin, _Base):
         logits = self._logits(X)
         return expit(logits) if self._fitted.task.multilabel else _softmax(logits)
 
+    @takes_dask
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities, exact where these underflow.
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
 
         Returns
         -------
@@ -130,6 +138,7 @@ class Classification(ClassifierMixin, _Base):
         logits = self._logits(X)
         return log_expit(logits) if self._fitted.task.multilabel else log_softmax(logits, axis=1)
 
+    @takes_dask
     def predict(self, X: Any) -> NDArray:
         """The predicted class of each row.
 
@@ -138,11 +147,12 @@ class Classification(ClassifierMixin, _Base):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
 
         Returns
         -------
         ndarray of shape (n,), of the dtype of ``classes_``, or of int, shape (n, n_labels)
+            Of a Dask collection a lazy Dask Array, here as in the other methods.
         """
         logits = self._logits(X)
         if self._fitted.task.multilabel:
@@ -151,3 +161,22 @@ class Classification(ClassifierMixin, _Base):
         if threshold is None:
             return self.classes_[logits.argmax(axis=1)]
         return self.classes_[predicted_codes(_softmax(logits), threshold)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows that are predicted right; of several labels a row, with all of them right.
+
+        Parameters
+        ----------
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
+            Of a Dask collection labels and predictions come into memory, and nothing else.
+        y : array or Dask collection of shape (n,), or (n, n_labels) for several labels a row
+        sample_weight : array or Dask collection of shape (n,), default=None
+
+        Returns
+        -------
+        float
+        """
+        if not is_dask(X):
+            return super().score(X, y, sample_weight)
+        y, predicted, weight = in_memory(y, self.predict(X), sample_weight)
+        return accuracy_score(y, predicted, sample_weight=weight)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
 
+from sklkd._dask import in_memory, is_dask, takes_dask
 from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import check_scale, check_targets
 from sklkd.estimators._task import Task
@@ -37,16 +39,37 @@ class Regression(RegressorMixin, MultiOutputMixin, _Base):
     def _set_nonlinearity(self, net: Any, task: Task) -> None:
         use_scaling(net, task.target_scaling)
 
+    @takes_dask
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values in the units of y.
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features)
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
 
         Returns
         -------
         ndarray of float64, shape (n,) or (n, n_targets), as y was
+            Of a Dask collection a lazy Dask Array.
         """
         outputs = self._outputs(X)
         return self._fitted.task.values(outputs)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The coefficient of determination, R², of several targets their mean.
+
+        Parameters
+        ----------
+        X : array, frame, sparse matrix or Dask collection of shape (n, n_features)
+            Of a Dask collection targets and predictions come into memory, and nothing else.
+        y : array or Dask collection of shape (n,) or (n, n_targets)
+        sample_weight : array or Dask collection of shape (n,), default=None
+
+        Returns
+        -------
+        float
+        """
+        if not is_dask(X):
+            return super().score(X, y, sample_weight)
+        y, predicted, weight = in_memory(y, self.predict(X), sample_weight)
+        return r2_score(y, predicted, sample_weight=weight)

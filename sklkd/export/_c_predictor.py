@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
+from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
@@ -68,7 +69,7 @@ class CPredictor(ColumnReader):
     Notes
     -----
     It is safe in threads, which run side by side: the interpreter's lock is released. A pickle holds the file and
-    compiles it anew.
+    compiles it anew. For a Dask DataFrame or Array predictions are a lazy Dask Array, computed where its parts are.
 
     A C file is code: compile only files that you have written yourself, or have read.
 
@@ -132,17 +133,19 @@ class CPredictor(ColumnReader):
         """For two classes the probability of ``classes_[1]`` from which on it is predicted; None: the larger one."""
         return self._threshold
 
+    @takes_dask
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, (n, n_classes), in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
-        X : array or frame of shape (n, n_features)
+        X : array, frame or Dask collection of shape (n, n_features)
         """
         if not hasattr(self, "classes_"):
             raise AttributeError("predict_proba is for classifiers, and the file holds a regressor: call predict.")
         return self._outputs(X)
 
+    @takes_dask
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each row by the estimator's decision rule, (n,), or values in the units of y.
 
@@ -151,7 +154,7 @@ class CPredictor(ColumnReader):
 
         Parameters
         ----------
-        X : array or frame of shape (n, n_features)
+        X : array, frame or Dask collection of shape (n, n_features)
         """
         outputs = self._outputs(X)
         if self._multilabel:
@@ -184,6 +187,8 @@ class CPredictor(ColumnReader):
                 first = given.item(0)
                 if first == first:
                     return given.copy()
+        elif isinstance(X, NoRows):
+            rows = self._read(X.like)
         else:
             rows = self._read(X)
         if rows.shape[1:] != (self.n_features_in_,):
@@ -209,7 +214,7 @@ class CPredictor(ColumnReader):
         return out
 
     def _outputs_in_integers(self, X: Any, fixed_point: FixedPoint) -> NDArray[np.float64]:
-        rows = self._read(X)
+        rows = self._read(X.like if isinstance(X, NoRows) else X)
         numeric = [j for j in range(self.n_features_in_) if j not in self._lookups and not self._empty[j]]
         if not self._allow_missing and np.isnan(rows[:, numeric]).any():
             raise ValueError(

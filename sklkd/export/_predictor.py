@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
+from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
@@ -69,7 +70,8 @@ class OnnxPredictor(ColumnReader):
 
     Notes
     -----
-    One object may serve several threads at once, and pickles, with the file in it, for other processes.
+    One object may serve several threads at once, and pickles, with the file in it, for other processes. For a Dask
+    DataFrame or Array predictions are a lazy Dask Array, computed where its parts are.
 
     Examples
     --------
@@ -159,6 +161,7 @@ class OnnxPredictor(ColumnReader):
         """For two classes the probability of ``classes_[1]`` from which on it is predicted; None: the larger one."""
         return self.metadata_.get("threshold")
 
+    @takes_dask
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels of classifiers, by the estimator's decision rule; values of regressors.
 
@@ -166,7 +169,7 @@ class OnnxPredictor(ColumnReader):
 
         Parameters
         ----------
-        X : array or frame of shape (n, n_features)
+        X : array, frame or Dask collection of shape (n, n_features)
 
         Returns
         -------
@@ -180,12 +183,13 @@ class OnnxPredictor(ColumnReader):
             return self.classes_[predicted_codes(outputs, self.threshold_)]
         return outputs[:, 0] if self._one_value else outputs
 
+    @takes_dask
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, in the order of ``classes_``, or of each of several labels.
 
         Parameters
         ----------
-        X : array or frame of shape (n, n_features)
+        X : array, frame or Dask collection of shape (n, n_features)
 
         Returns
         -------
@@ -213,6 +217,9 @@ class OnnxPredictor(ColumnReader):
                 outputs = self._rows(X)
             if outputs is not None:
                 return outputs
+        if isinstance(X, NoRows):
+            self._feeds(X.like)
+            return np.empty((0, self._n_outputs))
         feeds = self._feeds(X)
         n = len(next(iter(feeds.values())))
         if n == 0:
