@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._sklearn import _safe_indexing
 from sklkd.rows import Rows
 from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part
@@ -50,6 +51,7 @@ def gather(
     groups: Callable[[], NDArray],
     ask: bool,
     spread: bool,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> Knowledge:
     """Fit the teacher where it has to be, and ask it for the training rows once.
 
@@ -66,6 +68,8 @@ def gather(
         False: only fit it.
     spread : bool
         Whether the members' disagreement is wanted (regression).
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the outputs, those of each fold as soon as they are there.
     """
     folds = cv is not None and not isinstance(cv, str)
     if folds and any_fitted(teacher):
@@ -82,9 +86,20 @@ def gather(
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
-    if folds:
-        splits = make_splits(cv, rows, groups, fitter.split_params(rows))
-        return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread)
+
+    def answer() -> tuple[Outputs | None, NDArray, str]:
+        if folds:
+            splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
+            found = cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, checkpoint=checkpoint)
+        else:
+            found = _of_one(adapter, rows, cv, spread)
+        return found.outputs, found.unseen, found.source
+
+    return Knowledge(adapter, *checkpoint.kept("outputs", answer))
+
+
+def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool) -> Knowledge:
+    """Outputs of the teacher itself: out-of-bag, or else in-sample."""
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
             predictions, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
@@ -112,6 +127,7 @@ def cross_fit(
     splits: list[Split],
     *,
     spread: bool,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> Knowledge:
     """Outputs for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
@@ -121,7 +137,8 @@ def cross_fit(
         unseen[test] = True
     # scikit-learn's own, which hand the metadata routing on to the workers
     parts = Parallel(n_jobs=fitter.estimator.n_jobs)(
-        delayed(predict_fold)(fitter, teacher, rows, train, test, spread) for train, test in splits
+        delayed(predict_fold)(fitter, teacher, rows, train, test, spread, checkpoint.part(f"fold-{k}"))
+        for k, (train, test) in enumerate(splits)
     )
     order = np.concatenate([test for _, test in splits])
     rest = np.flatnonzero(~unseen)
@@ -135,12 +152,22 @@ def cross_fit(
 
 
 def predict_fold(
-    fitter: TeacherFitter, teacher: Any, rows: Rows, train: NDArray, test: NDArray, spread: bool
+    fitter: TeacherFitter,
+    teacher: Any,
+    rows: Rows,
+    train: NDArray,
+    test: NDArray,
+    spread: bool,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> Outputs:
     """Fit a clone without a fold, and predict the fold with it."""
-    part = rows.take(train)
-    fitted = fitter.fit(teacher, part, refit=True)
-    return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
+
+    def predict() -> Outputs:
+        part = rows.take(train)
+        fitted = fitter.fit(teacher, part, refit=True)
+        return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
+
+    return checkpoint.kept("outputs", predict)
 
 
 def make_splits(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._sparse_rows import concatenate
 from sklkd.estimators._student_pipeline import fit_steps
 from sklkd.estimators._task import Task
@@ -80,6 +81,8 @@ class StudentTraining:
         Fitted already, on these rows or more. None: fitted on the labelled rows.
     recipe : Recipe, default=WITH_TEACHER
         What "auto" stands for in a default student that learns from a teacher.
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the training, and what the user's own steps have learnt.
     """
 
     student: Student
@@ -89,11 +92,12 @@ class StudentTraining:
     verbose: int = 0
     encoder: Any = None
     recipe: Recipe = WITH_TEACHER
+    checkpoint: Checkpoint = NOTHING_KEPT
 
     def prepare(self, rows: Rows, recipe: Recipe) -> tuple[Any, Any]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as its input."""
         if self.encoder is None:
-            encoder, encoded = fit_encoder(self.student, rows)
+            encoder, encoded = self._fit_encoder(rows)
         else:
             encoder, encoded = self.encoder, rows.encoded(self.encoder)
         fill_module(
@@ -108,13 +112,19 @@ class StudentTraining:
         settle(self.student, len(rows), recipe)
         return encoder, as_input(encoded)
 
+    def _fit_encoder(self, rows: Rows) -> tuple[Any, Any]:
+        if self.student.encoder is None:
+            return fit_encoder(self.student, rows)
+        # the user's own steps may draw from any generator
+        return self.checkpoint.kept("encoder", lambda: fit_encoder(self.student, rows))
+
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
         """Train on labels; the epoch that is best on the validation rows is kept, or the last where there are none."""
         encoder, inputs = self.prepare(rows, LABELS_ONLY)
         net = self._initialize(Objective([], 1.0, link=self.task.link), inputs, [])
         transfer = labelled_set(inputs, rows)
         held = None if validation is None else encoded_rows(encoder, validation)
-        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, held=held)
+        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, held=held, checkpoint=self.checkpoint)
         return TrainedStudent(encoder, net, self.task)
 
     def fit(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, hard_weight: float) -> TrainedStudent:
@@ -136,7 +146,7 @@ class StudentTraining:
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = self._initialize(objective, inputs, known[0])
         transfer = transfer_set(encoder, parts, layers.losses, known, net.device)
-        train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
+        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, checkpoint=self.checkpoint)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent, fit_encoder
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
@@ -136,6 +138,8 @@ class BlendingDecision:
         The teacher's, for the encoding.
     losses : list of (str, Loss)
     seed : int
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the decision, and what it rests on.
     """
 
     rows: Rows
@@ -144,6 +148,7 @@ class BlendingDecision:
     thresholds: Thresholds
     losses: list[tuple[str, Loss]]
     seed: int
+    checkpoint: Checkpoint = NOTHING_KEPT
     _trained: dict[int, TrainedStudent] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
@@ -164,12 +169,19 @@ class BlendingDecision:
         hard_weight, blend : float or "auto"
             As the user passed them; a number is obeyed.
         """
+        found = self.checkpoint.kept("decision", lambda: self._weights(estimand, threshold, hard_weight, blend))
+        return self._blending(*found)
+
+    def _weights(
+        self, estimand: Estimand, threshold: float | None, hard_weight: Any, blend: Any
+    ) -> tuple[Estimand, float, float, str, Validated | None]:
+        """What the teacher estimates, both weights, and what they rest on."""
         given = not isinstance(hard_weight, str), not isinstance(blend, str)
         if self.task.classification:
             estimand = natural_if_balanced(estimand, np.bincount(self.rows.y, self.rows.weight) / len(self.rows))
         confirmed = self._confirmed(estimand)
         if all(given):
-            return self._blending(confirmed, float(hard_weight), float(blend), "given")
+            return confirmed, float(hard_weight), float(blend), "given", None
         in_error = confirmed is not estimand and self._shifted_in_error()
         if not in_error:
             estimand = confirmed
@@ -178,7 +190,7 @@ class BlendingDecision:
             hard = float(hard_weight)
         if given[1]:
             weight = float(blend)
-        return self._blending(estimand, hard, weight, reason, validated)
+        return estimand, hard, weight, reason, validated
 
     def _confirmed(self, estimand: Estimand) -> Estimand:
         """What the teacher estimates, tested on rows where parameters do not say it, or cannot say it all.
@@ -228,7 +240,7 @@ class BlendingDecision:
         return hard, found.weight, f"the mixture with {found.beside} that is best on validation rows", found
 
     def _blending(
-        self, estimand: Estimand, hard: float, weight: float, reason: str, validated: Validated | None = None
+        self, estimand: Estimand, hard: float, weight: float, reason: str, validated: Validated | None
     ) -> Blending:
         students = self._all_students() if weight > 0 else ()
         n, losses = (0, {}) if validated is None else (validated.n_rows, validated.losses)
@@ -274,17 +286,21 @@ class BlendingDecision:
         if not can_clone(self.clones.teacher):
             raise Undecided("the teacher has no outputs for rows that it has not seen, and cannot be cloned")
         found = []
-        for seen, held in splits:
-            try:
-                predicted = self.clones.predictions(self.rows.take(seen), self.rows.take(held))
-            except Exception as error:
-                raise Undecided(
-                    f"a clone of the teacher could not be fitted on a part of the rows ({type(error).__name__})"
-                ) from error
+        for k, split in enumerate(splits):
+            predicted = self.checkpoint.kept(f"clone-{k}", partial(self._of_clone, split))
             if predicted is None:
                 raise Undecided("a clone of the teacher, fitted on a part of the rows, is far worse than it on these")
             found.append(predicted)
         return np.concatenate(found)
+
+    def _of_clone(self, split: Split) -> NDArray | None:
+        seen, held = (self.rows.take(part) for part in split)
+        try:
+            return self.clones.predictions(seen, held)
+        except Exception as error:
+            raise Undecided(
+                f"a clone of the teacher could not be fitted on a part of the rows ({type(error).__name__})"
+            ) from error
 
     def _all_students(self) -> tuple[TrainedStudent, ...]:
         """The label-only students, without those that have failed where others have not."""
@@ -308,7 +324,12 @@ class BlendingDecision:
                 # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
                 self._encoder, _ = fit_encoder(student, self.rows)
             training = StudentTraining(
-                student, self.task, self.thresholds, self.seed + k, encoder=None if student.encoder else self._encoder
+                student,
+                self.task,
+                self.thresholds,
+                self.seed + k,
+                encoder=None if student.encoder else self._encoder,
+                checkpoint=self.checkpoint.part(f"label-student-{k}"),
             )
             trained = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
             self._trained[k] = replace(trained, net=without_training(trained.net))

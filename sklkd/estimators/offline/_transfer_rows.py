@@ -64,15 +64,15 @@ class TeacherOutputs:
         return self.task.standardize(self.teacher.outputs(X, spread=self.spread))
 
 
-def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing: bool) -> Rows:
-    """The user's unlabelled rows, with the teacher's outputs."""
+def unlabelled_rows(X: Any, codec: Any, handles_missing: bool) -> Rows:
+    """The user's unlabelled rows."""
     coded = None if codec is None else codec.transform(X)
     if coded is not None and not handles_missing and rows_with_missing(coded).any():
         raise ValueError(
             "X_transfer must be rows like those of X: it contains NaN or another missing value, which the teacher does "
             "not take: impute it first."
         )
-    return outputs.label(Rows(X, codec=codec, coded=coded))
+    return Rows(X, codec=codec, coded=coded)
 
 
 def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: bool) -> Any:
