@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,7 @@ PART, SECONDS, COST = 20, 5.0, 20
 NAME = "training"
 # What torch's modules have by themselves: tensors, which state_dict has, parts, and hooks
 OF_MODULES = frozenset(vars(nn.Module()))
+FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 OF_NETS = frozenset({"history_", "callbacks_", "virtual_params_", "_interrupt"})
 
 
@@ -149,24 +151,25 @@ class KeptTraining:
 
     def _state(self) -> dict[str, Any]:
         net = self.net
-        of_net = {name: value for name, value in vars(net).items() if value is not self.before.get(name, self)}
         kept = (*self._modules(), *self._optimizers())
         own = {*kept, *(f"{name}_" for name in kept)} | OF_NETS
+        of_net = {name: value for name, value in vars(net).items() if name not in own}
         return {
             "history": list(net.history),
             "modules": {name: module.state_dict() for name, module in self._modules().items()},
             "parts": {name: _attributes(part, OF_MODULES) for name, part in self._parts().items()},
             "optimizers": {name: (dict(one.state), one.param_groups) for name, one in self._optimizers().items()},
             "callbacks": [_attributes(one) for one in self.callbacks],
-            "net": {name: value for name, value in of_net.items() if name not in own and not callable(value)},
+            "net": {
+                name: value for name, value in of_net.items() if name not in own and not isinstance(value, FUNCTIONS)
+            },
             # such as what scales the gradients of a training in half precision
-            "scalers": {name: one.state_dict() for name, one in self._scalers(own).items()},
+            "scalers": {name: one.state_dict() for name, one in of_net.items() if _has_state(one)},
             "generators": generators(),
         }
 
-    def _scalers(self, own: set[str]) -> dict[str, Any]:
-        found = {name: one for name, one in vars(self.net).items() if name not in own and not isinstance(one, type)}
-        return {name: one for name, one in found.items() if hasattr(one, "load_state_dict")}
+    def _is_new(self, name: str, value: Any) -> bool:
+        return value is not self.before.get(name, self) and not isinstance(value, FUNCTIONS)
 
     def _restore(self, state: dict[str, Any]) -> None:
         net, modules, parts, optimizers = self.net, self._modules(), self._parts(), self._optimizers()
@@ -208,11 +211,15 @@ class _Last(Callback):
         self.training.end_epoch()
 
 
+def _has_state(value: Any) -> bool:
+    return hasattr(value, "load_state_dict") and not isinstance(value, type)
+
+
 def _attributes(holder: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """What an object holds that may change; what it leaves out of pickles itself cannot."""
     state = holder.__getstate__()
     state = state if isinstance(state, dict) else vars(holder)
-    return {name: value for name, value in state.items() if name not in without and not callable(value)}
+    return {name: value for name, value in state.items() if name not in without and not isinstance(value, FUNCTIONS)}
 
 
 def generators() -> dict[str, Any]:

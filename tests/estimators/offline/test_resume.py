@@ -1,5 +1,7 @@
 """Fits that were interrupted go on from their folder, and end with the same student."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,7 +94,7 @@ def assert_same(est, expected, X):
     assert str(est.account_) == str(expected.account_)
 
 
-@pytest.mark.parametrize("at", [1, 2, 6, 17, 19, 20])
+@pytest.mark.parametrize("at", [2, 17, 20])
 def test_a_fit_goes_on_in_every_student(tmp_path, at):
     X, y = classes()
     params = {"hard_weight": "auto" if at == 17 else 0.1}
@@ -121,7 +123,7 @@ def test_epochs_are_kept_as_they_come(tmp_path):
     assert len(one.history_) == 6
 
 
-@pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 6, 7, 9])
+@pytest.mark.parametrize("at", [1, 2, 4, 7, 9])
 def test_a_fit_whose_teacher_failed_goes_on(tmp_path, at):
     X, y = classes()
     params = {"cv": 3, "student": student(2), "blend": 0}
@@ -202,22 +204,38 @@ class Dropped(nn.Module):
         return self.last(self.memory(self.layers(X)[:, None])[0][:, 0]) * (1 + self.n_calls / 100)
 
 
+class Averaged(Callback):
+    """Ends with the mean of the weights of all epochs."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.mean_, self.n_epochs_ = copy.deepcopy(net.module_), 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs_ += 1
+        with torch.no_grad():
+            for mean, weight in zip(self.mean_.parameters(), net.module_.parameters(), strict=True):
+                mean.lerp_(weight, 1 / self.n_epochs_)
+
+    def on_train_end(self, net, **kwargs):
+        net.module_.load_state_dict(self.mean_.state_dict())
+
+
 def noise(net, X, y):
     """A score that draws from NumPy's global generator."""
-    return np.random.rand()
+    return np.random.rand()  # noqa: NPY002
 
 
 OWN = {
     "schedule": [("lr", LRScheduler(policy="StepLR", step_size=2, gamma=0.5))],
     "by events": [("lr", LRScheduler(policy="ReduceLROnPlateau", monitor="train_loss", patience=0))],
     "stopped": [("stop", EarlyStopping(patience=2, threshold=0.5, load_best=True))],
+    "averaged": [("mean", Averaged())],
     "scored": [("noise", EpochScoring(noise, name="noise", use_caching=False))],
 }
 
 
 @pytest.mark.parametrize("name", OWN)
-@pytest.mark.parametrize("at", [4, 8])
-def test_nets_of_ones_own_go_on_with_their_callbacks(tmp_path, name, at):
+def test_nets_of_ones_own_go_on_with_their_callbacks(tmp_path, name):
     X, y = classes()
     split = ValidSplit(0.2, stratified=True)  # draws anew in every fit
     callbacks = [*OWN[name], ("interrupt", Interrupt())]
@@ -225,16 +243,14 @@ def test_nets_of_ones_own_go_on_with_their_callbacks(tmp_path, name, at):
     params = {"student": net, "blend": 0}
 
     def fit(est):
-        np.random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         return est.fit(X, y)
 
     expected = fit(estimator(**params))
-    if at > Interrupt.begun:  # early stopping has ended it
-        return
     est = estimator(**params, checkpoint=tmp_path)
-    np.random.seed(0)
-    interrupted(est, X, y, at)
-    np.random.seed(1)
+    np.random.seed(0)  # noqa: NPY002
+    interrupted(est, X, y, min(6, Interrupt.begun))  # early stopping may have ended it
+    np.random.seed(1)  # noqa: NPY002
     est.fit(X, y)
     assert_same(est, expected, X)
     assert est.student_.module_.sizes == expected.student_.module_.sizes
