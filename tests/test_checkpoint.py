@@ -1,5 +1,6 @@
 """What is kept in a folder: whole files, or none."""
 
+import errno
 import os
 import pickle
 import signal
@@ -73,6 +74,21 @@ def test_what_pickle_refuses_is_an_error_and_leaves_the_file_before(tmp_path):
     checkpoint.keep("one", 1)
     with pytest.raises(TypeError, match="checkpoint"):
         checkpoint.keep("one", lambda: 2)
+    assert checkpoint.load("one") == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_full_disk_is_named_and_leaves_the_file_before(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.keep("one", 1)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"checkpoint cannot keep one.*No space left"):
+            checkpoint.keep("one", 2)
     assert checkpoint.load("one") == 1
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -25,8 +25,8 @@ from sklkd.transfer import TransferSet
 # keeping takes no more than a twentieth of the time
 PART, SECONDS, COST = 20, 5.0, 20
 NAME = "training"
-# What torch's modules have by themselves: tensors, which state_dict has, parts, and hooks
-OF_MODULES = frozenset(vars(nn.Module()))
+# What torch's modules have by themselves: tensors, which state_dict has, parts, hooks, and weak references to weights
+OF_MODULES = frozenset(vars(nn.Module())) | {"_flat_weight_refs"}
 FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 OF_NETS = frozenset({"history_", "callbacks_", "virtual_params_", "_interrupt"})
 
@@ -216,10 +216,10 @@ def _has_state(value: Any) -> bool:
 
 
 def _attributes(holder: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """What an object holds that may change; what it leaves out of pickles itself cannot."""
-    state = holder.__getstate__()
-    state = state if isinstance(state, dict) else vars(holder)
-    return {name: value for name, value in state.items() if name not in without and not isinstance(value, FUNCTIONS)}
+    """What an object holds that may change, also what it leaves out of its pickles."""
+    return {
+        name: value for name, value in vars(holder).items() if name not in without and not isinstance(value, FUNCTIONS)
+    }
 
 
 def generators() -> dict[str, Any]:
