@@ -15,5 +15,9 @@ class SampleWeightWarning(SklkdWarning):
     """The teacher cannot use ``sample_weight``; only the student does."""
 
 
+class CheckpointWarning(SklkdWarning):
+    """A fit starts anew, or does a part of it again, though its ``checkpoint`` holds something."""
+
+
 class DivergedError(ValueError):
     """The loss of a training is no longer finite."""

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._side_by_side import side_by_side
 from sklkd._sklearn import _safe_indexing
 from sklkd.rows import Rows
@@ -51,6 +52,7 @@ def gather(
     ask: bool,
     spread: bool,
     empty: Callable[..., NDArray] = np.empty,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> Knowledge:
     """Fit the teacher where it has to be, and ask it for the training rows once.
 
@@ -69,6 +71,8 @@ def gather(
         Whether the members' disagreement is wanted (regression).
     empty : callable, default=numpy.empty
         Makes an array of a shape and a dtype, for outputs.
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the outputs, those of each fold as soon as they are there.
     """
     folds = cv is not None and not isinstance(cv, str)
     if folds and any_fitted(teacher):
@@ -85,9 +89,20 @@ def gather(
     adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
-    if folds:
-        splits = make_splits(cv, rows, groups, fitter.split_params(rows))
-        return cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty)
+
+    def answer() -> tuple[Outputs | None, NDArray, str]:
+        if folds:
+            splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
+            found = cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty, checkpoint=checkpoint)
+        else:
+            found = _of_one(adapter, rows, cv, spread, empty)
+        return found.outputs, found.unseen, found.source
+
+    return Knowledge(adapter, *checkpoint.kept("outputs", answer))
+
+
+def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool, empty: Callable[..., NDArray]) -> Knowledge:
+    """Outputs of the teacher itself: out-of-bag, or else in-sample."""
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
             predictions, unseen = adapter.out_of_bag(rows.X, rows.y, rows.weight)
@@ -119,6 +134,7 @@ def cross_fit(
     *,
     spread: bool,
     empty: Callable[..., NDArray] = np.empty,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> Knowledge:
     """Outputs for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
@@ -126,7 +142,10 @@ def cross_fit(
         if unseen[test].any():
             raise ValueError("cv must hold out each row at most once, got splits whose test rows overlap.")
         unseen[test] = True
-    folds = [(fitter, teacher, rows, train, test, spread) for train, test in splits]
+    folds = [
+        (fitter, teacher, rows, train, test, spread, checkpoint.part(f"fold-{k}"))
+        for k, (train, test) in enumerate(splits)
+    ]
     parts = side_by_side(fitter.estimator.n_jobs, predict_fold, folds)
     order = np.concatenate([test for _, test in splits])
     rest = np.flatnonzero(~unseen)
@@ -141,12 +160,22 @@ def cross_fit(
 
 
 def predict_fold(
-    fitter: TeacherFitter, teacher: Any, rows: Rows, train: NDArray, test: NDArray, spread: bool
+    fitter: TeacherFitter,
+    teacher: Any,
+    rows: Rows,
+    train: NDArray,
+    test: NDArray,
+    spread: bool,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> Outputs:
     """Fit a clone without a fold, and predict the fold with it."""
-    part = rows.take(train).copied()
-    fitted = fitter.fit(teacher, part, refit=True)
-    return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
+
+    def predict() -> Outputs:
+        part = rows.take(train).copied()
+        fitted = fitter.fit(teacher, part, refit=True)
+        return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
+
+    return checkpoint.kept("outputs", predict)
 
 
 def make_splits(

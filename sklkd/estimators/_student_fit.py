@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNet
 from torch import nn
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._columns import is_csr
 from sklkd._device import device_of
 from sklkd._storage import Storage
@@ -85,6 +86,8 @@ class LabelsOnly:
     task : Task
     seed : int
     verbose : int
+    checkpoint : Checkpoint
+        Keeps its epochs.
     """
 
     net: NeuralNet
@@ -93,12 +96,14 @@ class LabelsOnly:
     task: Task
     seed: int
     verbose: int
+    checkpoint: Checkpoint
 
     def run(self) -> NeuralNet:
         """The trained net."""
         objective = Objective([], 1.0, link=self.task.link)
         net = initialize(self.net, objective, self.rows.inputs[:2], [], self.seed, self.verbose)
-        return train(net, self.rows, self.seed, n_outputs=self.task.n_outputs, held=self.held)
+        n_outputs, kept = self.task.n_outputs, self.checkpoint
+        return train(net, self.rows, self.seed, n_outputs=n_outputs, held=self.held, checkpoint=kept)
 
     def run_elsewhere(self) -> tuple[NeuralNet, nn.Module | None]:
         """The trained net without what its training has left, and a module of the user's own beside it.
@@ -135,6 +140,8 @@ class StudentTraining:
         What "auto" stands for in a default student that learns from a teacher.
     storage : Storage
         Where the encoded rows are kept.
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the training, and what the user's own steps have learnt.
     """
 
     student: Student
@@ -145,10 +152,11 @@ class StudentTraining:
     encoder: Any = None
     recipe: Recipe = WITH_TEACHER
     storage: Storage = field(default_factory=Storage)
+    checkpoint: Checkpoint = NOTHING_KEPT
 
     def prepare(self, rows: Rows, recipe: Recipe, unlabelled: Sequence[Rows] = ()) -> tuple[Any, Any]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and all rows as its input."""
-        encoder, encoded = (self.encoder, None) if self.encoder is not None else fit_encoder(self.student, rows)
+        encoder, encoded = (self.encoder, None) if self.encoder is not None else self._fit_encoder(rows)
         if encoded is None:
             encoded = encode(encoder, [rows, *unlabelled], self.storage)
         elif unlabelled:
@@ -165,6 +173,12 @@ class StudentTraining:
         settle(self.student, len(rows), recipe)
         return encoder, as_input(encoded)
 
+    def _fit_encoder(self, rows: Rows) -> tuple[Any, Any]:
+        if self.student.encoder is None:
+            return fit_encoder(self.student, rows)
+        # the user's own steps may draw from any generator
+        return self.checkpoint.kept("encoder", lambda: fit_encoder(self.student, rows))
+
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
         """Train on labels; the epoch that is best on the validation rows is kept, or the last where there are none."""
         encoder, training = self.labels_only(rows, validation)
@@ -175,7 +189,8 @@ class StudentTraining:
         encoder, inputs = self.prepare(rows, LABELS_ONLY)
         held = None if validation is None else encoded_rows(encoder, validation)
         transfer = labelled_set(inputs, rows)
-        return encoder, LabelsOnly(self.student.net, transfer, held, self.task, self.seed, self.verbose)
+        net, task, kept = self.student.net, self.task, self.checkpoint
+        return encoder, LabelsOnly(net, transfer, held, task, self.seed, self.verbose, kept)
 
     def fit(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, hard_weight: float) -> TrainedStudent:
         """Train on what the losses compare with the teacher, and on labels.
@@ -196,7 +211,7 @@ class StudentTraining:
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = initialize(self.student.net, objective, inputs[:2], known[0], self.seed, self.verbose)
         transfer = transfer_set(inputs, parts, layers.losses, known, device_of(net.module_))
-        train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
+        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, checkpoint=self.checkpoint)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
 

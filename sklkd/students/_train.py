@@ -13,12 +13,14 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import PrintLog, ProgressBar
 from torch import Tensor, nn
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._device import device_of, has_float64
 from sklkd._torch import seeded
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
 from sklkd.students._activations import build_losses, put_output_layer, tapped
 from sklkd.students._early_stopping import EarlyStopping
+from sklkd.students._kept_training import KeptTraining
 from sklkd.students._probabilities import gives_probabilities, return_logits
 from sklkd.students._resolve import check_output, trainable
 from sklkd.students._scaling import TargetScaling
@@ -98,11 +100,13 @@ def train(
     continued: bool = False,
     held: TransferSet | None = None,
     labels_only: bool = False,
+    checkpoint: Checkpoint = NOTHING_KEPT,
 ) -> NeuralNet:
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
 
     Where labelled rows are held out, the epoch that does best on them is kept. ``labels_only`` gives the default
-    student as many epochs as it has for labels only, also where more is learnt.
+    student as many epochs as it has for labels only, also where more is learnt. What a checkpoint has kept of the same
+    training is not done again.
     """
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
@@ -121,7 +125,7 @@ def train(
     taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
     with seeded(seed), flushed(), tapped(net.module_, taps, objective.features):
-        net.partial_fit(rows, None, **options)
+        _run_epochs(net, rows, held, seed, n_epochs, options, checkpoint)
     net.predict_nonlinearity = nonlinearity
     if held is not None:
         net.callbacks_.pop()
@@ -131,6 +135,28 @@ def train(
         if value.is_floating_point() and not value.isfinite().all():
             net.raise_diverged(f"parameter {name!r} is no longer finite")
     return net
+
+
+def _run_epochs(
+    net: NeuralNet,
+    rows: TransferSet,
+    held: TransferSet | None,
+    seed: int,
+    n_epochs: int,
+    options: dict[str, Any],
+    checkpoint: Checkpoint,
+) -> None:
+    """The epochs of a training that a checkpoint has not kept."""
+    if not checkpoint.keeps:
+        net.partial_fit(rows, None, **options)
+        return
+    training = KeptTraining(net, checkpoint, rows, held, seed)
+    if training.finished():
+        return
+    if training.n_done:
+        options = options | {"epochs": n_epochs - training.n_done}
+    with training.watched():
+        net.partial_fit(rows, None, **options)
 
 
 def check_stages(objective: Objective) -> None:

@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_memory, has_fit_parameter
 from skorch import NeuralNet
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._sklearn import _routing_enabled
 from sklkd._skorch import cast_rows, cast_target, dataset_params, initialized_module, is_net
 from sklkd._torch import seeded as alone_and_seeded
@@ -41,9 +42,20 @@ class TeacherFitter:
         Seeds each ``random_state`` of the teacher that is None. None: they stay None.
     multilabel : bool, default=False
         Whether teachers are classifiers of several labels a row.
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the teachers that are fitted here on all rows.
     """
 
-    def __init__(self, estimator: Any, classes: NDArray | None, seed: int | None, *, multilabel: bool = False):
+    def __init__(
+        self,
+        estimator: Any,
+        classes: NDArray | None,
+        seed: int | None,
+        *,
+        multilabel: bool = False,
+        checkpoint: Checkpoint = NOTHING_KEPT,
+    ):
+        self.checkpoint = checkpoint
         self.estimator, self.classes, self.seed, self.multilabel = estimator, classes, seed, multilabel
         self.memory = check_memory(estimator.memory)
         self._warned: set[str] = set()
@@ -71,7 +83,11 @@ class TeacherFitter:
             present, y = np.unique(y, return_inverse=True)
             params = with_codes(params, present)
         params = self._routed(name, teacher, rows) | params
-        return self.memory.cache(fit_teacher)(seeded(clone_teacher(teacher), seed), rows.X, y, params, seed)
+        checkpoint = NOTHING_KEPT if refit else self.checkpoint
+        return checkpoint.kept(
+            f"teacher.{name}",
+            lambda: self.memory.cache(fit_teacher)(seeded(clone_teacher(teacher), seed), rows.X, y, params, seed),
+        )
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
         """The adapter of what ``fit`` made of a teacher.

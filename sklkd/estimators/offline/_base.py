@@ -27,6 +27,7 @@ from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._task import Task
 from sklkd.estimators.offline._fit import Distilled, OfflineFit, is_scorer, train_further
+from sklkd.estimators.offline._kept_fits import check_folder
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
 from sklkd.teachers import clone_teacher
@@ -150,6 +151,7 @@ class BaseOffline(BaseDistilled):
         """Check what is given, distil into a copy, and take over what that has learnt."""
         self._validate_params()
         self._check_has_teacher()
+        check_folder(self.checkpoint)
         fitted = self._unfitted_copy()
         # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
         X = fitted._check_X(X, reset=True, allow_nan=True)
@@ -159,7 +161,7 @@ class BaseOffline(BaseDistilled):
         rows = Rows(X, y, check_weight(sample_weight, X), metadata=self._check_metadata(X, metadata or {}))
         with untouched_generators(self.random_state):
             task = Task() if unlabelled else fitted._make_task(y, rows.weight)
-            distilled = OfflineFit(fitted, rows, task, teacher_outputs).run(X_transfer)
+            distilled = OfflineFit(fitted, rows, task, teacher_outputs, X_transfer).run()
         fitted._take_over(distilled)
         return self._replace_by(fitted)
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._side_by_side import side_by_side
 from sklkd._storage import Storage
 from sklkd.estimators._student_fit import (
@@ -149,6 +150,8 @@ class BlendingDecision:
         Where large arrays are kept.
     n_jobs : int or None
         Clones, and label-only students, at once.
+    checkpoint : Checkpoint, default=NOTHING_KEPT
+        Keeps the decision, and what it rests on.
     """
 
     rows: Rows
@@ -159,6 +162,7 @@ class BlendingDecision:
     seed: int
     storage: Storage = field(default_factory=Storage)
     n_jobs: int | None = None
+    checkpoint: Checkpoint = NOTHING_KEPT
     _trained: dict[int, TrainedStudent] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
@@ -179,12 +183,19 @@ class BlendingDecision:
         hard_weight, blend : float or "auto"
             As the user passed them; a number is obeyed.
         """
+        found = self.checkpoint.kept("decision", lambda: self._weights(estimand, threshold, hard_weight, blend))
+        return self._blending(*found)
+
+    def _weights(
+        self, estimand: Estimand, threshold: float | None, hard_weight: Any, blend: Any
+    ) -> tuple[Estimand, float, float, str, Validated | None]:
+        """What the teacher estimates, both weights, and what they rest on."""
         given = not isinstance(hard_weight, str), not isinstance(blend, str)
         if self.task.classification:
             estimand = natural_if_balanced(estimand, np.bincount(self.rows.y, self.rows.weight) / len(self.rows))
         confirmed = self._confirmed(estimand)
         if all(given):
-            return self._blending(confirmed, float(hard_weight), float(blend), "given")
+            return confirmed, float(hard_weight), float(blend), "given", None
         in_error = confirmed is not estimand and self._shifted_in_error()
         if not in_error:
             estimand = confirmed
@@ -193,7 +204,7 @@ class BlendingDecision:
             hard = float(hard_weight)
         if given[1]:
             weight = float(blend)
-        return self._blending(estimand, hard, weight, reason, validated)
+        return estimand, hard, weight, reason, validated
 
     def _confirmed(self, estimand: Estimand) -> Estimand:
         """What the teacher estimates, tested on rows where parameters do not say it, or cannot say it all.
@@ -243,7 +254,7 @@ class BlendingDecision:
         return hard, found.weight, f"the mixture with {found.beside} that is best on validation rows", found
 
     def _blending(
-        self, estimand: Estimand, hard: float, weight: float, reason: str, validated: Validated | None = None
+        self, estimand: Estimand, hard: float, weight: float, reason: str, validated: Validated | None
     ) -> Blending:
         students = self._all_students() if weight > 0 else ()
         n, losses = (0, {}) if validated is None else (validated.n_rows, validated.losses)
@@ -293,7 +304,10 @@ class BlendingDecision:
         with warnings.catch_warnings():
             # a clone's complaints are those of the teacher, which has made them already
             warnings.simplefilter("ignore")
-            parts = [(self.rows.take(seen), self.rows.take(held)) for seen, held in splits]
+            parts = [
+                (self.rows.take(seen), self.rows.take(held), self.checkpoint.part(f"clone-{k}"))
+                for k, (seen, held) in enumerate(splits)
+            ]
             found = side_by_side(self.n_jobs, clones.attempt, parts)
         for predicted in found:
             if isinstance(predicted, str):
@@ -338,6 +352,7 @@ class BlendingDecision:
             self.seed + k,
             encoder=None if student.encoder else self._encoder,
             storage=self.storage,
+            checkpoint=self.checkpoint.part(f"label-student-{k}"),
         )
         return training.labels_only(self.rows.take(seen), self.rows.take(held))
 

@@ -84,9 +84,10 @@ class DistilledClassifier(Classification, BaseOffline):
         files in the folder for temporary files, which are gone afterwards, however the fit ends. The student is the
         same. "auto" is a quarter of the memory that the process may have.
     checkpoint : str or path, default=None
-        A folder in which a fit keeps the teacher, its outputs, its decisions and the student's epochs as they come.
-        The fit that is called again after it was interrupted, with the same data and parameters, goes on from there
-        and ends with the same student; with others it warns and starts anew.
+        A folder in which a fit keeps the teacher, its outputs, its decisions and the student's epochs as they come. A
+        fit that was interrupted or killed and is called again with the same data and parameters goes on from there,
+        and ends with the same student, bit by bit on one machine; with others it warns and starts anew. The folder
+        holds pickles: name none that others can write to. The user guide says more.
     keep_teacher : bool, default=True
         Whether ``teacher_`` is kept, which ``partial_fit`` needs.
     n_jobs : int, default=None
@@ -155,6 +156,8 @@ class DistilledClassifier(Classification, BaseOffline):
         Where a fitted teacher does worse on the given rows than the class prior, in squared error.
     SampleWeightWarning
         Where the teacher cannot be given ``sample_weight``.
+    CheckpointWarning
+        Where ``checkpoint`` holds fits, but none with these data and parameters, or something that cannot be used.
 
     See Also
     --------

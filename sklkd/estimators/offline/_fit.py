@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._columns import is_csr
 from sklkd._named import check_names
 from sklkd._storage import Storage
@@ -25,6 +27,7 @@ from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
+from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
@@ -99,6 +102,8 @@ class OfflineFit:
         Classes, or the scaling of the targets.
     teacher_outputs : array-like or None
         The user's, in place of a teacher.
+    X_transfer : array, frame or sparse matrix, or None
+        Checked unlabelled rows.
 
     Raises
     ------
@@ -106,8 +111,8 @@ class OfflineFit:
         For a teacher, a student or losses that cannot be what they are passed as.
     """
 
-    def __init__(self, estimator: Any, rows: Rows, task: Task, teacher_outputs: Any):
-        self.est, self.rows, self.task = estimator, rows, task
+    def __init__(self, estimator: Any, rows: Rows, task: Task, teacher_outputs: Any, X_transfer: Any):
+        self.est, self.rows, self.task, self.X_transfer = estimator, rows, task, X_transfer
         reserved = set(estimator.get_params(deep=False))
         self.losses = check_losses(estimator.loss, default_loss(task.kind), task.kind, reserved)
         check_hard_weight(estimator.hard_weight, self.losses)
@@ -117,22 +122,30 @@ class OfflineFit:
         self.storage = Storage(estimator.memory_limit)
         self.spread = any(loss.needs_spread for _, loss in self.losses)
         seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=3).tolist()
+        self.checkpoint, seeds = self._opened(seeds, {"teacher_outputs": teacher_outputs, "X_transfer": X_transfer})
         self.sample_seed, self.train_seed, teacher_seed = seeds
-        teacher_seed = None if estimator.random_state is None else teacher_seed
-        self.fitter = TeacherFitter(estimator, task.classes, teacher_seed, multilabel=task.multilabel)
+        # what is made again of a fit that was killed has to be the same
+        seeded = estimator.random_state is not None or self.checkpoint.keeps
+        self.fitter = self._fitter(teacher_seed if seeded else None)
+
+    def _fitter(self, seed: int | None) -> TeacherFitter:
+        task, checkpoint = self.task, self.checkpoint
+        return TeacherFitter(self.est, task.classes, seed, multilabel=task.multilabel, checkpoint=checkpoint)
+
+    def _opened(self, seeds: list[int], others: dict[str, Any]) -> tuple[Checkpoint, list[int]]:
+        """What is kept of this fit, and the seeds that it began with."""
+        self.checkpoint = NOTHING_KEPT
+        if self.est.checkpoint is None:
+            return NOTHING_KEPT, seeds
+        found = fingerprint(self.est, self.teacher, self.rows, self._fitter(None), others)
+        return opened(self.est.checkpoint, found, seeds)
 
     @property
     def _labels_only(self) -> bool:
         return self.est.hard_weight == 1
 
-    def run(self, X_transfer: Any) -> Distilled:
-        """Fit the teacher where it is not fitted, and train the student.
-
-        Parameters
-        ----------
-        X_transfer : array, frame or sparse matrix, or None
-            Checked unlabelled rows.
-        """
+    def run(self) -> Distilled:
+        """Fit the teacher where it is not fitted, and train the student."""
         deduplication = Deduplication(self.rows, self.storage)
         knowledge = self._ask_teacher(deduplication)
         task, y = self._task_and_targets(knowledge)
@@ -142,7 +155,7 @@ class OfflineFit:
         teacher = knowledge.teacher.prepared(reference)
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
-        takes_missing = self._takes_missing(teacher, rows)
+        takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
         ask = TeacherOutputs(teacher, task, self.spread)
         all_thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
         rows = self._with_columns(rows, deduplication.invertible, ask, all_thresholds)
@@ -155,14 +168,14 @@ class OfflineFit:
         if blending.hard_weight == 1:
             trained, sampler = self._train_on_labels(rows, task, thresholds), None
         else:
-            unlabelled = [unlabelled_rows(X_transfer, rows.codec, ask, takes_missing)] if X_transfer is not None else []
+            unlabelled = self._unlabelled(rows, ask, takes_missing)
             augment = None if self.est.n_synthetic == 0 else self.est.augment
-            sampler = chosen_sampler(augment, rows, teacher, X_transfer is not None)
+            sampler = chosen_sampler(augment, rows, teacher, len(unlabelled) > 0)
             real = rows
             if sampler is not None:
                 n = n_synthetic_rows(self.est.n_synthetic, len(rows), blending.imitates)
-                made = synthetic_rows(sampler, rows, deduplication.invertible, n, self.sample_seed)
-                unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, all_thresholds))))
+                make = partial(self._synthetic, sampler, rows, deduplication.invertible, n, ask, all_thresholds)
+                unlabelled.append(replace(self.checkpoint.kept("synthetic", make), codec=rows.codec))
                 real = beside_synthetic(rows, blending)
             recipe = IMITATION if blending.imitates else WITH_TEACHER
             training = replace(self._training(task, thresholds), recipe=recipe)
@@ -191,7 +204,8 @@ class OfflineFit:
             return rows
         columns: Any = self.columns
         if columns is None:
-            columns = most_used(self.est.columns, rows, codec, ask, thresholds, self.sample_seed)
+            find = partial(most_used, self.est.columns, rows, codec, ask, thresholds, self.sample_seed)
+            columns = self.checkpoint.kept("columns", find)
         return replace(rows, columns=selected_from(rows, columns))
 
     def _task_and_targets(self, knowledge: Knowledge) -> tuple[Task, Any]:
@@ -212,6 +226,7 @@ class OfflineFit:
             ask=not self._labels_only,
             spread=self.spread,
             empty=self.storage.empty,
+            checkpoint=self.checkpoint,
         )
 
     def _blending(
@@ -222,7 +237,15 @@ class OfflineFit:
             return Blending(DistillationAccount(estimand, 0.0, 1.0, "given: the student learns from labels only"))
         clones = TeacherClones(self.teacher, self.fitter, task)
         decision = BlendingDecision(
-            rows, clones, self.est.student, thresholds, self.losses, self.sample_seed, self.storage, self.est.n_jobs
+            rows,
+            clones,
+            self.est.student,
+            thresholds,
+            self.losses,
+            self.sample_seed,
+            self.storage,
+            self.est.n_jobs,
+            self.checkpoint,
         )
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
 
@@ -231,7 +254,24 @@ class OfflineFit:
         return self._training(task, thresholds).fit_labels_only(seen, validation)
 
     def _training(self, task: Task, thresholds: Thresholds) -> StudentTraining:
-        return StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, storage=self.storage)
+        kept = self.checkpoint.part("student")
+        return StudentTraining(
+            self.student, task, thresholds, self.train_seed, self.est.verbose, storage=self.storage, checkpoint=kept
+        )
+
+    def _unlabelled(self, rows: Rows, ask: TeacherOutputs, takes_missing: bool) -> list[Rows]:
+        """The user's unlabelled rows, if there are any, with the teacher's outputs."""
+        if self.X_transfer is None:
+            return []
+        part = unlabelled_rows(self.X_transfer, rows.codec, takes_missing)
+        return [replace(part, outputs=self.checkpoint.kept("unlabelled", partial(ask.of, part.X)))]
+
+    def _synthetic(
+        self, sampler: Any, rows: Rows, codec: Any, n: int, ask: TeacherOutputs, thresholds: Thresholds
+    ) -> Rows:
+        """Synthetic rows with the teacher's outputs."""
+        made = synthetic_rows(sampler, rows, codec, n, self.sample_seed)
+        return ask.label(made.take(similar_next_to_each_other(made.coded, thresholds)))
 
     def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""
@@ -293,7 +333,7 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     distinct = replace(distinct, columns=fitted.columns)
     unlabelled = []
     if X_transfer is not None and losses:
-        unlabelled.append(unlabelled_rows(X_transfer, distinct.codec, ask, fitted.handles_missing))
+        unlabelled.append(ask.label(unlabelled_rows(X_transfer, distinct.codec, fitted.handles_missing)))
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     trained = TrainedStudent(fitted.encoder, net, task)
     trained.train_further(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklkd._checkpoint import Checkpoint
 from sklkd._sklearn import _routing_enabled
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import validation_loss
@@ -51,10 +52,10 @@ class TeacherClones:
         fitter.estimator, estimator.teacher = estimator, unfrozen(self.teacher)
         return replace(self, teacher=estimator.teacher, fitter=fitter)
 
-    def attempt(self, seen: Rows, held: Rows) -> NDArray | str | None:
-        """As :meth:`predictions`, or the name of the error that the clone ends in."""
+    def attempt(self, seen: Rows, held: Rows, checkpoint: Checkpoint) -> NDArray | str | None:
+        """As :meth:`predictions`, which are kept, or the name of the error that the clone ends in."""
         try:
-            return self.predictions(seen, held)
+            return checkpoint.kept("outputs", lambda: self.predictions(seen, held))
         except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way
             return type(error).__name__
 

@@ -64,15 +64,15 @@ class TeacherOutputs:
         return self.task.standardize(self.teacher.outputs(X, spread=self.spread, empty=np.empty))
 
 
-def unlabelled_rows(X: Any, codec: Any, outputs: TeacherOutputs, handles_missing: bool) -> Rows:
-    """The user's unlabelled rows, with the teacher's outputs."""
+def unlabelled_rows(X: Any, codec: Any, handles_missing: bool) -> Rows:
+    """The user's unlabelled rows."""
     rows = Rows(X, codec=codec, matrix=None if codec is None else codec.transform(X))
     if rows.matrix is not None and not handles_missing and rows.with_missing().any():
         raise ValueError(
             "X_transfer must be rows like those of X: it contains NaN or another missing value, which the teacher does "
             "not take: impute it first."
         )
-    return outputs.label(rows)
+    return rows
 
 
 def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: bool) -> Any:
