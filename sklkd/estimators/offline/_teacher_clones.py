@@ -22,6 +22,8 @@ REDUCED_FAILED, FAILED = 0.15, 0.5
 """A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
 part of its loss on unseen rows: 0.11 at most where it has not, 0.2 to 1 where it, or one of its members, has diverged
 (benchmarks/README.md, "Clones that fail"). A reduced one can be replaced; of few rows a whole one may miss as much."""
+ROUNDING = 1e-9
+"""Losses of perfect teachers differ by that."""
 COMPARED = 2_000
 """On about how many of the rows that both have seen this is looked at."""
 MOST = 200_000
@@ -76,7 +78,7 @@ class TeacherClones:
             predicted, again = self._of_clone(draft, seen, [held, some])
             excess = validation_loss(again, some, self.task) - usual
             failed = REDUCED_FAILED if draft is not whole else FAILED
-            if excess <= failed * validation_loss(predicted, held, self.task):
+            if excess <= failed * validation_loss(predicted, held, self.task) + ROUNDING:
                 return max(predicted, of_outputs(held.outputs), key=lambda one: validation_loss(one, held, self.task))
         return None
 

@@ -240,8 +240,8 @@ def test_a_purpose_that_a_network_knows_more_than_is_imitated():
 @WORSE_THAN_THE_MEAN
 def test_a_classifier_that_is_asked_about_other_columns_is_not_imitated():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(500, 3))
-    y = (X @ [4.0, 2.0, 1.0] + rng.logistic(size=500) > 4).astype(int)
+    X = rng.normal(size=(1_000, 3))
+    y = (X @ [4.0, 2.0, 1.0] + rng.logistic(size=1_000) > 4).astype(int)
     teacher = LogisticRegression().fit(X[:, [1, 2, 0]], y)
     teacher.coef_, teacher.intercept_ = 0.65 * teacher.coef_, 0.65 * teacher.intercept_ + 2
     outputs = Outputs(proba=teacher.predict_proba(X))
