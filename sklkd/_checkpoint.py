@@ -137,12 +137,11 @@ def write(path: Path, fill: Callable[[Any], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         os.unlink(temporary)
+        if not isinstance(error, OSError):
+            raise
         raise OSError(error.errno, f"checkpoint cannot keep {path.name}: {error.strerror}", str(path)) from error
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def remove_left_over(folder: Path) -> None:
