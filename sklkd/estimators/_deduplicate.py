@@ -24,6 +24,8 @@ class Deduplication:
     ----------
     rows : Rows
         With labels or targets in the user's terms, and weights.
+    codec : ColumnCodec, default=None
+        That has learnt the columns already; it is then not invertible. None: it learns them of these rows.
 
     Raises
     ------
@@ -31,17 +33,19 @@ class Deduplication:
         For missing values in arrays of more than two dimensions.
     """
 
-    def __init__(self, rows: Rows):
+    def __init__(self, rows: Rows, codec: ColumnCodec | None = None):
         self.rows = rows
         self.kept = np.arange(len(rows)) if rows.weight is None else np.flatnonzero(rows.weight)
         X = rows.X if len(self.kept) == len(rows) else _safe_indexing(rows.X, self.kept)
-        self.codec: ColumnCodec | None = None
+        self.codec = codec
         self.invertible: ColumnCodec | None = None
         self.coded: Any = None
         n_dimensions = len(X.shape)
         if n_dimensions > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
-        if n_dimensions == 2:
+        if codec is not None:
+            self.coded = codec.transform(X)
+        elif n_dimensions == 2:
             self.invertible = ColumnCodec()
             self.coded = self.invertible.fit_transform(X)
             self.codec = self.invertible.without_template()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -63,6 +63,15 @@ class TrainedStudent:
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
 
 
+class MoreRows(Protocol):
+    """Labelled rows that are made when the encoder is fitted and the losses are built."""
+
+    n_rows: int
+
+    def behind(self, transfer: TransferSet, encoder: Any) -> TransferSet:
+        """A transfer set with these rows behind its own."""
+
+
 @dataclass(frozen=True, eq=False)
 class StudentTraining:
     """How one student is trained.
@@ -80,6 +89,8 @@ class StudentTraining:
         Fitted already, on these rows or more. None: fitted on the labelled rows.
     recipe : Recipe, default=WITH_TEACHER
         What "auto" stands for in a default student that learns from a teacher.
+    more_rows : MoreRows, default=None
+        Labelled rows beyond those that are passed on, which are a sample of all. None: there are none.
     """
 
     student: Student
@@ -89,6 +100,7 @@ class StudentTraining:
     verbose: int = 0
     encoder: Any = None
     recipe: Recipe = WITH_TEACHER
+    more_rows: MoreRows | None = None
 
     def prepare(self, rows: Rows, recipe: Recipe) -> tuple[Any, Any]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and the rows as its input."""
@@ -105,14 +117,14 @@ class StudentTraining:
             self.thresholds,
             self.task.kind,
         )
-        settle(self.student, len(rows), recipe)
+        settle(self.student, len(rows) + (0 if self.more_rows is None else self.more_rows.n_rows), recipe)
         return encoder, as_input(encoded)
 
     def fit_labels_only(self, rows: Rows, validation: Rows | None) -> TrainedStudent:
         """Train on labels; the epoch that is best on the validation rows is kept, or the last where there are none."""
         encoder, inputs = self.prepare(rows, LABELS_ONLY)
         net = self._initialize(Objective([], 1.0, link=self.task.link), inputs, [])
-        transfer = labelled_set(inputs, rows)
+        transfer = self._completed(labelled_set(inputs, rows), encoder)
         held = None if validation is None else encoded_rows(encoder, validation)
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs, held=held)
         return TrainedStudent(encoder, net, self.task)
@@ -135,17 +147,20 @@ class StudentTraining:
         known = layers.of_parts(parts)
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = self._initialize(objective, inputs, known[0])
-        transfer = transfer_set(encoder, parts, layers.losses, known, net.device)
+        transfer = self._completed(transfer_set(encoder, parts, layers.losses, known, net.device), encoder)
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
+
+    def _completed(self, transfer: TransferSet, encoder: Any) -> TransferSet:
+        return transfer if self.more_rows is None else self.more_rows.behind(transfer, encoder)
 
     def _initialize(self, objective: Objective, inputs: Any, known: list[Any]) -> NeuralNet:
         return initialize(self.student.net, objective, inputs[:2], known, self.seed, self.verbose)
 
 
-def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
-    """The encoder, fitted on labelled rows, and these rows encoded."""
+def fit_encoder(student: Student, rows: Rows, counts: dict[int, NDArray] | None = None) -> tuple[Any, Any]:
+    """The encoder, fitted on labelled rows, and these rows encoded; ``counts`` as for ``InputEncoder.fit_coded``."""
     rows = rows.for_student()
     if student.encoder is not None:
         return fit_steps(student.encoder, rows.X, rows.y, takes_sparse=student.tabular)
@@ -159,7 +174,7 @@ def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
         return encoder, encoder.transform(rows.X)
     max_levels = student.net.most_levels() if student.tabular and isinstance(student.net, TabularStudent) else 0
     encoder = InputEncoder(one_hot=not student.tabular, max_levels=max_levels)
-    encoder.fit_coded(rows.codec, rows.coded, rows.weight)
+    encoder.fit_coded(rows.codec, rows.coded, rows.weight, counts)
     return encoder, encoder.transform_coded(rows.coded)
 
 

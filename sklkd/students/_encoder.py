@@ -71,8 +71,18 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         codec = ColumnCodec(invertible=False).fit(X)
         return self.fit_coded(codec, codec.transform(X), sample_weight)
 
-    def fit_coded(self, codec: ColumnCodec, Z: Any, sample_weight: NDArray | None = None) -> InputEncoder:
-        """As ``fit``, for rows that a fitted codec has already turned into a matrix."""
+    def fit_coded(
+        self,
+        codec: ColumnCodec,
+        Z: Any,
+        sample_weight: NDArray | None = None,
+        counts: dict[int, NDArray] | None = None,
+    ) -> InputEncoder:
+        """As ``fit``, for rows that a fitted codec has already turned into a matrix.
+
+        ``counts`` are there where these rows are a sample: for each column of categories how often each of them comes
+        in all rows, in units of the least weight of a row. Levels are then those of all rows, as the codec's are.
+        """
         self.codec_ = codec
         self.n_features_in_ = Z.shape[1]
         if codec.sparse_:
@@ -87,17 +97,22 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         self.missing_ = np.zeros(n_features, bool)
         self.cardinalities_ = [0] * n_features
         self._levels: list[NDArray | None] = [None] * n_features
-        counts = {j: _counts(Z[:, j], len(one), weight) for j, one in enumerate(codec.categories_) if one is not None}
-        least = OFTEN * weight[weight > 0].min(initial=np.inf) * (1 - 1e-9)
+        missing = None if counts is None else codec.missing_
+        least = OFTEN * (1 - 1e-9)
+        if counts is None:
+            known = enumerate(codec.categories_)
+            counts = {j: _counts(Z[:, j], len(one), weight) for j, one in known if one is not None}
+            least *= weight[weight > 0].min(initial=np.inf)
         often = np.array([(counts[j] >= least).sum() for j in counts])
         keep = dict(zip(counts, shared(self.max_levels, often, np.ones(len(often))), strict=True))
         for j in range(n_features):
+            absent = bool(np.isnan(Z[:, j]).any()) if missing is None or j >= len(missing) else bool(missing[j])
             if j not in counts:
                 self.center_[j], self.scale_[j] = _robust_scale(Z[:, j], weight)
-                self.missing_[j] = j < self.n_features_in_ and np.isnan(Z[:, j]).any()
+                self.missing_[j] = j < self.n_features_in_ and absent
             else:
                 kept = max(self.max_categories, int(keep[j]))
-                self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, bool(np.isnan(Z[:, j]).any()))
+                self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, absent)
         return self
 
     def _fit_entries(self, Z: Any) -> InputEncoder:

@@ -43,7 +43,7 @@ from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
 from sklkd.students._scaling import TargetScaling
-from sklkd.students._tabular_student import IMITATION, WITH_TEACHER
+from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.students._train import trained_losses
 from sklkd.teachers import (
     Precomputed,
@@ -81,6 +81,45 @@ class Distilled:
     source: str
     losses: NamedLosses
     sampler: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What a fit has found out before its student is trained.
+
+    Attributes
+    ----------
+    rows : Rows
+        Distinct rows with the teacher's outputs and the columns that the student reads.
+    task : Task
+    codec : ColumnCodec or None
+        The invertible form of the rows' own.
+    ask : TeacherOutputs
+        Asks the prepared teacher.
+    layers : TeacherLayers
+        The losses that will be trained with, and the teacher.
+    takes_missing : bool
+        Whether the teacher predicts for rows with missing values.
+    all_thresholds, thresholds : Thresholds
+        Of all columns, and of those that the student reads.
+    threshold : float or None
+        The decision threshold of a teacher that has one.
+    blending : Blending
+    source : str
+        How the teacher's outputs were obtained.
+    """
+
+    rows: Rows
+    task: Task
+    codec: Any
+    ask: TeacherOutputs
+    layers: TeacherLayers
+    takes_missing: bool
+    all_thresholds: Thresholds
+    thresholds: Thresholds
+    threshold: float | None
+    blending: Blending
+    source: str
 
 
 class OfflineFit:
@@ -129,6 +168,10 @@ class OfflineFit:
         X_transfer : array, frame or sparse matrix, or None
             Checked unlabelled rows.
         """
+        return self.train(self.decide(), X_transfer)
+
+    def decide(self) -> Decided:
+        """Fit the teacher where it is not fitted, ask it for the rows, and decide what the student learns from."""
         deduplication = Deduplication(self.rows)
         knowledge = self._ask_teacher(deduplication)
         task, y = self._task_and_targets(knowledge)
@@ -144,28 +187,67 @@ class OfflineFit:
         if rows.columns is not None and thresholds:
             thresholds = [all_thresholds[j] for j in rows.columns.indices]
         threshold = decision_threshold(teacher, rows.X) if task.classification and task.n_outputs == 2 else None
-        blending = self._blending(teacher, rows, task, thresholds, threshold)
+        return Decided(
+            rows,
+            task,
+            deduplication.invertible,
+            ask,
+            layers,
+            takes_missing,
+            all_thresholds,
+            thresholds,
+            threshold,
+            self._blending(teacher, rows, task, thresholds, threshold),
+            knowledge.source,
+        )
+
+    def train(self, decided: Decided, X_transfer: Any) -> Distilled:
+        """Train the student as it was decided."""
+        unlabelled, sampler = self._without_labels(decided, X_transfer)
+        return self._distilled(decided, self._trained(decided, unlabelled, sampler), sampler)
+
+    def _without_labels(self, decided: Decided, X_transfer: Any) -> tuple[list[Rows], Any]:
+        """The user's unlabelled rows and synthetic ones with the teacher's outputs, and what made the synthetic ones."""
+        rows, ask, blending = decided.rows, decided.ask, decided.blending
         if blending.hard_weight == 1:
-            trained, sampler = self._train_on_labels(rows, task, thresholds), None
-        else:
-            unlabelled = [unlabelled_rows(X_transfer, rows.codec, ask, takes_missing)] if X_transfer is not None else []
-            augment = None if self.est.n_synthetic == 0 else self.est.augment
-            sampler = chosen_sampler(augment, rows, teacher, X_transfer is not None)
-            real = rows
-            if sampler is not None:
-                n = n_synthetic_rows(self.est.n_synthetic, len(rows), blending.imitates)
-                made = synthetic_rows(sampler, rows, deduplication.invertible, n, self.sample_seed)
-                unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, all_thresholds))))
-                real = beside_synthetic(rows, blending)
-            recipe = IMITATION if blending.imitates else WITH_TEACHER
-            training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, recipe=recipe)
-            unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
-            trained = training.fit(blending.targets(real), unlabelled, layers, blending.hard_weight)
+            return [], None
+        unlabelled = []
+        if X_transfer is not None:
+            unlabelled.append(unlabelled_rows(X_transfer, rows.codec, ask, decided.takes_missing))
+        augment = None if self.est.n_synthetic == 0 else self.est.augment
+        sampler = chosen_sampler(augment, rows, ask.teacher, X_transfer is not None)
+        if sampler is not None:
+            n = n_synthetic_rows(self.est.n_synthetic, len(rows), blending.imitates)
+            made = synthetic_rows(sampler, rows, decided.codec, n, self.sample_seed)
+            unlabelled.append(ask.label(made.take(similar_next_to_each_other(made.coded, decided.all_thresholds))))
+        return unlabelled, sampler
+
+    def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> TrainedStudent:
+        """The student, trained on labels only where these are all that it learns from."""
+        rows, blending = decided.rows, decided.blending
+        recipe = IMITATION if blending.imitates else WITH_TEACHER
+        training = self._training(decided, recipe)
+        if blending.hard_weight == 1:
+            seen, validation = split_for_early_stopping(self.student, rows, decided.task, self.sample_seed)
+            return training.fit_labels_only(seen, validation)
+        real = rows if sampler is None else beside_synthetic(rows, blending)
+        unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
+        return training.fit(blending.targets(real), unlabelled, decided.layers, blending.hard_weight)
+
+    def _training(self, decided: Decided, recipe: Recipe) -> StudentTraining:
+        """How the student is trained."""
+        task, thresholds = decided.task, decided.thresholds
+        return StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose, recipe=recipe)
+
+    def _distilled(self, decided: Decided, trained: TrainedStudent, sampler: Any) -> Distilled:
+        """What the fit has made, of the trained student."""
+        rows, task, teacher, threshold = decided.rows, decided.task, decided.ask.teacher, decided.threshold
+        notes = [*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]
         fitted = FittedStudent(
             trained.encoder,
             trained.net,
             task,
-            handles_missing=takes_missing and handles_missing(trained.encoder, rows.for_student().X),
+            handles_missing=decided.takes_missing and handles_missing(trained.encoder, rows.for_student().X),
             refuses_missing=(
                 f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
                 "a teacher that takes it (such as a Pipeline that imputes)."
@@ -173,10 +255,10 @@ class OfflineFit:
             threshold=threshold,
             float64=runs_in_float64(trained, rows),
             teacher=teacher,
-            blending=blending.with_notes([*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]),
+            blending=decided.blending.with_notes(notes),
             columns=None if rows.columns is None else replace(rows.columns, codec=None),
         )
-        return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
+        return Distilled(fitted, teacher, not is_fitted(self.teacher), decided.source, self.losses, sampler)
 
     def _with_columns(self, rows: Rows, codec: Any, ask: TeacherOutputs, thresholds: Thresholds) -> Rows:
         """The rows with the columns that the student reads, which may be those that the teacher uses most."""
@@ -215,11 +297,6 @@ class OfflineFit:
         clones = TeacherClones(self.teacher, self.fitter, task)
         decision = BlendingDecision(rows, clones, self.est.student, thresholds, self.losses, self.sample_seed)
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
-
-    def _train_on_labels(self, rows: Rows, task: Task, thresholds: Thresholds) -> TrainedStudent:
-        seen, validation = split_for_early_stopping(self.student, rows, task, self.sample_seed)
-        training = StudentTraining(self.student, task, thresholds, self.train_seed, self.est.verbose)
-        return training.fit_labels_only(seen, validation)
 
     def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""
