@@ -13,8 +13,9 @@ from sklkd._sparse_rows import SparseRows
 from sklkd._storage import Storage
 from sklkd.estimators._student_fit import StudentTraining, fit_encoder
 from sklkd.estimators._task import Task
+from sklkd.estimators.offline._dask_teachers import fitted_in_memory, is_dask_teacher
 from sklkd.estimators.offline._fit import Decided, Distilled, OfflineFit, is_scorer
-from sklkd.estimators.offline._partitions import Partitions, is_collection, partitions_of
+from sklkd.estimators.offline._partitions import Partitions, by_rows, is_collection, partitions_of
 from sklkd.estimators.offline._sample import drawn_sample, quotas, sample_rows
 from sklkd.estimators.offline._shards import Gathered, Labelling, shard_of_part, with_arrays
 from sklkd.estimators.offline._statistics import Whole, statistics_of_part
@@ -41,6 +42,7 @@ def fit_collections(
         Unlabelled rows in memory.
     """
     check_parameters(estimator)
+    X, y = by_rows(X), by_rows(y)
     partitions = partitions_of(X, y, sample_weight)
     whole = statistics(partitions, estimator._task_name)
     goal = whole.goal(estimator._task_name, partitions.layout.y_shape)
@@ -52,7 +54,9 @@ def fit_collections(
     sample = replace(sample, X=estimator._check_X(sample.X, reset=True, allow_nan=True))
     X_transfer = estimator._check_X_transfer(X_transfer)
     collections = Collections(partitions, whole, drawn, seed)
-    return PartitionedFit(estimator, sample, goal.task, collections).run(X_transfer)
+    fit = PartitionedFit(estimator, sample, goal.task, collections)
+    fit.fit_dask_teacher(X, y, sample_weight)
+    return fit.run(X_transfer)
 
 
 def statistics(partitions: Partitions, kind: str) -> Whole:
@@ -124,12 +128,26 @@ class PartitionedFit(OfflineFit):
     def __init__(self, estimator: Any, sample: Rows, task: Task, collections: Collections):
         super().__init__(estimator, sample, task, None)
         self.collections = collections
+        self.fitted_here = False  # a teacher on the collections themselves
         for name, loss in self.losses:
             if loss.always_alone:
                 raise ValueError(
                     f"loss must not be {type(loss).__name__} ({name!r}) where X is a Dask collection: it needs the "
                     "teacher's layers on all rows in one place. Pass another loss, or X.compute()."
                 )
+
+    def fit_dask_teacher(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """Let the ordinary form of a teacher that knows Dask be the teacher, fitted on all partitions."""
+        if not is_dask_teacher(self.teacher):
+            return
+        fitter = self.fitter
+        params = self.est.teacher_fit_params or {}
+        self.fitted_here = not is_fitted(self.teacher)
+        self.teacher = fitted_in_memory(self.teacher, X, y, sample_weight, fitter.classes, fitter.seed, params)
+
+    def run(self, X_transfer: Any) -> Distilled:
+        distilled = super().run(X_transfer)
+        return replace(distilled, refitted=distilled.refitted or self.fitted_here)
 
     def decide(self) -> Decided:
         decided = super().decide()

@@ -162,10 +162,15 @@ def partitions_of(X: Any, y: Any, sample_weight: Any) -> Partitions:
     return Partitions(parts, _layout(X, y))
 
 
-def _delayed(collection: Any) -> list[Any]:
-    """One delayed value a partition; the columns of an array in one piece."""
+def by_rows(collection: Any) -> Any:
+    """The same, the columns of an array in one piece."""
     if getattr(collection, "numblocks", None) is not None and collection.ndim == 2 and collection.numblocks[1] > 1:
-        collection = collection.rechunk({1: -1})
+        return collection.rechunk({1: -1})
+    return collection
+
+
+def _delayed(collection: Any) -> list[Any]:
+    """One delayed value a partition."""
     return np.asarray(collection.to_delayed(), dtype=object).ravel().tolist()
 
 
