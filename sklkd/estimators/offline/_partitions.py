@@ -171,7 +171,11 @@ def by_rows(collection: Any) -> Any:
 
 def _delayed(collection: Any) -> list[Any]:
     """One delayed value a partition."""
-    return np.asarray(collection.to_delayed(), dtype=object).ravel().tolist()
+    import dask
+
+    # else partitions of Parquet are joined, more of them the fewer columns are read: of y more than of X
+    with dask.config.set({"optimization.tune.active": False}):
+        return np.asarray(collection.to_delayed(), dtype=object).ravel().tolist()
 
 
 def _alike(X: Any, other: Any) -> bool:
