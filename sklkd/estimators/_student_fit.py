@@ -66,7 +66,9 @@ class TrainedStudent:
 class MoreRows(Protocol):
     """Labelled rows that are made when the encoder is fitted and the losses are built."""
 
-    n_rows: int
+    @property
+    def n_rows(self) -> int:
+        """How many there are, at most."""
 
     def behind(self, transfer: TransferSet, encoder: Any) -> TransferSet:
         """A transfer set with these rows behind its own."""

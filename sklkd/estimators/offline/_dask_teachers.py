@@ -1,4 +1,4 @@
-"""Teachers that are fitted on Dask collections: XGBoost's and LightGBM's, which are recognised without being imported."""
+"""Teachers that are fitted on Dask collections, XGBoost's and LightGBM's: recognised without being imported."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ class OfflineFit:
         return self._distilled(decided, self._trained(decided, unlabelled, sampler), sampler)
 
     def _without_labels(self, decided: Decided, X_transfer: Any) -> tuple[list[Rows], Any]:
-        """The user's unlabelled rows and synthetic ones with the teacher's outputs, and what made the synthetic ones."""
+        """Unlabelled and synthetic rows with the teacher's outputs, and what made the synthetic ones."""
         rows, ask, blending = decided.rows, decided.ask, decided.blending
         if blending.hard_weight == 1:
             return [], None

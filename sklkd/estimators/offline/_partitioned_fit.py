@@ -28,9 +28,7 @@ from sklkd.teachers import Precomputed, is_fitted
 from sklkd.transfer import TransferSet
 
 
-def fit_collections(
-    estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_transfer: Any
-) -> Distilled:
+def fit_collections(estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_transfer: Any) -> Distilled:
     """Distil from collections, in three stages: statistics, sample and decisions; shards; training.
 
     Parameters
@@ -231,7 +229,7 @@ class Shards:
             collections.partitions.layout,
             collections.drawn,
             collections.seed,
-            decided.rows.codec,
+            collections.whole.codec,
             encoder,
             decided.rows.columns,
             decided.ask,

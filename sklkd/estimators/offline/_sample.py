@@ -77,6 +77,6 @@ def drawn_sample(partitions: Partitions, drawn: NDArray, seed: int) -> Rows:
 def _stacked(tables: Sequence[Any]) -> Any:
     if isinstance(tables[0], np.ndarray):
         return np.concatenate(tables)
-    from dask.dataframe import methods  # frames of the user's own kind, categories united
+    from dask.dataframe.dispatch import concat  # frames of the user's own kind, categories united
 
-    return methods.concat(list(tables))
+    return concat(list(tables))

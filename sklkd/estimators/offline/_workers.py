@@ -69,6 +69,7 @@ def _here(
     function: Callable[..., Any], fixed: Any, parts: Sequence[tuple[Any, ...]], what: str
 ) -> Iterator[tuple[int, Any]]:
     import dask
+    from dask.base import compute
     from dask.system import CPU_COUNT
 
     scheduler = dask.config.get("scheduler", None)
@@ -76,7 +77,7 @@ def _here(
     n_threads = (dask.config.get("num_workers", None) or CPU_COUNT) if threads else 1
 
     def run(part: tuple[Any, ...]) -> Any:
-        values = dask.compute(*part, scheduler="synchronous" if threads else scheduler)
+        values = compute(*part, scheduler="synchronous" if threads else scheduler)
         return function(fixed, *values)
 
     waiting = iter(parts)

@@ -341,7 +341,7 @@ def test_partitions_that_do_not_match():
             est.fit(table, other)
     sizes = [(X[:200], y[:200]), (X[200:], y[200:290])]
     parts = [[frame(rows), pd.Series(answers)] for rows, answers in sizes]
-    with pytest.raises(ValueError, match="partition 1 .* could not be read") as caught:
+    with pytest.raises(ValueError, match=r"partition 1 .* could not be read") as caught:
         est.fit(of_parts(*(rows for rows, _ in parts)), of_parts(*(answers for _, answers in parts)))
     assert "100 and 90 in partition 1" in str(caught.value.__cause__)
 
@@ -368,7 +368,7 @@ def test_a_partition_that_is_no_good_is_named_and_nothing_is_changed(few_decide,
     est = DistilledClassifier(GaussianNB().fit(frame(X), y), quick(), augment=None, random_state=0)
     est.fit(frame(X), y)
     before, state = est.predict_proba(frame(X)), dict(vars(est))
-    with pytest.raises(ValueError, match="partition 3 .* could not be read") as caught:
+    with pytest.raises(ValueError, match=r"partition 3 .* could not be read") as caught:
         est.fit(*broken(what))
     assert isinstance(caught.value.__cause__, ValueError)
     assert vars(est) == state
@@ -400,7 +400,7 @@ def test_a_teacher_that_raises_in_one_partition(error, kind):
     X, y = classes(1000)
     X[777, 0] = 1e9
     est = DistilledClassifier(Raising(error), quick(), augment=None, hard_weight=0.1, blend=0, random_state=0)
-    with dask.config.set({"sklkd.sample-rows": 10}), pytest.raises(kind, match="partition 7 .* labelled") as caught:
+    with dask.config.set({"sklkd.sample-rows": 10}), pytest.raises(kind, match=r"partition 7 .* labelled") as caught:
         est.fit(*arrays(X, y, chunk=100))
     assert isinstance(caught.value.__cause__, error)
     assert not hasattr(est, "student_") and not hasattr(est, "classes_")
@@ -416,7 +416,7 @@ def test_what_cannot_be_read_is_named(few_decide):
         return X[k * 100 : (k + 1) * 100]
 
     table = da.concatenate([da.from_delayed(read(k), (100, 5), dtype=float) for k in range(3)])
-    with pytest.raises(OSError, match="partition 1 .* read"):
+    with pytest.raises(OSError, match=r"partition 1 .* read"):
         distil(table, arrays(y, chunk=100)[0], GaussianNB().fit(X, y))
 
 
@@ -439,7 +439,7 @@ def test_a_full_disk(few_decide):
 @pytest.mark.parametrize("n", [0, "many"])
 def test_the_size_of_the_sample_is_checked(n):
     X, y = classes(300)
-    with dask.config.set({"sklkd.sample-rows": n}), pytest.raises(ValueError, match="sklkd.sample-rows"):
+    with dask.config.set({"sklkd.sample-rows": n}), pytest.raises(ValueError, match=r"sklkd.sample-rows"):
         distil(*arrays(X, y), GaussianNB().fit(X, y))
 
 
@@ -523,7 +523,7 @@ def test_a_failure_on_a_cluster_names_the_partition(cluster):
             raise ZeroDivisionError("somewhere deep down")
         return np.tile([0.2, 0.3, 0.5], (len(rows), 1))
 
-    with dask.config.set({"sklkd.sample-rows": 10}), pytest.raises(RuntimeError, match="partition 7 .* labelled"):
+    with dask.config.set({"sklkd.sample-rows": 10}), pytest.raises(RuntimeError, match=r"partition 7 .* labelled"):
         distil(*arrays(X, y, chunk=100), teacher)
 
 
