@@ -197,24 +197,26 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         """The codes of some categories of a column."""
         return self._lookups[j].codes(categories.tolist(), self._name(j)).astype(np.intp)
 
+    def kinds(self) -> list[str | None]:
+        """What each column holds: "categories", "numbers", "dates" or "durations"; None if it is missing throughout."""
+        known = zip(self.categories_, self.times_, self._empty.tolist(), strict=True)
+        return [
+            None if empty else "numbers" if categories is None and time is None else time or "categories"
+            for categories, time, empty in known
+        ]
+
     def united(self, others: Sequence[ColumnCodec]) -> ColumnCodec:
         """A copy, with ``invertible=False``, that has learnt what it and others have, each of a part of a table's rows.
 
-        Raises ``ValueError`` for a column that holds categories in one part and numbers or times in another.
+        Their ``kinds`` are the same, but for columns that are missing throughout a part.
         """
         every = [self, *others]
         whole = self.without_template()
         whole.categories_, whole.times_, whole._lookups = list(self.categories_), list(self.times_), {}
         for j in range(self.n_features_in_):
             seen = [one for one in every if not one._empty[j]]
-            kinds = {"categories" if j in one._lookups else one.times_[j] or "numbers" for one in seen}
-            if len(kinds) > 1:
-                raise ValueError(
-                    f"Column {self._name(j)} must hold the same kind of cells in every part of the rows, got "
-                    f"{' and '.join(sorted(kinds))}: convert it first."
-                )
             whole.categories_[j], whole.times_[j] = None, seen[0].times_[j] if seen else None
-            if kinds == {"categories"}:
+            if seen and j in seen[0]._lookups:
                 categories = sorted_categories([cell for one in seen for cell in one._lookups[j]])
                 whole.categories_[j], whole._lookups[j] = as_array(categories), Lookup(categories)
         whole._empty = np.all([one._empty for one in every], axis=0)

@@ -43,6 +43,7 @@ def fit_collections(estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_tra
     X, y = by_rows(X), by_rows(y)
     partitions = partitions_of(X, y, sample_weight)
     whole = statistics(partitions, estimator._task_name)
+    whole.check_kinds(partitions.layout.columns)
     goal = whole.goal(estimator._task_name, partitions.layout.y_shape)
     if goal.classes is not None:
         estimator.classes_ = goal.classes

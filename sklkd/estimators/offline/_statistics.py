@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 
-from sklkd._columns import ColumnCodec, is_csr
+from sklkd._columns import ColumnCodec, is_csr, is_missing
 from sklkd.estimators._checked_targets import check_varies, label_scaling_of, weighted_moments
 from sklkd.estimators._task import Task
 from sklkd.estimators.offline._partitions import Goal, Layout, Part
@@ -96,7 +96,7 @@ def _columns(part: Part, weight: NDArray) -> tuple[ColumnCodec, dict[int, NDArra
 
 def _check_y(y: NDArray, kind: str) -> None:
     """Raise for labels and targets from which nothing can be learnt; what only all together show is checked later."""
-    if y.dtype.kind == "O" and any(label is None or label != label for label in y.ravel().tolist()):
+    if y.dtype.kind == "O" and any(map(is_missing, y.ravel().tolist())):
         raise ValueError("y must not be missing: rows without a label can be passed as X_transfer.")
     if kind == "regression":
         y = y.astype(np.float64)
@@ -121,6 +121,19 @@ class Whole:
     @cached_property
     def n_weighted(self) -> int:
         return sum(part.n_weighted for part in self.parts)
+
+    def check_kinds(self, columns: list[Any] | None) -> None:
+        """Raise for a column that holds strings in one partition and numbers or times in another."""
+        kinds: dict[int, tuple[str, int]] = {}
+        for number, part in enumerate(self.parts):
+            for j, kind in enumerate([] if part.codec is None else part.codec.kinds()):
+                known, first = kinds.setdefault(j, (kind, number)) if kind is not None else (None, number)
+                if kind != known:
+                    raise ValueError(
+                        f"Column {j if columns is None else repr(columns[j])} must hold cells of one kind in all "
+                        f"partitions, got {known} in partition {first} and {kind} in partition {number} (counted from "
+                        "0): convert it, as by astype."
+                    )
 
     @cached_property
     def codec(self) -> ColumnCodec:

@@ -375,6 +375,37 @@ def test_a_partition_that_is_no_good_is_named_and_nothing_is_changed(few_decide,
     np.testing.assert_array_equal(est.predict_proba(frame(X)), before)
 
 
+def test_strings_in_one_partition_and_numbers_in_another():
+    X, y = classes(300)
+    X = X.astype(object)
+    X[200:, 1] = X[200:, 1].astype(str)
+    with pytest.raises(ValueError, match=r"Column 1 must hold cells of one kind .* partition 0 .* partition 2"):
+        distil(*arrays(X, y, chunk=100), GaussianNB())
+
+
+def test_a_class_that_the_sample_lacks():
+    X, y = classes(1000)
+    y = y.astype(object)
+    y[555] = "zebra"
+    with dask.config.set({"sklkd.sample-rows": 100}):
+        unfitted = distil(*arrays(X, y), GaussianNB(), hard_weight="auto", blend="auto")
+        fitted = distil(*arrays(X, y), GaussianNB().fit(X, y), hard_weight="auto", blend="auto")
+    for est in (unfitted, fitted):
+        assert est.classes_.tolist() == ["ant", "bee", "cat", "zebra"]
+        assert est.predict_proba(X).shape == (1000, 4)
+    assert set(unfitted.teacher_.classes_) == {"ant", "bee", "cat"}
+
+
+def test_chunks_of_unknown_length(few_decide):
+    X, y = classes(700)
+    table, labels = frames(frame(X), pd.Series(y))
+    teacher = GaussianNB().fit(X, y)
+    known, unknown = (
+        distil(*rows, teacher) for rows in (arrays(X, y, chunk=100), (table.to_dask_array(), arrays(y, chunk=100)[0]))
+    )
+    np.testing.assert_array_equal(known.predict_proba(X), unknown.predict_proba(X))
+
+
 class Raising(ClassifierMixin, BaseEstimator):
     """A fitted teacher that fails for rows of a kind, of which the sample has none."""
 
