@@ -398,7 +398,7 @@ def test_a_class_that_the_sample_lacks():
 
 def test_chunks_of_unknown_length(few_decide):
     X, y = classes(700)
-    table, labels = frames(frame(X), pd.Series(y))
+    (table,) = frames(frame(X))
     teacher = GaussianNB().fit(X, y)
     known, unknown = (
         distil(*rows, teacher) for rows in (arrays(X, y, chunk=100), (table.to_dask_array(), arrays(y, chunk=100)[0]))
