@@ -175,7 +175,28 @@ def _delayed(collection: Any) -> list[Any]:
 
     # else partitions of Parquet are joined, more of them the fewer columns are read: of y more than of X
     with dask.config.set({"optimization.tune.active": False}):
-        return np.asarray(collection.to_delayed(), dtype=object).ravel().tolist()
+        return alone(np.asarray(collection.to_delayed(), dtype=object).ravel().tolist())
+
+
+def alone(values: list[Any]) -> list[Any]:
+    """Delayed values of one collection, each with no more than its own part of the graph.
+
+    Who computes one of them would otherwise look at the graph of all: for so many, in the square of their number.
+    """
+    from dask.core import get_dependencies
+    from dask.delayed import Delayed
+
+    graph = dict(values[0].dask) if values else {}
+    made = []
+    for value in values:
+        own, asked = {}, [value.key]
+        while asked:
+            key = asked.pop()
+            if key not in own:
+                own[key] = graph[key]
+                asked += get_dependencies(graph, key)
+        made.append(Delayed(value.key, own))
+    return made
 
 
 def _alike(X: Any, other: Any) -> bool:
