@@ -236,8 +236,7 @@ class BlendingDecision:
         return Blending(DistillationAccount(estimand, weight, hard, reason, n, losses), students, nothing_validated)
 
     def _splits(self) -> list[Split]:
-        n_students = next(n for least, n in STUDENTS.items() if len(self.rows) >= least)
-        return validation_splits(self.rows, self.seed, n_students, HELD_OUT)
+        return student_splits(self.rows, self.seed, len(self.rows))
 
     def _validation_splits(self) -> list[Split]:
         """The splits of the first half of the label-only students."""
@@ -313,6 +312,12 @@ class BlendingDecision:
             trained = training.fit_labels_only(self.rows.take(seen), self.rows.take(held))
             self._trained[k] = replace(trained, net=without_training(trained.net))
         return self._trained[k]
+
+
+def student_splits(rows: Rows, seed: int, n_rows: int) -> list[Split]:
+    """For each label-only student the rows that train it and those held back; there are ``n_rows`` in all."""
+    n_students = next(n for least, n in STUDENTS.items() if n_rows >= least)
+    return validation_splits(rows, seed, n_students, HELD_OUT)
 
 
 def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, beside: str) -> Validated:

@@ -11,8 +11,10 @@ from sklearn.utils import check_random_state
 
 from sklkd._sparse_rows import SparseRows
 from sklkd._storage import Storage
-from sklkd.estimators._student_fit import StudentTraining, fit_encoder
+from sklkd.estimators._student_fit import StudentTraining, TrainedStudent, fit_encoder
 from sklkd.estimators._task import Task
+from sklkd.estimators._teacher_layers import TeacherLayers
+from sklkd.estimators.offline._blending import student_splits
 from sklkd.estimators.offline._dask_teachers import fitted_in_memory, is_dask_teacher
 from sklkd.estimators.offline._fit import Decided, Distilled, OfflineFit, is_scorer
 from sklkd.estimators.offline._partitions import Partitions, by_rows, is_collection, partitions_of
@@ -23,7 +25,9 @@ from sklkd.estimators.offline._student_columns import selected_from
 from sklkd.estimators.offline._transfer_rows import weight_beside_synthetic
 from sklkd.estimators.offline._workers import on_workers
 from sklkd.rows import Rows
+from sklkd.students._resolve import resolve_student
 from sklkd.students._tabular_student import Recipe
+from sklkd.students._train import without_training
 from sklkd.teachers import Precomputed, is_fitted
 from sklkd.transfer import TransferSet
 
@@ -127,6 +131,7 @@ class PartitionedFit(OfflineFit):
     def __init__(self, estimator: Any, sample: Rows, task: Task, collections: Collections):
         super().__init__(estimator, sample, task, None)
         self.collections = collections
+        self._factor = 1.0  # of the weights of real rows beside synthetic ones
         self.fitted_here = False  # a teacher on the collections themselves
         for name, loss in self.losses:
             if loss.always_alone:
@@ -156,12 +161,33 @@ class PartitionedFit(OfflineFit):
         notes = [f"Decided on a sample of {n:,} of {n_all:,} rows"] if n < n_all else []
         if n < n_all and not is_fitted(self.teacher):
             notes.append("The teacher was fitted on this sample, since it does not take Dask collections")
-        return replace(decided, blending=decided.blending.with_notes(notes))
+        blending = decided.blending.with_notes(notes)
+        if blending.students and self.collections.n_rows:
+            blending = replace(blending, students=self._students_of_all_rows(decided))
+        return replace(decided, blending=blending)
+
+    def _students_of_all_rows(self, decided: Decided) -> tuple[TrainedStudent, ...]:
+        """The label-only students, trained on all rows but those of the sample that each is held back.
+
+        What they weigh was decided with those of the sample, beside a clone of the teacher that knew no more than they.
+        """
+        decided = replace(decided, rows=self._recoded(decided.rows), layers=TeacherLayers([], None))
+        rows, shards, trained = decided.rows, self._shards(decided), []
+        for k, (seen, held) in enumerate(student_splits(rows, self.sample_seed, len(rows) + shards.n_rows)):
+            student = resolve_student(self.est.student)
+            encoder, _ = fit_encoder(student, rows.take(seen), self._counts(rows))
+            training = StudentTraining(
+                student, decided.task, decided.thresholds, self.sample_seed + k, encoder=encoder, more_rows=shards
+            )
+            one = training.fit_labels_only(rows.take(seen), rows.take(held))
+            trained.append(replace(one, net=without_training(one.net)))
+        return tuple(trained)
 
     def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> Any:
         """As of rows in memory, all of them coded by what was learnt of all partitions."""
         decided = replace(decided, rows=self._recoded(decided.rows))
-        self._factor = 1.0 if sampler is None else weight_beside_synthetic(decided.blending)
+        if sampler is not None:
+            self._factor = weight_beside_synthetic(decided.blending)
         return super()._trained(decided, [self._recoded(part) for part in unlabelled], sampler)
 
     def _recoded(self, rows: Rows) -> Rows:
@@ -170,15 +196,19 @@ class PartitionedFit(OfflineFit):
         return rows if rows.columns is None else replace(rows, columns=selected_from(rows, rows.columns.indices))
 
     def _training(self, decided: Decided, recipe: Recipe) -> StudentTraining:
+        encoder, _ = fit_encoder(self.student, decided.rows, self._counts(decided.rows))
+        return replace(super()._training(decided, recipe), encoder=encoder, more_rows=self._shards(decided))
+
+    def _counts(self, rows: Rows) -> dict[int, NDArray]:
+        """How often each category comes in all rows, in the columns that the student reads."""
         counts = self.collections.whole.counts
-        if decided.rows.columns is not None:
-            chosen = enumerate(decided.rows.columns.indices.tolist())
-            counts = {k: counts[j] for k, j in chosen if j in counts}
-        encoder, _ = fit_encoder(self.student, decided.rows, counts)
-        training = super()._training(decided, recipe)
+        if rows.columns is None:
+            return counts
+        return {k: counts[j] for k, j in enumerate(rows.columns.indices.tolist()) if j in counts}
+
+    def _shards(self, decided: Decided) -> Shards:
         given = len(self.rows) if self.rows.weight is None else float(self.rows.weight.sum())
-        shards = Shards(self.collections, decided, given, self._factor, Storage(self.est.memory_limit))
-        return replace(training, encoder=encoder, more_rows=shards)
+        return Shards(self.collections, decided, given, self._factor, Storage(self.est.memory_limit))
 
 
 @dataclass(frozen=True, eq=False)
