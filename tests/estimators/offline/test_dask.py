@@ -22,7 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from torch import nn
 
-from sklkd import DistilledClassifier, DistilledRegressor
+from sklkd import (
+    DistilledClassifier,
+    DistilledRegressor,
+    OnlineDistilledClassifier,
+    SelfDistilledClassifier,
+)
 from sklkd.losses import FitNetLoss, SimKDLoss, SoftTargetLoss
 from sklkd.teachers import Precomputed
 
@@ -155,13 +160,12 @@ def test_as_good_as_the_fit_in_memory_within_the_spread_of_seeds(few_decide):
     assert abs(on_dask.mean() - in_memory.mean()) < max(np.ptp(in_memory), 0.03)
 
 
-def test_all_rows_train_the_student_not_the_sample_alone(few_decide):
+@pytest.mark.parametrize("weights", [{"hard_weight": 1}, {"hard_weight": 0, "blend": 1}])
+def test_labels_of_all_rows_are_learnt_not_those_of_the_sample_alone(few_decide, weights):
     X, y = classes(1500)
-    # labels alone: the more of them, the better
-    few, labels = X[:200], y[:200]
     teacher = GaussianNB().fit(X, y)
-    small = distil(few, labels, teacher, hard_weight=1, student=quick(30))
-    whole = distil(*arrays(X[:1200], y[:1200]), teacher, hard_weight=1, student=quick(30))
+    small = distil(X[:200], y[:200], teacher, student=quick(30), **weights)
+    whole = distil(*arrays(X[:1200], y[:1200]), teacher, student=quick(30), **weights)
     held = [log_loss(y[1200:], est.predict_proba(X[1200:])) for est in (small, whole)]
     assert held[1] < held[0]
 
@@ -573,6 +577,13 @@ def test_teachers_that_are_fitted_on_the_collections(few_decide, library):
     # it has seen all rows, not the sample alone
     assert (est.teacher_.predict(X) == np.unique(y, return_inverse=True)[1]).mean() > 0.9
     assert est.classes_.tolist() == ["ant", "bee", "cat"] and est.score(X, y) > 0.7
+
+
+@pytest.mark.parametrize("estimator", [OnlineDistilledClassifier([quick(), quick()]), SelfDistilledClassifier(quick())])
+def test_other_modes_say_what_to_pass(estimator):
+    X, y = classes(300)
+    with pytest.raises(TypeError, match=r"Dask collection: pass X.compute\(\)"):
+        estimator.fit(*arrays(X, y))
 
 
 def test_networks_of_the_users_own(few_decide):
