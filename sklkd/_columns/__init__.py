@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sklkd._columns._cells import UNSEEN
+from sklkd._columns._cells import UNSEEN, is_missing
 from sklkd._columns._reader import ColumnReader
 from sklkd._columns._rows import beside, identical_rows, rows_with_missing
 from sklkd._columns._selection import ColumnSelection
@@ -28,6 +28,7 @@ __all__ = [
     "has_one_dimension",
     "identical_rows",
     "is_csr",
+    "is_missing",
     "rows_with_missing",
     "text_codes",
 ]

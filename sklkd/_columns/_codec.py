@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -207,6 +207,37 @@ class ColumnCodec(ColumnReader, TransformerMixin, BaseEstimator, auto_wrap_outpu
         """Let a column hold these categories, whose codes count from 0."""
         self.categories_[j] = np.array([*categories, None], dtype=object)[:-1]
         self._lookups[j] = Lookup(categories)
+
+    def codes_of(self, j: int, categories: NDArray[Any]) -> NDArray[np.intp]:
+        """The codes of some categories of a column."""
+        return self._lookups[j].codes(categories.tolist(), self._name(j)).astype(np.intp)
+
+    def kinds(self) -> list[str | None]:
+        """What each column holds: "categories", "numbers", "dates" or "durations"; None if it is missing throughout."""
+        known = zip(self.categories_, self.times_, self._empty.tolist(), strict=True)
+        return [
+            None if empty else "numbers" if categories is None and time is None else time or "categories"
+            for categories, time, empty in known
+        ]
+
+    def united(self, others: Sequence[ColumnCodec]) -> ColumnCodec:
+        """A copy, with ``invertible=False``, that has learnt what it and others have, each of a part of a table's rows.
+
+        Their ``kinds`` are the same, but for columns that are missing throughout a part.
+        """
+        every = [self, *others]
+        whole = self.without_template()
+        whole.categories_, whole.times_, whole._lookups = list(self.categories_), list(self.times_), {}
+        for j in range(self.n_features_in_):
+            seen = [one for one in every if not one._empty[j]]
+            whole.categories_[j], whole.times_[j] = None, seen[0].times_[j] if seen else None
+            if seen and j in seen[0]._lookups:
+                categories = sorted_categories([cell for one in seen for cell in one._lookups[j]])
+                whole.categories_[j], whole._lookups[j] = as_array(categories), Lookup(categories)
+        whole._empty = np.all([one._empty for one in every], axis=0)
+        whole.missing_ = np.any([one.missing_ for one in every], axis=0)
+        whole.integer_ = np.all([one.integer_ | one._empty for one in every], axis=0) & ~whole._empty
+        return whole
 
     def of_columns(self, indices: NDArray[np.intp]) -> ColumnCodec:
         """A copy that has learnt the same of some columns, in this order, with ``invertible=False``."""

@@ -91,8 +91,13 @@ def check_labels(X: Any, y: Any, classes: list[NDArray] | None = None) -> tuple[
 def label_scaling(y: NDArray, weight: NDArray | None) -> TargetScaling:
     """What makes probabilities of a network's outputs: an output of 0 is about the part of the rows with a label."""
     weight = np.ones(len(y)) if weight is None else weight
+    return label_scaling_of(weight @ y, weight.sum(), weight.mean())
+
+
+def label_scaling_of(with_label: NDArray, total: float, mean: float) -> TargetScaling:
+    """The same from sums: the weight of the rows that have each label, that of all, and the mean weight of a row."""
     # off 0 and 1, of which there are no logits
-    share = (weight @ y + 0.5 * weight.mean()) / (weight.sum() + weight.mean())
+    share = (with_label + 0.5 * mean) / (total + mean)
     return TargetScaling(share, np.sqrt(share * (1 - share)), "unit")
 
 
@@ -135,13 +140,25 @@ def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
         If all targets are constant, to 1e-12 of their mean, or vary too little for float64. One constant column of
         several is allowed; its scale is 1.
     """
+    center, scale = weighted_moments(y, weight)
+    check_varies(center, scale, len(y))
+    return center, np.where(_constant(center, scale), 1.0, scale)
+
+
+def weighted_moments(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Weighted mean and standard deviation of each column."""
     # in units of a power of two, which loses no digits, so that squares of huge or tiny targets are in range
     _, exponent = np.frexp(np.abs(y).max(axis=0))
     y_scaled = np.ldexp(y, -exponent)
     center = np.average(y_scaled, axis=0, weights=weight)
     scale = np.sqrt(np.average((y_scaled - center) ** 2, axis=0, weights=weight))
     constant = ~(scale > 1e-12 * np.abs(center))
-    center, scale = np.ldexp(center, exponent), np.ldexp(scale, exponent)
+    return np.ldexp(center, exponent), np.where(constant, 0.0, np.ldexp(scale, exponent))
+
+
+def check_varies(center: NDArray, scale: NDArray, n_rows: int) -> None:
+    """Raise where no target varies, or one less than float64 resolves."""
+    constant = _constant(center, scale)
     if not (scale[~constant] * 1e-3 > 0).all():
         raise ValueError(
             f"y must vary by more than float64 resolves, got a standard deviation of {scale.tolist()}: give it in "
@@ -149,10 +166,13 @@ def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
         )
     if constant.all():
         raise ValueError(
-            f"y must vary, got {len(y)} rows that are all {center.tolist()}. There is nothing to distil; "
+            f"y must vary, got {n_rows} rows that are all {center.tolist()}. There is nothing to distil; "
             "sklearn.dummy.DummyRegressor predicts a constant."
         )
-    return center, np.where(constant, 1.0, scale)
+
+
+def _constant(center: NDArray, scale: NDArray) -> NDArray:
+    return ~(scale > 1e-12 * np.abs(center))
 
 
 def check_weighted_classes(y: NDArray, weight: NDArray) -> None:

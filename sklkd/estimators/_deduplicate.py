@@ -27,6 +27,8 @@ class Deduplication:
         With labels or targets in the user's terms, and weights.
     storage : Storage, default=None
         Where large arrays are kept. None: in memory.
+    codec : ColumnCodec, default=None
+        That has learnt the columns already; it is then not invertible. None: it learns them of these rows.
 
     Raises
     ------
@@ -34,17 +36,19 @@ class Deduplication:
         For missing values in arrays of more than two dimensions.
     """
 
-    def __init__(self, rows: Rows, storage: Storage | None = None):
+    def __init__(self, rows: Rows, storage: Storage | None = None, codec: ColumnCodec | None = None):
         self.rows = rows
         self.kept = np.arange(len(rows)) if rows.weight is None else np.flatnonzero(rows.weight)
         self.table = X = rows.X if len(self.kept) == len(rows) else _safe_indexing(rows.X, self.kept)
-        self.codec: ColumnCodec | None = None
+        self.codec = codec
         self.invertible: ColumnCodec | None = None
         self.coded: Any = None
         n_dimensions = len(X.shape)
         if n_dimensions > 2 and np.isnan(np.asarray(X, dtype=np.float64)).any():
             raise ValueError("Input X contains NaN: arrays of more than two dimensions must not.")
-        if n_dimensions == 2:
+        if codec is not None:
+            self.coded = codec.transform(X)
+        elif n_dimensions == 2:
             self.invertible = ColumnCodec()
             self.coded = self.invertible.fit_narrow(X, np.empty if storage is None else storage.empty)
             self.codec = self.invertible.without_template()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -70,6 +70,17 @@ class TrainedStudent:
         transfer = transfer_set(inputs, parts, layers.losses, known, device_of(self.net.module_))
         train(self.net, transfer, seed, n_outputs=self.task.n_outputs, continued=True)
         _reuse_output_layers(self.net, transfer, parts, layers.losses, known)
+
+
+class MoreRows(Protocol):
+    """Labelled rows that are made when the encoder is fitted and the losses are built."""
+
+    @property
+    def n_rows(self) -> int:
+        """How many there are, at most."""
+
+    def behind(self, transfer: TransferSet, encoder: Any) -> TransferSet:
+        """A transfer set with these rows behind its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +153,8 @@ class StudentTraining:
         Where the encoded rows are kept.
     checkpoint : Checkpoint, default=NOTHING_KEPT
         Keeps the training, and what the user's own steps have learnt.
+    more_rows : MoreRows, default=None
+        Labelled rows beyond those that are passed on, which are a sample of all. None: there are none.
     """
 
     student: Student
@@ -153,6 +166,7 @@ class StudentTraining:
     recipe: Recipe = WITH_TEACHER
     storage: Storage = field(default_factory=Storage)
     checkpoint: Checkpoint = NOTHING_KEPT
+    more_rows: MoreRows | None = None
 
     def prepare(self, rows: Rows, recipe: Recipe, unlabelled: Sequence[Rows] = ()) -> tuple[Any, Any]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and all rows as its input."""
@@ -170,7 +184,7 @@ class StudentTraining:
             self.thresholds,
             self.task.kind,
         )
-        settle(self.student, len(rows), recipe)
+        settle(self.student, len(rows) + (0 if self.more_rows is None else self.more_rows.n_rows), recipe)
         return encoder, as_input(encoded)
 
     def _fit_encoder(self, rows: Rows) -> tuple[Any, Any]:
@@ -188,7 +202,7 @@ class StudentTraining:
         """The encoder, and the training of :meth:`fit_labels_only`, which may run in another process."""
         encoder, inputs = self.prepare(rows, LABELS_ONLY)
         held = None if validation is None else encoded_rows(encoder, validation)
-        transfer = labelled_set(inputs, rows)
+        transfer = self._completed(labelled_set(inputs, rows), encoder)
         net, task, kept = self.student.net, self.task, self.checkpoint
         return encoder, LabelsOnly(net, transfer, held, task, self.seed, self.verbose, kept)
 
@@ -211,13 +225,20 @@ class StudentTraining:
         objective = Objective(layers.losses, hard_weight, link=self.task.link)
         net = initialize(self.student.net, objective, inputs[:2], known[0], self.seed, self.verbose)
         transfer = transfer_set(inputs, parts, layers.losses, known, device_of(net.module_))
+        transfer = self._completed(transfer, encoder)
         train(net, transfer, self.seed, n_outputs=self.task.n_outputs, checkpoint=self.checkpoint)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
 
+    def _completed(self, transfer: TransferSet, encoder: Any) -> TransferSet:
+        return transfer if self.more_rows is None else self.more_rows.behind(transfer, encoder)
 
-def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
-    """The encoder, fitted on labelled rows; and what the user's own steps have made of them then, else None."""
+
+def fit_encoder(student: Student, rows: Rows, counts: dict[int, NDArray] | None = None) -> tuple[Any, Any]:
+    """The encoder, fitted on labelled rows; and what the user's own steps have made of them then, else None.
+
+    ``counts`` are as for ``InputEncoder.fit_coded``.
+    """
     rows = rows.for_student()
     if student.encoder is not None:
         return fit_steps(student.encoder, rows.X, rows.y, takes_sparse=student.tabular)
@@ -230,7 +251,7 @@ def fit_encoder(student: Student, rows: Rows) -> tuple[Any, Any]:
         return FunctionTransformer(np.asarray, kw_args={"dtype": np.float32}).fit(rows.X), None
     max_levels = student.net.most_levels() if student.tabular and isinstance(student.net, TabularStudent) else 0
     encoder = InputEncoder(one_hot=not student.tabular, max_levels=max_levels)
-    return encoder.fit_coded(rows.codec, rows.matrix, rows.weight, rows.numbers), None
+    return encoder.fit_coded(rows.codec, rows.matrix, rows.weight, rows.numbers, counts), None
 
 
 def encode(encoder: Any, parts: Sequence[Rows], storage: Storage | None = None) -> Any:

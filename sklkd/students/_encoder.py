@@ -72,11 +72,18 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         return self.fit_coded(codec, codec.transform(X), sample_weight)
 
     def fit_coded(
-        self, codec: ColumnCodec, Z: Any, sample_weight: NDArray | None = None, numbers: NDArray | None = None
+        self,
+        codec: ColumnCodec,
+        Z: Any,
+        sample_weight: NDArray | None = None,
+        numbers: NDArray | None = None,
+        counts: dict[int, NDArray] | None = None,
     ) -> InputEncoder:
         """As ``fit``, for rows that a fitted codec has already turned into a matrix.
 
-        ``numbers`` are those of its rows that are looked at, to which ``sample_weight`` belongs; None: all.
+        ``numbers`` are those of its rows that are looked at, to which ``sample_weight`` belongs; None: all. ``counts``
+        are there where these rows are a sample: for each column of categories how often each of them comes in all rows,
+        in units of the least weight of a row. Levels are then those of all rows, as the codec's are.
         """
         self.codec_ = codec
         self.n_features_in_ = Z.shape[1]
@@ -96,24 +103,25 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         self.missing_ = np.zeros(n_features, bool)
         self.cardinalities_ = [0] * n_features
         self._levels: list[NDArray | None] = [None] * n_features
-        counts = {j: _counts(column(j), len(one), weight) for j, one in enumerate(codec.categories_) if one is not None}
-        least = OFTEN * weight[weight > 0].min(initial=np.inf) * (1 - 1e-9)
+        of_all = None if counts is None else codec.missing_
+        least = OFTEN * (1 - 1e-9)
+        if counts is None:
+            known = enumerate(codec.categories_)
+            counts = {j: _counts(column(j), len(one), weight) for j, one in known if one is not None}
+            least *= weight[weight > 0].min(initial=np.inf)
         often = np.array([(counts[j] >= least).sum() for j in counts])
         keep = dict(zip(counts, shared(self.max_levels, often, np.ones(len(often))), strict=True))
-        for j in range(n_features):
-            part = j - self.n_features_in_
-            if part >= 0:
-                of, k = self.calendar_[part]
-                values = calendar_parts(column(of))[:, k]
-            else:
-                values = column(j)
-            missing = bool(np.isnan(values).any())
-            if j not in counts:
-                self.center_[j], self.scale_[j] = _robust_scale(values, weight)
-                self.missing_[j] = part < 0 and missing
-            else:
+        for j in range(self.n_features_in_):
+            values = column(j)
+            missing = bool(np.isnan(values).any() if of_all is None else of_all[j])
+            if j in counts:
                 kept = max(self.max_categories, int(keep[j]))
                 self._levels[j], self.cardinalities_[j] = _levels(counts[j], kept, missing)
+            else:
+                self.center_[j], self.scale_[j] = _robust_scale(values, weight)
+                self.missing_[j] = missing
+        for j, (of, k) in enumerate(self.calendar_, self.n_features_in_):
+            self.center_[j], self.scale_[j] = _robust_scale(calendar_parts(column(of))[:, k], weight)
         return self
 
     def _fit_entries(self, Z: Any) -> InputEncoder:

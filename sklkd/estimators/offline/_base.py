@@ -21,6 +21,7 @@ from sklearn.utils import (
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd._dask import is_dask
 from sklkd._named import named_pairs
 from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
@@ -28,6 +29,7 @@ from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._task import Task
 from sklkd.estimators.offline._fit import Distilled, OfflineFit, is_scorer, train_further
 from sklkd.estimators.offline._kept_fits import check_folder
+from sklkd.estimators.offline._partitioned_fit import check_others, fit_collections
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
 from sklkd.teachers import clone_teacher
@@ -108,8 +110,9 @@ class BaseOffline(BaseDistilled):
 
         Parameters
         ----------
-        X : array, frame or sparse matrix of shape (n, n_features), or texts of shape (n,)
-            Training rows; the teacher gets them as they are.
+        X : array, frame or sparse matrix of shape (n, n_features), texts of shape (n,), or a Dask DataFrame or Array
+            Training rows; the teacher gets them as they are, of a Dask collection partition by partition. y and
+            ``sample_weight`` are then Dask collections with the same partitions.
         y : array of shape (n,), or (n, n_targets) for regression, or (n, n_labels) for several labels a row
             Labels or targets; 0 and 1 for several labels. None for a teacher that scores rows, such as an outlier
             detector.
@@ -153,6 +156,12 @@ class BaseOffline(BaseDistilled):
         self._check_has_teacher()
         check_folder(self.checkpoint)
         fitted = self._unfitted_copy()
+        if any(map(is_dask, (X, y, sample_weight))):
+            check_others(teacher_outputs, X_transfer, metadata)
+            with untouched_generators(self.random_state):
+                distilled = fit_collections(fitted, X, y, sample_weight=sample_weight, X_transfer=X_transfer)
+            fitted._take_over(distilled)
+            return self._replace_by(fitted)
         # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
         X = fitted._check_X(X, reset=True, allow_nan=True)
         unlabelled = y is None and self._task_name == "regression" and is_scorer(self.teacher)
@@ -189,6 +198,8 @@ class BaseOffline(BaseDistilled):
         self._deploy(student)
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any, X_transfer: Any) -> Self:
+        if is_dask(X):
+            raise TypeError("partial_fit takes rows in memory, got a Dask collection: call it for each partition.")
         if not hasattr(self, "student_"):
             return self._fit(
                 X,

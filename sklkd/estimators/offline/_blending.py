@@ -262,8 +262,7 @@ class BlendingDecision:
         return Blending(DistillationAccount(estimand, weight, hard, reason, n, losses), students, nothing_validated)
 
     def _splits(self) -> list[Split]:
-        n_students = next(n for least, n in STUDENTS.items() if len(self.rows) >= least)
-        return validation_splits(self.rows, self.seed, n_students, HELD_OUT)
+        return student_splits(self.rows, self.seed, len(self.rows))
 
     def _validation_splits(self) -> list[Split]:
         """The splits of the first half of the label-only students."""
@@ -355,6 +354,12 @@ class BlendingDecision:
             checkpoint=self.checkpoint.part(f"label-student-{k}"),
         )
         return training.labels_only(self.rows.take(seen), self.rows.take(held))
+
+
+def student_splits(rows: Rows, seed: int, n_rows: int) -> list[Split]:
+    """For each label-only student the rows that train it and those held back; there are ``n_rows`` in all."""
+    n_students = next(n for least, n in STUDENTS.items() if n_rows >= least)
+    return validation_splits(rows, seed, n_students, HELD_OUT)
 
 
 def compare(of_students: NDArray, of_teacher: NDArray, rows: Rows, task: Task, beside: str) -> Validated:

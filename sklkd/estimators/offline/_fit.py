@@ -47,7 +47,7 @@ from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
 from sklkd.students._scaling import TargetScaling
-from sklkd.students._tabular_student import IMITATION, WITH_TEACHER
+from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.students._train import trained_losses
 from sklkd.teachers import (
     Precomputed,
@@ -89,6 +89,45 @@ class Distilled:
     sampler: Any
 
 
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What a fit has found out before its student is trained.
+
+    Attributes
+    ----------
+    rows : Rows
+        Distinct rows with the teacher's outputs and the columns that the student reads.
+    task : Task
+    codec : ColumnCodec or None
+        The invertible form of the rows' own.
+    ask : TeacherOutputs
+        Asks the prepared teacher.
+    layers : TeacherLayers
+        The losses that will be trained with, and the teacher.
+    takes_missing : bool
+        Whether the teacher predicts for rows with missing values.
+    all_thresholds, thresholds : Thresholds
+        Of all columns, and of those that the student reads.
+    threshold : float or None
+        The decision threshold of a teacher that has one.
+    blending : Blending
+    source : str
+        How the teacher's outputs were obtained.
+    """
+
+    rows: Rows
+    task: Task
+    codec: Any
+    ask: TeacherOutputs
+    layers: TeacherLayers
+    takes_missing: bool
+    all_thresholds: Thresholds
+    thresholds: Thresholds
+    threshold: float | None
+    blending: Blending
+    source: str
+
+
 class OfflineFit:
     """The steps of one fit, in the order of :meth:`run`.
 
@@ -104,6 +143,8 @@ class OfflineFit:
         The user's, in place of a teacher.
     X_transfer : array, frame or sparse matrix, or None
         Checked unlabelled rows.
+    identity : dict of str to object, default=None
+        What else of the user's the fit is recognised by, where ``rows`` are not all.
 
     Raises
     ------
@@ -111,7 +152,15 @@ class OfflineFit:
         For a teacher, a student or losses that cannot be what they are passed as.
     """
 
-    def __init__(self, estimator: Any, rows: Rows, task: Task, teacher_outputs: Any, X_transfer: Any):
+    def __init__(
+        self,
+        estimator: Any,
+        rows: Rows,
+        task: Task,
+        teacher_outputs: Any,
+        X_transfer: Any,
+        identity: dict[str, Any] | None = None,
+    ):
         self.est, self.rows, self.task, self.X_transfer = estimator, rows, task, X_transfer
         reserved = set(estimator.get_params(deep=False))
         self.losses = check_losses(estimator.loss, default_loss(task.kind), task.kind, reserved)
@@ -122,7 +171,8 @@ class OfflineFit:
         self.storage = Storage(estimator.memory_limit)
         self.spread = any(loss.needs_spread for _, loss in self.losses)
         seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=3).tolist()
-        self.checkpoint, seeds = self._opened(seeds, {"teacher_outputs": teacher_outputs, "X_transfer": X_transfer})
+        others = {"teacher_outputs": teacher_outputs, "X_transfer": X_transfer} | (identity or {})
+        self.checkpoint, seeds = self._opened(seeds, others)
         self.sample_seed, self.train_seed, teacher_seed = seeds
         # what is made again of a fit that was killed has to be the same
         seeded = estimator.random_state is not None or self.checkpoint.keeps
@@ -146,6 +196,10 @@ class OfflineFit:
 
     def run(self) -> Distilled:
         """Fit the teacher where it is not fitted, and train the student."""
+        return self.train(self.decide())
+
+    def decide(self) -> Decided:
+        """Fit the teacher where it is not fitted, ask it for the rows, and decide what the student learns from."""
         deduplication = Deduplication(self.rows, self.storage)
         knowledge = self._ask_teacher(deduplication)
         task, y = self._task_and_targets(knowledge)
@@ -164,28 +218,87 @@ class OfflineFit:
             thresholds = [all_thresholds[j] for j in rows.columns.indices]
         binary = task.classification and task.n_outputs == 2
         threshold = decision_threshold(teacher, rows.few(FEW_ROWS).X) if binary else None
-        blending = self._blending(teacher, rows, task, thresholds, threshold)
+        return Decided(
+            rows,
+            task,
+            deduplication.invertible,
+            ask,
+            layers,
+            takes_missing,
+            all_thresholds,
+            thresholds,
+            threshold,
+            self._blending(teacher, rows, task, thresholds, threshold),
+            knowledge.source,
+        )
+
+    def train(self, decided: Decided) -> Distilled:
+        """Train the student as it was decided."""
+        unlabelled, sampler = self._without_labels(decided)
+        return self._distilled(decided, self._trained(decided, unlabelled, sampler), sampler)
+
+    def _without_labels(self, decided: Decided) -> tuple[list[Rows], Any]:
+        """Unlabelled and synthetic rows with the teacher's outputs, and what made the synthetic ones."""
+        rows, blending = decided.rows, decided.blending
         if blending.hard_weight == 1:
-            trained, sampler = self._train_on_labels(rows, task, thresholds), None
-        else:
-            unlabelled = self._unlabelled(rows, ask, takes_missing)
-            augment = None if self.est.n_synthetic == 0 else self.est.augment
-            sampler = chosen_sampler(augment, rows, teacher, len(unlabelled) > 0)
-            real = rows
-            if sampler is not None:
-                n = n_synthetic_rows(self.est.n_synthetic, len(rows), blending.imitates)
-                make = partial(self._synthetic, sampler, rows, deduplication.invertible, n, ask, all_thresholds)
-                unlabelled.append(replace(self.checkpoint.kept("synthetic", make), codec=rows.codec))
-                real = beside_synthetic(rows, blending)
-            recipe = IMITATION if blending.imitates else WITH_TEACHER
-            training = replace(self._training(task, thresholds), recipe=recipe)
-            unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
-            trained = training.fit(blending.targets(real), unlabelled, layers, blending.hard_weight)
+            return [], None
+        unlabelled = self._unlabelled(decided)
+        augment = None if self.est.n_synthetic == 0 else self.est.augment
+        sampler = chosen_sampler(augment, rows, decided.ask.teacher, len(unlabelled) > 0)
+        if sampler is not None:
+            made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided))
+            unlabelled.append(replace(made, codec=rows.codec))
+        return unlabelled, sampler
+
+    def _unlabelled(self, decided: Decided) -> list[Rows]:
+        """The user's unlabelled rows, if there are any, with the teacher's outputs."""
+        if self.X_transfer is None:
+            return []
+        part = unlabelled_rows(self.X_transfer, decided.rows.codec, decided.takes_missing)
+        return [replace(part, outputs=self.checkpoint.kept("unlabelled", partial(decided.ask.of, part.X)))]
+
+    def _synthetic(self, sampler: Any, decided: Decided) -> Rows:
+        """Synthetic rows with the teacher's outputs."""
+        rows = decided.rows
+        n = n_synthetic_rows(self.est.n_synthetic, len(rows), decided.blending.imitates)
+        made = synthetic_rows(sampler, rows, decided.codec, n, self.sample_seed)
+        return decided.ask.label(made.take(similar_next_to_each_other(made.coded, decided.all_thresholds)))
+
+    def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> TrainedStudent:
+        """The student, trained on labels only where these are all that it learns from."""
+        rows, blending = decided.rows, decided.blending
+        recipe = IMITATION if blending.imitates else WITH_TEACHER
+        training = self._training(decided, recipe)
+        if blending.hard_weight == 1:
+            seen, validation = split_for_early_stopping(self.student, rows, decided.task, self.sample_seed)
+            return training.fit_labels_only(seen, validation)
+        real = rows if sampler is None else beside_synthetic(rows, blending)
+        unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
+        return training.fit(blending.targets(real), unlabelled, decided.layers, blending.hard_weight)
+
+    def _training(self, decided: Decided, recipe: Recipe) -> StudentTraining:
+        """How the student is trained."""
+        return StudentTraining(
+            self.student,
+            decided.task,
+            decided.thresholds,
+            self.train_seed,
+            self.est.verbose,
+            recipe=recipe,
+            storage=self.storage,
+            checkpoint=self.checkpoint.part("student"),
+        )
+
+    def _distilled(self, decided: Decided, trained: TrainedStudent, sampler: Any) -> Distilled:
+        """What the fit has made, of the trained student."""
+        rows, task, teacher, threshold = decided.rows, decided.task, decided.ask.teacher, decided.threshold
+        notes = [*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]
+        one = rows.take(np.arange(1)).for_student()
         fitted = FittedStudent(
             trained.encoder,
             trained.net,
             task,
-            handles_missing=takes_missing and handles_missing(trained.encoder, rows.take(np.arange(1)).for_student().X),
+            handles_missing=decided.takes_missing and handles_missing(trained.encoder, one.X),
             refuses_missing=(
                 f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
                 "a teacher that takes it (such as a Pipeline that imputes)."
@@ -193,10 +306,10 @@ class OfflineFit:
             threshold=threshold,
             float64=runs_in_float64(trained, rows),
             teacher=teacher,
-            blending=blending.with_notes([*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]),
+            blending=decided.blending.with_notes(notes),
             columns=None if rows.columns is None else replace(rows.columns, codec=None),
         )
-        return Distilled(fitted, teacher, not is_fitted(self.teacher), knowledge.source, self.losses, sampler)
+        return Distilled(fitted, teacher, not is_fitted(self.teacher), decided.source, self.losses, sampler)
 
     def _with_columns(self, rows: Rows, codec: Any, ask: TeacherOutputs, thresholds: Thresholds) -> Rows:
         """The rows with the columns that the student reads, which may be those that the teacher uses most."""
@@ -248,30 +361,6 @@ class OfflineFit:
             self.checkpoint,
         )
         return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
-
-    def _train_on_labels(self, rows: Rows, task: Task, thresholds: Thresholds) -> TrainedStudent:
-        seen, validation = split_for_early_stopping(self.student, rows, task, self.sample_seed)
-        return self._training(task, thresholds).fit_labels_only(seen, validation)
-
-    def _training(self, task: Task, thresholds: Thresholds) -> StudentTraining:
-        kept = self.checkpoint.part("student")
-        return StudentTraining(
-            self.student, task, thresholds, self.train_seed, self.est.verbose, storage=self.storage, checkpoint=kept
-        )
-
-    def _unlabelled(self, rows: Rows, ask: TeacherOutputs, takes_missing: bool) -> list[Rows]:
-        """The user's unlabelled rows, if there are any, with the teacher's outputs."""
-        if self.X_transfer is None:
-            return []
-        part = unlabelled_rows(self.X_transfer, rows.codec, takes_missing)
-        return [replace(part, outputs=self.checkpoint.kept("unlabelled", partial(ask.of, part.X)))]
-
-    def _synthetic(
-        self, sampler: Any, rows: Rows, codec: Any, n: int, ask: TeacherOutputs, thresholds: Thresholds
-    ) -> Rows:
-        """Synthetic rows with the teacher's outputs."""
-        made = synthetic_rows(sampler, rows, codec, n, self.sample_seed)
-        return ask.label(made.take(similar_next_to_each_other(made.coded, thresholds)))
 
     def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""

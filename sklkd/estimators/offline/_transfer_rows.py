@@ -120,7 +120,12 @@ def synthetic_rows(sampler: Any, rows: Rows, codec: Any, n: int, seed: int) -> R
 
 def beside_synthetic(rows: Rows, blending: Blending) -> Rows:
     """Real rows with the weight that they have beside synthetic ones."""
-    return replace(rows, weight=rows.weight * max(1 - blending.blend, LEAST_WEIGHT))
+    return replace(rows, weight=rows.weight * weight_beside_synthetic(blending))
+
+
+def weight_beside_synthetic(blending: Blending) -> float:
+    """What a real row weighs where a synthetic one weighs 1."""
+    return max(1 - blending.blend, LEAST_WEIGHT)
 
 
 def similar_next_to_each_other(coded: NDArray | None, thresholds: Thresholds) -> Any:
