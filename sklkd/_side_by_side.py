@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,13 @@ def side_by_side(n_jobs: int | None, function: Callable, arguments: Sequence[tup
     # scikit-learn's own, which hand configuration and metadata routing on to the workers
     run = delayed(partial(_run, function, n_threads, effective_n_jobs(n_jobs) > 1))
     return Parallel(n_jobs=n_jobs)(run(*one) for one in arguments)
+
+
+@contextmanager
+def within(n_jobs: int | None) -> Iterator[None]:
+    """Let scikit-learn's models whose own ``n_jobs`` is None use as many, as in joblib's ``parallel_config``."""
+    with nullcontext() if n_jobs is None else parallel_config(n_jobs=n_jobs):
+        yield
 
 
 def _run(function: Callable, n_threads: int, beside_others: bool, *arguments: Any) -> Any:

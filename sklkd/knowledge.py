@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
-from sklkd._side_by_side import side_by_side
+from sklkd._side_by_side import side_by_side, within
 from sklkd._sklearn import _safe_indexing
 from sklkd.rows import Rows
 from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part
@@ -95,7 +95,8 @@ def gather(
             splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
             found = cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty, checkpoint=checkpoint)
         else:
-            found = _of_one(adapter, rows, cv, spread, empty)
+            with within(fitter.estimator.n_jobs):
+                found = _of_one(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
 
     return Knowledge(adapter, *checkpoint.kept("outputs", answer))

@@ -210,7 +210,7 @@ class OfflineFit:
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
-        ask = TeacherOutputs(teacher, task, self.spread)
+        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs)
         all_thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
         rows = self._with_columns(rows, deduplication.invertible, ask, all_thresholds)
         thresholds = all_thresholds

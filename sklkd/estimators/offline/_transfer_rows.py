@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from sklkd._columns import has_one_dimension, is_csr
+from sklkd._side_by_side import within
 from sklkd.augment import MUNGE
 from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task
@@ -38,11 +39,14 @@ class TeacherOutputs:
     task : Task
     spread : bool
         Whether a loss needs the spread of an ensemble's members.
+    n_jobs : int or None
+        Cores for a teacher that leaves it open.
     """
 
     teacher: Teacher
     task: Task
     spread: bool
+    n_jobs: int | None = None
 
     def label(self, rows: Rows) -> Rows:
         """The rows with the teacher's outputs."""
@@ -61,7 +65,9 @@ class TeacherOutputs:
                 "X_transfer, augment and partial_fit need a teacher that can be asked about new rows, got outputs of "
                 "the first rows alone: pass the teacher, or X_transfer=None and augment=None."
             )
-        return self.task.standardize(self.teacher.outputs(X, spread=self.spread, empty=np.empty))
+        with within(self.n_jobs):
+            outputs = self.teacher.outputs(X, spread=self.spread, empty=np.empty)
+        return self.task.standardize(outputs)
 
 
 def unlabelled_rows(X: Any, codec: Any, handles_missing: bool) -> Rows:
