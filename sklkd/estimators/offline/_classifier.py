@@ -176,6 +176,9 @@ class DistilledClassifier(Classification, BaseOffline):
     Missing values are accepted as far as the teacher predicts for them, whatever its tags say; a category that was not
     seen at fit is no error. The rows themselves go to the teacher as they are given.
 
+    X, y and ``sample_weight`` may be Dask collections with the same partitions, which are labelled where they lie;
+    "Tables larger than memory" in the user guide says what differs.
+
     References
     ----------
     .. [1] C. Bucila, R. Caruana, A. Niculescu-Mizil (2006), Model compression, KDD.

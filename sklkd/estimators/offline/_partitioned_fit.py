@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -274,6 +275,9 @@ class Shards:
 
     def _labelling(self, encoder: Any) -> Labelling:
         collections, decided = self.collections, self.decided
+        # copies: what has been built is where the student is, and workers may have no such device
+        layers = copy.copy(decided.layers)
+        layers.losses = [(name, copy.deepcopy(loss).cpu()) for name, loss in layers.losses]
         return Labelling(
             collections.partitions.layout,
             collections.drawn,
@@ -282,7 +286,7 @@ class Shards:
             encoder,
             decided.rows.columns,
             decided.ask,
-            decided.layers,
+            layers,
             decided.blending,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -133,7 +132,7 @@ def _on_cluster(
             del result
             done.update([start(part) for part in islice(waiting, 1)])
     finally:
-        with suppress(Exception):  # the client may be gone, which is then the error
+        if client.status == "running":
             client.cancel([future for future in done.futures], reason="the fit has ended")
 
 
