@@ -27,9 +27,11 @@ from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._task import Task
-from sklkd.estimators.offline._fit import Distilled, OfflineFit, is_scorer, train_further
+from sklkd.estimators.offline._fit import Distilled, OfflineFit
+from sklkd.estimators.offline._given import is_scorer
 from sklkd.estimators.offline._kept_fits import check_folder
 from sklkd.estimators.offline._partitioned_fit import check_others, fit_collections
+from sklkd.estimators.offline._train_further import train_further
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
 from sklkd.teachers import clone_teacher

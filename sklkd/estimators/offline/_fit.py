@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,10 +12,8 @@ from sklearn.utils import check_random_state
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._columns import is_csr
-from sklkd._named import check_names
 from sklkd._storage import Storage
 from sklkd._warn import warn
-from sklkd.estimators._base import tags_of
 from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
 from sklkd.estimators._fitted_student import FittedStudent, runs_in_float64
@@ -27,6 +24,7 @@ from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
+from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, given_teacher
 from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
@@ -41,16 +39,13 @@ from sklkd.estimators.offline._transfer_rows import (
 )
 from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, gather
-from sklkd.losses import Loss
 from sklkd.losses._checked import check_losses
 from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
 from sklkd.students._resolve import Student, resolve_student
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
-from sklkd.students._train import trained_losses
 from sklkd.teachers import (
-    Precomputed,
     TeacherFitter,
     accepts_missing,
     decision_threshold,
@@ -60,7 +55,6 @@ from sklkd.teachers import (
 FEW_ROWS = (
     2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
 )
-NamedLosses = list[tuple[str, Loss]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +198,9 @@ class OfflineFit:
         knowledge = self._ask_teacher(deduplication)
         task, y = self._task_and_targets(knowledge)
         rows = deduplication.distinct_rows(task.encode(y), standardized(knowledge, task))
-        # adapters that learn something from rows refer to these
-        reference = rows.X if knowledge.teacher.needs_rows else rows.table
-        teacher = knowledge.teacher.prepared(reference)
+        # adapters that learn something from rows only refer to them
+        self.reference = rows.X if knowledge.teacher.needs_rows else rows.table
+        teacher = knowledge.teacher.prepared(self.reference)
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
@@ -394,46 +388,6 @@ class OfflineFit:
             )
 
 
-def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_state: Any) -> FittedStudent:
-    """Train a copy of a fitted student further on new rows, with the same teacher and blending.
-
-    Parameters
-    ----------
-    fitted : FittedStudent
-    rows : Rows
-        Checked, with labels or targets in the user's terms, and weights.
-    X_transfer : array, frame or sparse matrix, or None
-        Checked unlabelled rows.
-    random_state : int, RandomState or None
-
-    Raises
-    ------
-    ValueError
-        If the teacher is needed and was dropped.
-    """
-    net, task, teacher = copy.deepcopy(fitted.net), fitted.task, fitted.teacher
-    losses = trained_losses(net)
-    if losses and teacher is None:
-        raise ValueError("partial_fit needs the teacher, which keep_teacher=False has dropped: set keep_teacher=True.")
-    ask = TeacherOutputs(teacher, task, any(loss.needs_spread for _, loss in losses))
-    outputs = ask.of(rows.X) if losses else None
-    knowledge = Knowledge(teacher, outputs, np.zeros(len(rows), bool), "in-sample")
-    distinct = Deduplication(rows).distinct_rows(task.encode(rows.y), knowledge)
-    distinct = replace(distinct, columns=fitted.columns)
-    unlabelled = []
-    if X_transfer is not None and losses:
-        unlabelled.append(ask.label(unlabelled_rows(X_transfer, distinct.codec, fitted.handles_missing)))
-    seed = int(check_random_state(random_state).randint(2**31 - 1))
-    trained = TrainedStudent(fitted.encoder, net, task)
-    trained.train_further(
-        fitted.blending.targets(distinct),
-        [fitted.blending.targets(replace(part, columns=fitted.columns)) for part in unlabelled],
-        TeacherLayers(losses, teacher, task),
-        seed,
-    )
-    return replace(fitted, net=net)
-
-
 def squared_errors(predicted: NDArray, y: NDArray, weight: NDArray) -> tuple[float, float]:
     """Mean squared errors of predictions, and of the mean of y or the frequencies of classes.
 
@@ -504,48 +458,3 @@ def notes_on_rows(rows: Rows, augment: Any) -> list[str]:
         return []
     n_columns = rows.matrix.shape[1]
     return [f"No synthetic rows were made: X is sparse, and neighbours are not looked for in its {n_columns:,} columns"]
-
-
-def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:
-    """Raise where nothing would train the student's output, or where a loss that trains alone is not by itself."""
-    for _, loss in losses:
-        if loss.always_alone and (len(losses) > 1 or hard_weight not in ("auto", 0, 1)):
-            what = f"{len(losses)} losses" if len(losses) > 1 else f"hard_weight={hard_weight}"
-            raise ValueError(
-                f"{type(loss).__name__} trains alone, without labels or other losses; got {what}. Pass it by itself, "
-                "with hard_weight='auto'."
-            )
-    if hard_weight == 0 and not any(loss.teaches_output for _, loss in losses):
-        names = ", ".join(type(loss).__name__ for _, loss in losses)
-        raise ValueError(
-            f"hard_weight must be > 0 with losses on hidden layers alone ({names}), which do not train the student's "
-            "output; got hard_weight=0. Raise it, or add a loss on outputs such as SoftTargetLoss."
-        )
-
-
-def is_scorer(teacher: Any) -> bool:
-    """Whether a teacher scores rows and has no targets: an outlier detector, a density, or what only scores samples."""
-    if tags_of(teacher).estimator_type in ("outlier_detector", "density_estimator"):
-        return True
-    return hasattr(teacher, "score_samples") and not hasattr(teacher, "predict")
-
-
-def given_teacher(estimator: Any, teacher_outputs: Any, loss_names: list[str], kind: str) -> Any:
-    """The teacher to distil, or the outputs in its place."""
-    if teacher_outputs is not None:
-        return Precomputed(teacher_outputs)
-    teacher = estimator.teacher
-    if teacher is None:
-        raise TypeError(
-            "teacher must be an estimator, a torch module, a list of (name, teacher) or Precomputed, got teacher=None; "
-            "or pass teacher_outputs to fit."
-        )
-    if isinstance(teacher, list):
-        check_names("teacher", teacher, {*estimator.get_params(deep=False), *loss_names})
-    wanted, other = ("regressor", "classifier") if kind == "regression" else ("classifier", "regressor")
-    for one in [one for _, one in teacher] if isinstance(teacher, list) else [teacher]:
-        if isinstance(one, type):
-            raise TypeError(f"teacher must be an instance, got the class {one.__name__}: call it, {one.__name__}().")
-        if tags_of(one).estimator_type == other:
-            raise TypeError(f"teacher must be a {wanted} here, got {type(one).__name__}, which is a {other}.")
-    return teacher

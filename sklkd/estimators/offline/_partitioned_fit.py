@@ -18,7 +18,8 @@ from sklkd.estimators._task import Task
 from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators.offline._blending import student_splits
 from sklkd.estimators.offline._dask_teachers import fitted_in_memory, is_dask_teacher
-from sklkd.estimators.offline._fit import Decided, Distilled, OfflineFit, is_scorer
+from sklkd.estimators.offline._fit import Decided, Distilled, OfflineFit
+from sklkd.estimators.offline._given import is_scorer
 from sklkd.estimators.offline._partitions import Partitions, by_rows, partitions_of
 from sklkd.estimators.offline._sample import drawn_sample, quotas, sample_rows
 from sklkd.estimators.offline._shards import Gathered, Labelling, shard_of_part, with_arrays
