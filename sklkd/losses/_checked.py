@@ -9,8 +9,19 @@ from sklearn.base import clone
 from sklkd._named import check_names
 from sklkd.losses._base import Loss
 
-TASKS = {"multilabel": "several labels a row"}
-"""What tasks are called in messages, where not by their own names."""
+
+def named_task(task: str) -> str:
+    """What a task is called in messages."""
+    return "several labels a row" if task == "multilabel" else task
+
+
+def check_task(parameter: str, one: Any, task: str) -> None:
+    """Raise ``ValueError`` where a loss or a method has no meaning for a task."""
+    if task not in one.tasks:
+        raise ValueError(
+            f"{parameter}: {type(one).__name__} has no meaning for {named_task(task)}, only for "
+            f"{' and '.join(map(named_task, one.tasks))}."
+        )
 
 
 def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> list[tuple[str, Loss]]:
@@ -29,10 +40,6 @@ def check_losses(loss: Any, default: Loss, task: str, reserved: set[str]) -> lis
     for _, one in pairs:
         if not isinstance(one, Loss):
             raise TypeError(f"loss must be a Loss of sklkd.losses or a list of (name, Loss), got {one!r}.")
-        if task not in one.tasks:
-            raise ValueError(
-                f"loss: {type(one).__name__} has no meaning for {TASKS.get(task, task)}, only for "
-                f"{' and '.join(TASKS.get(known, known) for known in one.tasks)}."
-            )
+        check_task("loss", one, task)
         one.check()
     return [(name, clone(one)) for name, one in pairs]

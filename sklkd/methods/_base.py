@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator
 
 from sklkd.losses._base import check_number
-from sklkd.losses._checked import TASKS
+from sklkd.losses._checked import check_task
 
 
 class Method(BaseEstimator):
@@ -26,11 +26,7 @@ class Method(BaseEstimator):
 
     def check(self, task: str) -> None:
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range, or a task without a meaning."""
-        if task not in self.tasks:
-            raise ValueError(
-                f"method: {type(self).__name__} has no meaning for {TASKS.get(task, task)}, only for "
-                f"{' and '.join(TASKS.get(known, known) for known in self.tasks)}."
-            )
+        check_task("method", self, task)
 
 
 def check_fraction(name: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from skorch import NeuralNet
 from sklkd._device import device_of
 from sklkd.losses import Loss
 from sklkd.losses._base import check_integer
-from sklkd.losses._checked import TASKS
+from sklkd.losses._checked import named_task
 from sklkd.losses._objective import Objective
 from sklkd.losses._tasks import default_loss, mean_prediction
 from sklkd.methods._base import check_fraction
@@ -94,9 +94,7 @@ class BornAgain(SelfMethod):
             raise TypeError(f"loss must be a Loss of sklkd.losses, got loss={self.loss!r}.")
         self.loss.check()
         if self.loss.n_layers > 0 or task not in self.loss.tasks or self.loss.needs_spread:
-            raise ValueError(
-                f"loss must compare the outputs of one network for {TASKS.get(task, task)}, got {self.loss!r}."
-            )
+            raise ValueError(f"loss must compare the outputs of one network for {named_task(task)}, got {self.loss!r}.")
 
     def train(self, training: Training) -> TrainingResult:
         seeds = np.random.RandomState(training.seed).randint(2**31 - 1, size=self.generations - 1).tolist()
