@@ -15,7 +15,9 @@ from threadpoolctl import threadpool_limits
 from sklkd._torch import torch_threads
 
 
-def side_by_side(n_jobs: int | None, function: Callable, arguments: Sequence[tuple]) -> list[Any]:
+def side_by_side(
+    n_jobs: int | None, function: Callable, arguments: Sequence[tuple], shares: int | None = None
+) -> list[Any]:
     """What a function returns for each tuple of arguments, by joblib's back end; a single one is run where we are.
 
     Torch gets the same number of threads for a job whatever ``n_jobs`` is, also where jobs run one after the other:
@@ -29,10 +31,13 @@ def side_by_side(n_jobs: int | None, function: Callable, arguments: Sequence[tup
     function : callable
         Seeds what it draws.
     arguments : sequence of tuple
+    shares : int, default=None
+        By how many jobs the cores are shared, of which these may be some. None: by these.
     """
+    n_threads = max(1, torch.get_num_threads() // max(1, shares or len(arguments)))
     if len(arguments) == 1:
-        return [function(*arguments[0])]
-    n_threads = max(1, torch.get_num_threads() // max(1, len(arguments)))
+        with torch_threads(n_threads):
+            return [function(*arguments[0])]
     # scikit-learn's own, which hand configuration and metadata routing on to the workers
     run = delayed(partial(_run, function, n_threads, effective_n_jobs(n_jobs) > 1))
     return Parallel(n_jobs=n_jobs)(run(*one) for one in arguments)

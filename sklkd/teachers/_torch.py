@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklkd._skorch import cast_rows, infers_nonlinearity, is_fitted_net
-from sklkd._torch import LAST_HIDDEN, Trace, as_tensor, collect, declared, evaluating, first, trace
+from sklkd._torch import LAST_HIDDEN, Trace, as_tensor, collect, declared, evaluating, first, seeded, trace
 from sklkd.teachers._base import Shape
 from sklkd.teachers._checked_outputs import checked_numbers
 from sklkd.teachers._interpreted import InterpretedTeacher
@@ -154,7 +154,9 @@ class NetTeacher(TorchTeacher):
         return self.estimator.module_
 
     def run(self, X: Any) -> Tensor:
-        return first(self.estimator.forward(cast_rows(self.module, X), training=False))
+        # its loader draws from torch's generator, from which another thread may be training
+        with seeded(0):
+            return first(self.estimator.forward(cast_rows(self.module, X), training=False))
 
     def predict_proba(self, X: Any) -> Any:
         if self.reading(X) == PROBABILITIES and infers_nonlinearity(self.estimator):
@@ -164,10 +166,10 @@ class NetTeacher(TorchTeacher):
         return to_probabilities(self._proba(X), reading)
 
     def _proba(self, X: Any) -> NDArray[np.float64]:
-        with evaluating(self.module):
+        with seeded(0), evaluating(self.module):
             proba = self.estimator.predict_proba(cast_rows(self.module, X))
         return checked_numbers(proba, X, f"predict_proba of {self.name}")
 
     def predict(self, X: Any) -> Any:
-        with evaluating(self.module):
+        with seeded(0), evaluating(self.module):
             return self.estimator.predict(cast_rows(self.module, X))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
@@ -330,10 +331,14 @@ class BlendingDecision:
         return self._predicted[k]
 
     def _train(self, wanted: Iterable[int]) -> None:
-        """Train those of the label-only students that are not trained yet, side by side."""
+        """Train those of the label-only students that are not trained yet, all at once where that takes no longer."""
+        n_students = len(self._splits())
+        if effective_n_jobs(self.n_jobs) > 1:
+            wanted = range(n_students)
         wanted = [k for k in wanted if k not in self._trained]
         prepared = [self._training(k) for k in wanted]
-        nets = side_by_side(self.n_jobs, LabelsOnly.run_elsewhere, [(training,) for _, training in prepared])
+        trainings = [(training,) for _, training in prepared]
+        nets = side_by_side(self.n_jobs, LabelsOnly.run_elsewhere, trainings, n_students)
         for k, (encoder, _), parts in zip(wanted, prepared, nets, strict=True):
             self._trained[k] = TrainedStudent(encoder, put_together(*parts), self.task)
 
