@@ -136,6 +136,7 @@ class Sampler(BaseEstimator):
                 "pass X.toarray() where that has room, or to a distilled estimator augment='auto', or more rows as "
                 "X_transfer."
             )
+        Z = np.asarray(Z, dtype=np.float64)
         self._codec = codec
         self.n_features_in_ = codec.n_features_in_
         if hasattr(codec, "feature_names_in_"):

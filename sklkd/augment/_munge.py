@@ -51,7 +51,7 @@ class MUNGE(Sampler):
     >>> from sklkd.augment import MUNGE
     >>> X = np.array([["red", 1], ["red", 2], ["blue", 8], ["blue", 9]], dtype=object)
     >>> MUNGE(n_neighbors=1).fit(X).sample(3, random_state=0).tolist()
-    [['red', 1], ['blue', 8], ['blue', 9]]
+    [['red', 1], ['blue', 9], ['red', 2]]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

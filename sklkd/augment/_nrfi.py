@@ -57,7 +57,7 @@ class NRFI(Sampler):
     >>> X, y = load_iris(return_X_y=True)
     >>> forest = RandomForestClassifier(random_state=0).fit(X, y)
     >>> forest.predict(NRFI(forest).fit(X).sample(6, random_state=0)).tolist()
-    [2, 1, 2, 1, 1, 0]
+    [2, 1, 2, 1, 0, 0]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -117,8 +117,7 @@ def synthetic_rows(sampler: Any, rows: Rows, codec: Any, n: int, seed: int) -> R
     weighted = not np.allclose(rows.weight, 1) and has_fit_parameter(sampler, "sample_weight")
     weight = {"sample_weight": rows.weight} if weighted else {}
     if codec is not None and hasattr(sampler, "fit_coded"):
-        coded = np.array(rows.coded, dtype=np.float64)
-        coded = sampler.fit_coded(codec, coded, X=rows.X, **weight).sample_coded(n, random_state=seed)
+        coded = sampler.fit_coded(codec, rows.coded, X=rows.X, **weight).sample_coded(n, random_state=seed)
         return Rows(codec.inverse_transform(coded), codec=rows.codec, matrix=coded)
     X = sampler.fit(rows.X, **weight).sample(n, random_state=seed)
     return Rows(X, codec=rows.codec, matrix=None if rows.codec is None else rows.codec.transform(X))
