@@ -7,8 +7,7 @@
 Each case is a process of its own: made data, a HistGradientBoostingClassifier (for ``trees`` a forest, of which the
 depth is bounded so that its size is that of its trees), and DistilledClassifier(teacher) with all defaults. Memory is
 the highest resident memory above that before the fit. Exponents are slopes of logarithms over the last factor of ten.
-``workers`` is the time in which the workers of a Dask cluster label the same rows. Where the Python of an environment
-with AutoGluon is named by SKLKD_AUTOGLUON, its default fit and ``distill`` are timed on the same rows, too.
+``workers`` is the time in which the workers of a Dask cluster label the same rows.
 """
 
 import argparse
@@ -127,12 +126,6 @@ def measure(case):
     given = [f"--{name}={value}" for name, value in case.items()]
     done = subprocess.run([sys.executable, __file__, "case", *given], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    if "SKLKD_AUTOGLUON" in os.environ and not case["workers"]:
-        peer = Path(__file__).with_name("scale_autogluon.py")
-        done = subprocess.run(
-            [os.environ["SKLKD_AUTOGLUON"], peer, *given[:3]], capture_output=True, text=True, check=True
-        )
-        found |= json.loads(done.stdout.splitlines()[-1])
     print("   ", {name: round(value, 2) for name, value in found.items()}, flush=True)
     return found
 
