@@ -178,7 +178,7 @@ def draw(results, picture):
         grid[1][column].set_xlabel(axis)
     grid[0][0].set_ylabel("seconds of a fit")
     grid[1][0].set_ylabel("memory above the start [MB]")
-    figure.legend(*grid[1][0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*grid[1][0].get_legend_handles_labels(), loc="outside upper center", ncols=min(3, len(axes)))
     figure.savefig(picture, dpi=150)
 
 
