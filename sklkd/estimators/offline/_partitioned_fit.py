@@ -55,7 +55,9 @@ def fit_collections(estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_tra
     if goal.classes is not None:
         estimator.classes_ = goal.classes
     drawn = quotas([part.n_rows for part in whole.parts], sample_rows())
-    seed = int(check_random_state(estimator.random_state).randint(2**31 - 1, size=4)[3])
+    # a fit that goes on must draw the same sample, also where no seed is given
+    random_state = 0 if estimator.random_state is None and estimator.checkpoint is not None else estimator.random_state
+    seed = int(check_random_state(random_state).randint(2**31 - 1, size=4)[3])
     sample = drawn_sample(partitions, drawn, seed)
     sample = replace(sample, table=estimator._check_X(sample.X, reset=True, allow_nan=True))
     X_transfer = estimator._check_X_transfer(X_transfer)
