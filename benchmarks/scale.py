@@ -7,7 +7,8 @@
 Each case is a process of its own: made data, a HistGradientBoostingClassifier (for ``trees`` a forest, of which the
 depth is bounded so that its size is that of its trees), and DistilledClassifier(teacher) with all defaults. Memory is
 the highest resident memory above that before the fit. Exponents are slopes of logarithms over the last factor of ten.
-``workers`` is the time in which the workers of a Dask cluster label the same rows.
+``workers`` is the time in which the workers of a Dask cluster label the same rows. Where the Python of an environment
+with AutoGluon is named by SKLKD_AUTOGLUON, its ``distill`` is measured on the same rows, too (scale_autogluon.py).
 """
 
 import argparse
@@ -68,17 +69,22 @@ class Peak:
         self.bytes = self.high - self.base
 
 
-def run_case(rows, columns, classes, trees, workers):
-    """What one fit takes; printed as JSON."""
+def make_teacher(trees):
+    """A booster, or a forest of so many trees."""
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
+    if trees:
+        return RandomForestClassifier(trees, max_depth=12, n_jobs=-1, random_state=0)
+    return HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0)
+
+
+def run_case(rows, columns, classes, trees, workers):
+    """What one fit takes; printed as JSON."""
     from sklkd import DistilledClassifier
 
     warnings.simplefilter("ignore")
     X, y = made(rows, columns, classes)
-    teacher = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0)
-    if trees:
-        teacher = RandomForestClassifier(trees, max_depth=12, n_jobs=-1, random_state=0)
+    teacher = make_teacher(trees)
     with Peak() as taught:
         teacher.fit(X, y)
     if workers:
@@ -124,8 +130,14 @@ def ask(teacher, part):
 def measure(case):
     print(case, flush=True)
     given = [f"--{name}={value}" for name, value in case.items()]
-    done = subprocess.run([sys.executable, __file__, "case", *given], capture_output=True, text=True, check=True)
+    # without this folder, whose sparse.py Dask would import
+    command = [sys.executable, "-P", __file__, "case", *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
+    if "SKLKD_AUTOGLUON" in os.environ and not case["workers"]:
+        peer = [os.environ["SKLKD_AUTOGLUON"], Path(__file__).with_name("scale_autogluon.py"), *given[:-1]]
+        done = subprocess.run(peer, capture_output=True, text=True, check=True)
+        found |= json.loads(done.stdout.splitlines()[-1])
     print("   ", {name: round(value, 2) for name, value in found.items()}, flush=True)
     return found
 
@@ -148,7 +160,9 @@ def table(results):
             cells = [f"{case[name] / 2**20:,.0f} MB" if "bytes" in name else f"{case[name]:,.1f} s" for name in names]
             print("    ".join([f"{case[axis]:>12,}", *cells]))
         if axis != "workers":
-            for name in ("seconds", "bytes", "teacher_seconds"):
+            for name in names:
+                if name == "bytes_of_X":
+                    continue
                 print(f"exponent of {name}: {exponent(sizes, [case[name] for case in cases]):.2f}")
         else:
             print(f"{cases[0]['seconds'] / cases[-1]['seconds']:.2f} times as fast by {sizes[-1]} as by {sizes[0]}")
@@ -160,6 +174,8 @@ def draw(results, picture):
     axes = [axis for axis in results if axis != "workers"]
     figure, grid = plt.subplots(2, len(axes), figsize=(3.2 * len(axes), 5.6), squeeze=False, layout="constrained")
     lines = {"student, all defaults": ("", "#0072B2", "o"), "teacher's own fit": ("teacher_", "#D55E00", "s")}
+    if any("autogluon_seconds" in case for axis in axes for case in results[axis]):
+        lines["AutoGluon's distill"] = ("autogluon_", "#009E73", "^")
     for column, axis in enumerate(axes):
         cases = results[axis]
         sizes = [case[axis] for case in cases]
