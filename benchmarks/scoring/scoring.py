@@ -65,7 +65,7 @@ def here(models, X):
 
 def with_dask(models, X, workers):
     """On a cluster of processes: a sum of the probabilities comes back."""
-    with LocalCluster(workers, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
+    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
         ddf = dd.from_pandas(X, npartitions=4 * workers).persist()
         wait(ddf)
         meta = models["OnnxPredictor"].predict_proba(ddf)._meta
