@@ -106,10 +106,11 @@ class Rows:
 
     def pieces(self) -> Iterator[Rows]:
         """The rows, some after the other."""
-        for start in range(0, len(self), PIECE) if len(self) > PIECE else ():
-            yield self.take(np.arange(start, min(start + PIECE, len(self))))
         if len(self) <= PIECE:
             yield self
+            return
+        for start in range(0, len(self), PIECE):
+            yield self.take(np.arange(start, min(start + PIECE, len(self))))
 
     def metadata_of(self, index: NDArray) -> dict[str, Any]:
         """The metadata of the rows at these numbers."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklkd._columns._cells import UNSEEN, is_missing
 from sklkd._columns._reader import ColumnReader
-from sklkd._columns._rows import beside, identical_rows, rows_with_missing
+from sklkd._columns._rows import identical_rows, rows_with_missing
 from sklkd._columns._selection import ColumnSelection
 from sklkd._columns._sparse import WIDE, dense, is_csr
 from sklkd._columns._texts import checked_texts, has_one_dimension, text_codes
@@ -22,7 +22,6 @@ __all__ = [
     "ColumnCodec",
     "ColumnReader",
     "ColumnSelection",
-    "beside",
     "checked_texts",
     "dense",
     "has_one_dimension",

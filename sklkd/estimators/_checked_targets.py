@@ -142,7 +142,7 @@ def check_scale(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     """
     center, scale = weighted_moments(y, weight)
     check_varies(center, scale, len(y))
-    return center, np.where(_constant(center, scale), 1.0, scale)
+    return center, usable_scale(center, scale)
 
 
 def weighted_moments(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
@@ -169,6 +169,11 @@ def check_varies(center: NDArray, scale: NDArray, n_rows: int) -> None:
             f"y must vary, got {n_rows} rows that are all {center.tolist()}. There is nothing to distil; "
             "sklearn.dummy.DummyRegressor predicts a constant."
         )
+
+
+def usable_scale(center: NDArray, scale: NDArray) -> NDArray:
+    """The scale of each target; of a constant one among others it is 1."""
+    return np.where(_constant(center, scale), 1.0, scale)
 
 
 def _constant(center: NDArray, scale: NDArray) -> NDArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,12 @@ from skorch import NeuralNet
 from skorch.hf import AccelerateMixin
 from torch import Tensor, nn
 
+from sklkd._digest import digest
 from sklkd.transfer import Batch, TransferSet
 
 _Net: Any = NeuralNet if TYPE_CHECKING else object
 
 LEAST_ROWS = 2  # of a batch for each process: one row has no variance and no relations
-DIGEST_ROWS = 65_536  # whose bytes are read at once
 WHOLE_COPIES = ("NO", "MULTI_CPU", "MULTI_GPU", "MULTI_XPU", "MULTI_NPU", "MULTI_MLU", "MULTI_MUSA", "MULTI_HPU")
 
 
@@ -208,23 +207,12 @@ def check_same(accelerator: Any, rows: TransferSet, batch_size: int, n_epochs: i
 
     if accelerator.num_processes == 1:
         return
-    found = gather_object([(digest(rows), batch_size, n_epochs)])
+    found = gather_object([(digest((rows.inputs, rows.y)), batch_size, n_epochs)])
     if len(set(found)) > 1:
         raise ValueError(
             "the processes must train on the same rows in the same order, got others: pass each the same X and y, let "
             "random_state be an int, and leave n_jobs=None."
         )
-
-
-def digest(rows: TransferSet) -> str:
-    """A hash of inputs and labels."""
-    made = hashlib.blake2b(digest_size=16)
-    for part in (rows.inputs, rows.y):
-        tensors = (part,) if isinstance(part, Tensor) else (part.starts, part.columns, part.values)
-        for tensor in tensors:
-            for piece in tensor.split(DIGEST_ROWS):
-                made.update(piece.contiguous().view(torch.uint8).numpy() if len(piece) else b"")
-    return made.hexdigest()
 
 
 def at_least_float32(value: Tensor) -> Tensor:

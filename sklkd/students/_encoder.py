@@ -107,7 +107,7 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         least = OFTEN * (1 - 1e-9)
         if counts is None:
             known = enumerate(codec.categories_)
-            counts = {j: _counts(column(j), len(one), weight) for j, one in known if one is not None}
+            counts = {j: category_weights(column(j), len(one), weight) for j, one in known if one is not None}
             least *= weight[weight > 0].min(initial=np.inf)
         often = np.array([(counts[j] >= least).sum() for j in counts])
         keep = dict(zip(counts, shared(self.max_levels, often, np.ones(len(often))), strict=True))
@@ -249,7 +249,7 @@ def shared(total: int, room: NDArray, wish: NDArray) -> NDArray:
     return np.minimum(np.floor(wish * low), room)
 
 
-def _counts(codes: NDArray, n_categories: int, weight: NDArray) -> NDArray:
+def category_weights(codes: NDArray, n_categories: int, weight: NDArray) -> NDArray:
     """The weight of the rows of each category."""
     seen = ~np.isnan(codes)
     return np.bincount(codes[seen].astype(int), weight[seen], minlength=n_categories)

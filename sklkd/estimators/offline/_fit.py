@@ -170,15 +170,14 @@ class OfflineFit:
         self.sample_seed, self.train_seed, teacher_seed = seeds
         # what is made again of a fit that was killed has to be the same
         seeded = estimator.random_state is not None or self.checkpoint.keeps
-        self.fitter = self._fitter(teacher_seed if seeded else None)
+        self.fitter = self._fitter(teacher_seed if seeded else None, self.checkpoint)
 
-    def _fitter(self, seed: int | None) -> TeacherFitter:
-        task, checkpoint = self.task, self.checkpoint
+    def _fitter(self, seed: int | None, checkpoint: Checkpoint = NOTHING_KEPT) -> TeacherFitter:
+        task = self.task
         return TeacherFitter(self.est, task.classes, seed, multilabel=task.multilabel, checkpoint=checkpoint)
 
     def _opened(self, seeds: list[int], others: dict[str, Any]) -> tuple[Checkpoint, list[int]]:
         """What is kept of this fit, and the seeds that it began with."""
-        self.checkpoint = NOTHING_KEPT
         if self.est.checkpoint is None:
             return NOTHING_KEPT, seeds
         found = fingerprint(self.est, self.teacher, self.rows, self._fitter(None), others)

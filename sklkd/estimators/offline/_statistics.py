@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 
 from sklkd._columns import ColumnCodec, is_csr, is_missing
-from sklkd.estimators._checked_targets import check_varies, label_scaling_of, weighted_moments
+from sklkd.estimators._checked_targets import check_varies, label_scaling_of, usable_scale, weighted_moments
 from sklkd.estimators._task import Task
 from sklkd.estimators.offline._partitions import Goal, Layout, Part
+from sklkd.students._encoder import category_weights
 from sklkd.students._scaling import TargetScaling
 
 
@@ -83,15 +84,11 @@ def statistics_of_part(fixed: tuple[Layout, str], number: int, X: Any, y: Any, w
 
 def _columns(part: Part, weight: NDArray) -> tuple[ColumnCodec, dict[int, NDArray]]:
     codec = ColumnCodec(invertible=False)
-    Z = codec.fit_transform(part.X)
+    Z = codec.fit_narrow(part.X)
     if is_csr(Z):
         raise ValueError("X must be dense, got a sparse table of more than 500 columns: pass it in memory.")
-    counts = {}
-    for j, categories in enumerate(codec.categories_):
-        if categories is not None:
-            seen = ~np.isnan(Z[:, j])
-            counts[j] = np.bincount(Z[seen, j].astype(np.intp), weight[seen], minlength=len(categories))
-    return codec, counts
+    known = enumerate(codec.categories_)
+    return codec, {j: category_weights(Z[:, j], len(one), weight) for j, one in known if one is not None}
 
 
 def _check_y(y: NDArray, kind: str) -> None:
@@ -168,7 +165,7 @@ class Whole:
         if kind == "regression":
             center, scale = self._moments()
             check_varies(center, scale, self.n_rows)
-            return Goal(Task(scaling=TargetScaling(*_usable(center, scale)), y_ndim=1 + len(y_shape)))
+            return Goal(Task(scaling=TargetScaling(center, usable_scale(center, scale)), y_ndim=1 + len(y_shape)))
         weighted = self._labels([part.labels for part in self.parts])
         every = self._labels([[*map(_joined, part.labels, part.unweighted)] for part in self.parts])
         if y_shape:
@@ -202,8 +199,3 @@ class Whole:
 
 def _joined(first: NDArray, second: NDArray) -> NDArray:
     return np.concatenate([first, second])
-
-
-def _usable(center: NDArray, scale: NDArray) -> tuple[NDArray, NDArray]:
-    """The scale of a constant target among others is 1."""
-    return center, np.where(scale > 1e-12 * np.abs(center), scale, 1.0)
