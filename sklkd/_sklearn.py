@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, _num_samples
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 __all__ = [
+    "CALLBACK_STATE",
     "QUANTILE_MARGIN",
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "StrOptions",
@@ -30,6 +34,7 @@ __all__ = [
     "bags_leave_rows_out",
     "binned_rows",
     "donors",
+    "fit_task",
     "hist_trees",
     "input_columns",
     "is_hist_boosting",
@@ -39,7 +44,41 @@ __all__ = [
     "power_scaler",
     "target_dimensions",
     "threshold_rule",
+    "with_callbacks",
 ]
+
+if TYPE_CHECKING:
+
+    class CallbackSupportMixin: ...
+
+    def with_callbacks(method: Method) -> Method: ...
+
+else:
+    try:
+        from sklearn.callback import CallbackSupportMixin, with_callbacks
+    except ImportError:  # before scikit-learn 1.9
+
+        class CallbackSupportMixin:
+            """Without callbacks there is nothing to support."""
+
+        def with_callbacks(method):
+            return method
+
+
+CALLBACK_STATE = frozenset(
+    {"_skl_callbacks", "_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx"}
+)
+"""Attributes in which an estimator holds its callbacks, and during a fit their contexts."""
+
+
+def fit_task(estimator: Any, n_stages: int) -> Any:
+    """The ``CallbackContext`` of a fit of so many stages at most; None before scikit-learn 1.9.
+
+    The underscore only hides the method from users: developers/callback_support of scikit-learn's documentation counts
+    it as public for estimators of others.
+    """
+    begin = getattr(estimator, "_init_callback_context", None)
+    return None if begin is None else begin(max_subtasks=n_stages)
 
 
 QUANTILE_MARGIN: float = _data.BOUNDS_THRESHOLD

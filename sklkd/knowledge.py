@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
+from sklkd._progress import SILENT, Progress
 from sklkd._side_by_side import side_by_side, within
 from sklkd._sklearn import _safe_indexing
 from sklkd.rows import Rows
@@ -53,6 +54,7 @@ def gather(
     spread: bool,
     empty: Callable[..., NDArray] = np.empty,
     checkpoint: Checkpoint = NOTHING_KEPT,
+    progress: Progress = SILENT,
 ) -> Knowledge:
     """Fit the teacher where it has to be, and ask it for the training rows once.
 
@@ -73,6 +75,8 @@ def gather(
         Makes an array of a shape and a dtype, for outputs.
     checkpoint : Checkpoint, default=NOTHING_KEPT
         Keeps the outputs, those of each fold as soon as they are there.
+    progress : Progress, default=SILENT
+        Has the stages "teacher" and "labelling".
     """
     folds = cv is not None and not isinstance(cv, str)
     if folds and any_fitted(teacher):
@@ -86,7 +90,8 @@ def gather(
             "have seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' "
             "or 'auto'."
         )
-    adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
+    with progress.stage("teacher"):
+        adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
 
@@ -99,7 +104,10 @@ def gather(
                 found = _of_one(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
 
-    return Knowledge(adapter, *checkpoint.kept("outputs", answer))
+    with progress.stage("labelling"):
+        knowledge = Knowledge(adapter, *checkpoint.kept("outputs", answer))
+    progress.note("the outputs for %d training rows are %s", len(rows), knowledge.source)
+    return knowledge
 
 
 def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool, empty: Callable[..., NDArray]) -> Knowledge:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -17,6 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklkd._columns import checked_texts, has_one_dimension
 from sklkd._dask import NoRows
 from sklkd._named import NamedObjects
+from sklkd._progress import Progress
+from sklkd._sklearn import CALLBACK_STATE, CallbackSupportMixin, fit_task
 from sklkd._torch import generator_kept
 from sklkd._version import __version__
 from sklkd.estimators._fitted_student import FittedStudent
@@ -27,7 +29,7 @@ STATE_FORMAT = 4
 """Counts up when saved estimators change so that other versions would misread them."""
 
 
-class BaseDistilled(NamedObjects, BaseEstimator):
+class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
     """Base of the distilled estimators.
 
     All that a fit learns and is not a public attribute is in ``_fitted``, which report and export read too.
@@ -36,17 +38,32 @@ class BaseDistilled(NamedObjects, BaseEstimator):
     _fitted: FittedStudent
     encoder_: Any
     student_: Any
+    verbose: int
 
     def _unfitted_copy(self) -> Any:
         """A copy with the parameters and nothing that a fit has left, to be fitted in this one's place."""
         other = object.__new__(type(self))
-        # scikit-learn keeps requests and callbacks in private attributes, which stay
-        other.__dict__.update({k: v for k, v in self.__dict__.items() if not k.endswith("_") and k != "_fitted"})
+        # scikit-learn keeps requests in private attributes, which stay; callbacks need not go to other processes
+        left = CALLBACK_STATE | {"_fitted"}
+        other.__dict__.update({k: v for k, v in self.__dict__.items() if not k.endswith("_") and k not in left})
         return other
+
+    @contextmanager
+    def _fitting(self, fitted: Any, stages: Sequence[str], X: Any, y: Any, sample_weight: Any) -> Iterator[Progress]:
+        """A fit into a copy, whose stages are logged, shown, and told to scikit-learn's callbacks."""
+        task = fit_task(self, len(stages))
+        given = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        if task is not None:
+            task.call_on_fit_task_begin(**given)
+        progress = Progress(type(self).__name__, stages, self.verbose, estimator=self, task=task)
+        with progress.fit():
+            yield progress
+        if task is not None:
+            task.call_on_fit_task_end(**given, reconstruction_attributes=lambda: vars(fitted))
 
     def _replace_by(self, fitted: Any) -> Self:
         """Take over what a copy has learnt; a fit that fails does not come here, and leaves everything as it was."""
-        self.__dict__ = fitted.__dict__
+        self.__dict__ = fitted.__dict__ | {k: v for k, v in self.__dict__.items() if k in CALLBACK_STATE}
         return self
 
     def _deploy(self, fitted: FittedStudent) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._columns import is_csr
 from sklkd._device import device_of
+from sklkd._progress import Advance
 from sklkd._storage import Storage
 from sklkd.estimators._student_pipeline import fit_steps
 from sklkd.estimators._task import Task
@@ -99,6 +100,8 @@ class LabelsOnly:
     verbose : int
     checkpoint : Checkpoint
         Keeps its epochs.
+    advance : callable or None
+        Told of each epoch.
     """
 
     net: NeuralNet
@@ -108,13 +111,21 @@ class LabelsOnly:
     seed: int
     verbose: int
     checkpoint: Checkpoint
+    advance: Advance | None
 
     def run(self) -> NeuralNet:
         """The trained net."""
         objective = Objective([], 1.0, link=self.task.link)
         net = initialize(self.net, objective, self.rows.inputs[:2], [], self.seed, self.verbose)
-        n_outputs, kept = self.task.n_outputs, self.checkpoint
-        return train(net, self.rows, self.seed, n_outputs=n_outputs, held=self.held, checkpoint=kept)
+        return train(
+            net,
+            self.rows,
+            self.seed,
+            n_outputs=self.task.n_outputs,
+            held=self.held,
+            checkpoint=self.checkpoint,
+            advance=self.advance,
+        )
 
     def run_elsewhere(self) -> tuple[NeuralNet, nn.Module | None]:
         """The trained net without what its training has left, and a module of the user's own beside it.
@@ -155,6 +166,8 @@ class StudentTraining:
         Keeps the training, and what the user's own steps have learnt.
     more_rows : MoreRows, default=None
         Labelled rows beyond those that are passed on, which are a sample of all. None: there are none.
+    advance : callable, default=None
+        Told of each epoch. None: nobody looks.
     """
 
     student: Student
@@ -167,6 +180,7 @@ class StudentTraining:
     storage: Storage = field(default_factory=Storage)
     checkpoint: Checkpoint = NOTHING_KEPT
     more_rows: MoreRows | None = None
+    advance: Advance | None = None
 
     def prepare(self, rows: Rows, recipe: Recipe, unlabelled: Sequence[Rows] = ()) -> tuple[Any, Any]:
         """Fit the encoder, and fill in what the data decide of the net: the encoder, and all rows as its input."""
@@ -204,7 +218,7 @@ class StudentTraining:
         held = None if validation is None else encoded_rows(encoder, validation)
         transfer = self._completed(labelled_set(inputs, rows), encoder)
         net, task, kept = self.student.net, self.task, self.checkpoint
-        return encoder, LabelsOnly(net, transfer, held, task, self.seed, self.verbose, kept)
+        return encoder, LabelsOnly(net, transfer, held, task, self.seed, self.verbose, kept, self.advance)
 
     def fit(self, rows: Rows, unlabelled: Sequence[Rows], layers: TeacherLayers, hard_weight: float) -> TrainedStudent:
         """Train on what the losses compare with the teacher, and on labels.
@@ -226,7 +240,8 @@ class StudentTraining:
         net = initialize(self.student.net, objective, inputs[:2], known[0], self.seed, self.verbose)
         transfer = transfer_set(inputs, parts, layers.losses, known, device_of(net.module_))
         transfer = self._completed(transfer, encoder)
-        train(net, transfer, self.seed, n_outputs=self.task.n_outputs, checkpoint=self.checkpoint)
+        n_outputs, kept = self.task.n_outputs, self.checkpoint
+        train(net, transfer, self.seed, n_outputs=n_outputs, checkpoint=kept, advance=self.advance)
         _reuse_output_layers(net, transfer, parts, layers.losses, known)
         return TrainedStudent(encoder, net, self.task)
 

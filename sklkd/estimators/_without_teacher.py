@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from sklkd._progress import Progress
+from sklkd._sklearn import with_callbacks
 from sklkd.estimators._base import BaseDistilled, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._deduplicate import Deduplication
@@ -21,6 +23,8 @@ from sklkd.rows import Rows
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._train import without_training
 
+STAGES = ("encoding", "training")
+
 
 class BaseWithoutTeacher(BaseDistilled):
     """Base of the estimators whose networks teach each other or themselves.
@@ -31,6 +35,7 @@ class BaseWithoutTeacher(BaseDistilled):
     _parameter_constraints: dict = {"random_state": ["random_state"], "verbose": ["verbose"]}
     method: Any
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Train.
 
@@ -54,15 +59,20 @@ class BaseWithoutTeacher(BaseDistilled):
         """
         self._validate_params()
         fitted = self._unfitted_copy()
-        X = fitted._check_X(X, reset=True, allow_nan=True)
-        y = fitted._check_y(X, y, None)
+        with self._fitting(fitted, STAGES, X, y, sample_weight) as progress:
+            fitted._learn(X, y, sample_weight, progress)
+        return self._replace_by(fitted)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, progress: Progress) -> None:
+        """Check what is given, and train."""
+        X = self._check_X(X, reset=True, allow_nan=True)
+        y = self._check_y(X, y, None)
         rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
-            task = with_logits(fitted._make_task(y, rows.weight))
+            task = with_logits(self._make_task(y, rows.weight))
             distinct = Deduplication(rows).distinct_rows(task.encode(y))
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-            fitted._deploy(fitted._train(distinct, task, seed))
-        return self._replace_by(fitted)
+            self._deploy(self._train(distinct, task, seed, progress))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -78,8 +88,8 @@ class BaseWithoutTeacher(BaseDistilled):
             return False
         return True
 
-    def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
-        """Train on distinct rows, and set the mode's own attributes."""
+    def _train(self, rows: Rows, task: Task, seed: int, progress: Progress) -> FittedStudent:
+        """Train on distinct rows, in the stages ``STAGES``, and set the mode's own attributes."""
         raise NotImplementedError
 
     def _fitted_student(self, encoder: Any, net: Any, task: Task, rows: Rows) -> FittedStudent:

@@ -98,12 +98,13 @@ class BornAgain(SelfMethod):
 
     def train(self, training: Training) -> TrainingResult:
         seeds = np.random.RandomState(training.seed).randint(2**31 - 1, size=self.generations - 1).tolist()
-        nets = [training.run(Objective([], 1.0))]
+        nets = [training.run(Objective([], 1.0), of=self.generations)]
         default = default_loss(training.task)
         for seed in seeds:
             loss = clone(default if self.loss is None else self.loss)
             targets = loss.target(training_outputs(nets[-1], training))
-            nets.append(training.run(Objective([("loss", loss)], self.hard_weight), [targets], seed=seed))
+            objective = Objective([("loss", loss)], self.hard_weight)
+            nets.append(training.run(objective, [targets], seed=seed, of=self.generations))
         return TrainingResult(average_of(nets, training.task) if self.ensemble else nets[-1], generations=nets)
 
 

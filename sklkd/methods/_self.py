@@ -9,6 +9,7 @@ from typing import Any
 from skorch import NeuralNet
 from torch import Tensor
 
+from sklkd._progress import SILENT, Progress
 from sklkd.losses._objective import Objective, hard_loss, logits_of
 from sklkd.methods._base import Method
 from sklkd.students._activations import build_losses
@@ -33,6 +34,8 @@ class Training:
     seed, verbose : int
     held : TransferSet, default=None
         Validation rows, which decide which epoch of a training is kept. None: the last.
+    progress : Progress, default=SILENT
+        Told of each epoch.
     """
 
     net: NeuralNet
@@ -42,6 +45,7 @@ class Training:
     seed: int
     verbose: int = 0
     held: TransferSet | None = None
+    progress: Progress = SILENT
 
     def run(
         self,
@@ -50,13 +54,19 @@ class Training:
         *,
         seed: int | None = None,
         build: Callable[[Any, Any, Tensor, Sequence[Any]], None] = build_losses,
+        of: int = 1,
     ) -> NeuralNet:
-        """Train a net from scratch on an objective; ``targets`` come with each batch's rows."""
+        """Train a net from scratch on an objective; ``targets`` come with each batch's rows.
+
+        ``of`` is how many such trainings a method runs.
+        """
         seed, rows = self.seed if seed is None else seed, self.rows
         features = [None] * len(objective.losses)
         net = initialize(unfitted_copy(self.net), objective, rows.inputs[:2], features, seed, self.verbose, build)
         rows = TransferSet(rows.inputs, rows.y, rows.weight, targets)
-        return train(net, rows, seed, n_outputs=self.n_outputs, held=self.held, labels_only=True)
+        advance = self.progress.advances(of)
+        n_outputs, held = self.n_outputs, self.held
+        return train(net, rows, seed, n_outputs=n_outputs, held=held, labels_only=True, advance=advance)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
-from skorch.callbacks import PrintLog, ProgressBar
+from skorch.callbacks import Callback, PrintLog, ProgressBar
 from torch import Tensor, nn
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._device import device_of, has_float64
+from sklkd._progress import Advance
 from sklkd._torch import seeded
 from sklkd.losses import Loss
 from sklkd.losses._objective import Objective
@@ -55,7 +56,8 @@ def initialize(
 
     ``sample`` is a few of the student's input rows, ``features`` for each loss the teacher's layers on the training
     rows; with them ``build`` makes what the losses learn. The net's ``gives_probabilities_`` tells whether a
-    classifier's module ends in a softmax, or for several labels in a sigmoid; it then gives logits.
+    classifier's module ends in a softmax, or for several labels in a sigmoid; it then gives logits. With ``verbose``
+    above 1 skorch shows each epoch and its losses.
     """
     net = trainable(net)
 
@@ -68,13 +70,23 @@ def initialize(
         build(objective, module, rows, features)
 
     net.use_objective(objective, build_on)
-    if verbose and net.callbacks != "disable":
+    if verbose > 1 and net.callbacks != "disable":
         # without names: skorch then keeps them apart from the user's
-        logs = [PrintLog()] if verbose > 1 and isinstance(net, TabularStudent) else []
+        logs = [PrintLog()] if isinstance(net, TabularStudent) else []
         net.callbacks = [*(net.callbacks or []), ProgressBar(), *logs]
         net.verbose = max(net.verbose, verbose - 1)  # else skorch prints no losses
     with seeded(seed):
         return net.initialize()
+
+
+class EpochsDone(Callback):
+    """Tells after each epoch that one of so many is done."""
+
+    def __init__(self, advance: Advance, n_epochs: int):
+        self.advance, self.n_epochs = advance, n_epochs
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        self.advance(1 / self.n_epochs)
 
 
 @contextmanager
@@ -101,12 +113,13 @@ def train(
     held: TransferSet | None = None,
     labels_only: bool = False,
     checkpoint: Checkpoint = NOTHING_KEPT,
+    advance: Advance | None = None,
 ) -> NeuralNet:
     """Run the net's own epochs over the rows, seeded, without touching torch's global generator.
 
     Where labelled rows are held out, the epoch that does best on them is kept. ``labels_only`` gives the default
     student as many epochs as it has for labels only, also where more is learnt. What a checkpoint has kept of the same
-    training is not done again.
+    training is not done again. ``advance`` is told of each epoch.
     """
     check_output(net, rows.inputs, n_outputs)
     objective = net.criterion_
@@ -120,15 +133,17 @@ def train(
         net.n_epochs_ = options["epochs"] = n_epochs
     objective.n_epochs = len(net.history) + n_epochs
     check_stages(objective)
+    callbacks = list(net.callbacks_)
     if held is not None:
         net.callbacks_.append(("early_stopping", EarlyStopping(held, n_epochs)))
+    if advance is not None:
+        net.callbacks_.append(("epochs_done", EpochsDone(advance, n_epochs)))
     taps = {tap for taps in objective.taps for tap in taps}
     nonlinearity, net.predict_nonlinearity = net.predict_nonlinearity, None
     with seeded(seed), flushed(), tapped(net.module_, taps, objective.features):
         _run_epochs(net, rows, held, seed, n_epochs, options, checkpoint)
     net.predict_nonlinearity = nonlinearity
-    if held is not None:
-        net.callbacks_.pop()
+    net.callbacks_ = callbacks
     objective.rows = None
     net.module_.eval()
     for name, value in net.module_.state_dict().items():

@@ -23,14 +23,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd._dask import is_dask
 from sklkd._named import named_pairs
-from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled
+from sklkd._progress import Progress
+from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled, with_callbacks
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._task import Task
-from sklkd.estimators.offline._fit import Distilled, OfflineFit
+from sklkd.estimators.offline._fit import LABELS_ONLY_STAGES, STAGES, Distilled, OfflineFit
 from sklkd.estimators.offline._given import is_scorer
 from sklkd.estimators.offline._kept_fits import check_folder
-from sklkd.estimators.offline._partitioned_fit import check_others, fit_collections
+from sklkd.estimators.offline._partitioned_fit import check_others, fit_collections, stages_of
 from sklkd.estimators.offline._train_further import train_further
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
@@ -142,6 +143,7 @@ class BaseOffline(BaseDistilled):
             X, y, sample_weight=sample_weight, X_transfer=X_transfer, teacher_outputs=teacher_outputs, metadata=metadata
         )
 
+    @with_callbacks
     def _fit(
         self,
         X: Any,
@@ -158,23 +160,42 @@ class BaseOffline(BaseDistilled):
         self._check_has_teacher()
         check_folder(self.checkpoint)
         fitted = self._unfitted_copy()
-        if any(map(is_dask, (X, y, sample_weight))):
+        collections = any(map(is_dask, (X, y, sample_weight)))
+        stages = LABELS_ONLY_STAGES if self.hard_weight == 1 else STAGES
+        if collections:
             check_others(teacher_outputs, X_transfer, metadata)
-            with untouched_generators(self.random_state):
-                distilled = fit_collections(fitted, X, y, sample_weight=sample_weight, X_transfer=X_transfer)
+            stages = stages_of(self.hard_weight)
+        with self._fitting(fitted, stages, X, y, sample_weight) as progress, untouched_generators(self.random_state):
+            if collections:
+                distilled = fit_collections(
+                    fitted, X, y, sample_weight=sample_weight, X_transfer=X_transfer, progress=progress
+                )
+            else:
+                fit = fitted._fit_of_rows(X, y, sample_weight, X_transfer, teacher_outputs, metadata, classes, progress)
+                distilled = fit.run()
             fitted._take_over(distilled)
-            return self._replace_by(fitted)
-        # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
-        X = fitted._check_X(X, reset=True, allow_nan=True)
-        unlabelled = y is None and self._task_name == "regression" and is_scorer(self.teacher)
-        y = None if unlabelled else fitted._check_y(X, y, classes)
-        X_transfer = fitted._check_X_transfer(X_transfer)
-        rows = Rows(X, y, check_weight(sample_weight, X), metadata=self._check_metadata(X, metadata or {}))
-        with untouched_generators(self.random_state):
-            task = Task() if unlabelled else fitted._make_task(y, rows.weight)
-            distilled = OfflineFit(fitted, rows, task, teacher_outputs, X_transfer).run()
-        fitted._take_over(distilled)
         return self._replace_by(fitted)
+
+    def _fit_of_rows(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_transfer: Any,
+        teacher_outputs: Any,
+        metadata: dict[str, Any] | None,
+        classes: Any,
+        progress: Progress,
+    ) -> OfflineFit:
+        """The steps of a fit of checked rows in memory; what the checks learn of them is set."""
+        # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
+        X = self._check_X(X, reset=True, allow_nan=True)
+        unlabelled = y is None and self._task_name == "regression" and is_scorer(self.teacher)
+        y = None if unlabelled else self._check_y(X, y, classes)
+        X_transfer = self._check_X_transfer(X_transfer)
+        rows = Rows(X, y, check_weight(sample_weight, X), metadata=self._check_metadata(X, metadata or {}))
+        task = Task() if unlabelled else self._make_task(y, rows.weight)
+        return OfflineFit(self, rows, task, teacher_outputs, X_transfer, progress)
 
     def __sklearn_clone__(self) -> Self:
         # scikit-learn refuses CatBoost with a list of columns, and with it every cross-validation

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
+from sklkd._progress import SILENT, Progress
 from sklkd._side_by_side import side_by_side
 from sklkd._storage import Storage
 from sklkd.estimators._student_fit import (
@@ -153,6 +154,8 @@ class BlendingDecision:
         Clones, and label-only students, at once.
     checkpoint : Checkpoint, default=NOTHING_KEPT
         Keeps the decision, and what it rests on.
+    progress : Progress, default=SILENT
+        Told of each epoch of a label-only student.
     """
 
     rows: Rows
@@ -164,6 +167,7 @@ class BlendingDecision:
     storage: Storage = field(default_factory=Storage)
     n_jobs: int | None = None
     checkpoint: Checkpoint = NOTHING_KEPT
+    progress: Progress = SILENT
     _trained: dict[int, TrainedStudent] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
@@ -357,6 +361,7 @@ class BlendingDecision:
             encoder=None if student.encoder else self._encoder,
             storage=self.storage,
             checkpoint=self.checkpoint.part(f"label-student-{k}"),
+            advance=self.progress.advances(len(self._splits())),
         )
         return training.labels_only(self.rows.take(seen), self.rows.take(held))
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._columns import is_csr
+from sklkd._progress import Progress
 from sklkd._storage import Storage
 from sklkd._warn import warn
 from sklkd.estimators._checked_targets import check_scale
@@ -55,6 +56,10 @@ from sklkd.teachers import (
 FEW_ROWS = (
     2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
 )
+
+
+STAGES: tuple[str, ...] = ("teacher", "labelling", "label-only students", "transfer rows", "student")
+LABELS_ONLY_STAGES: tuple[str, ...] = ("teacher", "student")
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +142,8 @@ class OfflineFit:
         The user's, in place of a teacher.
     X_transfer : array, frame or sparse matrix, or None
         Checked unlabelled rows.
+    progress : Progress
+        Of ``STAGES``, or of ``LABELS_ONLY_STAGES`` where ``hard_weight`` is 1.
     identity : dict of str to object, default=None
         What else of the user's the fit is recognised by, where ``rows`` are not all.
 
@@ -153,9 +160,11 @@ class OfflineFit:
         task: Task,
         teacher_outputs: Any,
         X_transfer: Any,
+        progress: Progress,
         identity: dict[str, Any] | None = None,
     ):
         self.est, self.rows, self.task, self.X_transfer = estimator, rows, task, X_transfer
+        self.progress = progress
         reserved = set(estimator.get_params(deep=False))
         self.losses = check_losses(estimator.loss, default_loss(task.kind), task.kind, reserved)
         check_hard_weight(estimator.hard_weight, self.losses)
@@ -228,14 +237,24 @@ class OfflineFit:
     def train(self, decided: Decided) -> Distilled:
         """Train the student as it was decided."""
         unlabelled, sampler = self._without_labels(decided)
-        return self._distilled(decided, self._trained(decided, unlabelled, sampler), sampler)
+        with self.progress.stage("student"):
+            trained = self._trained(decided, unlabelled, sampler)
+        self.progress.note(
+            "the student has trained %d epochs on %d rows with labels", len(trained.net.history), len(decided.rows)
+        )
+        return self._distilled(decided, trained, sampler)
 
     def _without_labels(self, decided: Decided) -> tuple[list[Rows], Any]:
         """Unlabelled and synthetic rows with the teacher's outputs, and what made the synthetic ones."""
-        rows, blending = decided.rows, decided.blending
-        if blending.hard_weight == 1:
+        if decided.blending.hard_weight == 1:
             return [], None
-        unlabelled = self._unlabelled(decided)
+        with self.progress.stage("transfer rows"):
+            unlabelled, sampler = self._transfer_rows(decided)
+        self.progress.note("%d unlabelled and synthetic rows", sum(map(len, unlabelled)))
+        return unlabelled, sampler
+
+    def _transfer_rows(self, decided: Decided) -> tuple[list[Rows], Any]:
+        rows, unlabelled = decided.rows, self._unlabelled(decided)
         augment = None if self.est.n_synthetic == 0 else self.est.augment
         sampler = chosen_sampler(augment, rows, decided.ask.teacher, len(unlabelled) > 0)
         if sampler is not None:
@@ -280,6 +299,7 @@ class OfflineFit:
             recipe=recipe,
             storage=self.storage,
             checkpoint=self.checkpoint.part("student"),
+            advance=self.progress.advances(),
         )
 
     def _distilled(self, decided: Decided, trained: TrainedStudent, sampler: Any) -> Distilled:
@@ -333,6 +353,7 @@ class OfflineFit:
             spread=self.spread,
             empty=self.storage.empty,
             checkpoint=self.checkpoint,
+            progress=self.progress,
         )
 
     def _blending(
@@ -352,8 +373,12 @@ class OfflineFit:
             self.storage,
             self.est.n_jobs,
             self.checkpoint,
+            self.progress,
         )
-        return decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
+        with self.progress.stage("label-only students"):
+            made = decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
+        self.progress.note("blend=%s, hard_weight=%s: %s", made.blend, made.hard_weight, made.account.reason)
+        return made
 
     def _takes_missing(self, teacher: Any, rows: Rows) -> bool:
         """Whether the teacher predicts for rows with missing values; an error if it does not and is given some."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklkd._dask import is_dask
+from sklkd._progress import Progress
 from sklkd._sparse_rows import SparseRows
 from sklkd._storage import Storage
 from sklkd.estimators._student_fit import StudentTraining, TrainedStudent, fit_encoder
@@ -18,7 +19,7 @@ from sklkd.estimators._task import Task
 from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators.offline._blending import student_splits
 from sklkd.estimators.offline._dask_teachers import fitted_in_memory, is_dask_teacher
-from sklkd.estimators.offline._fit import Decided, Distilled, OfflineFit
+from sklkd.estimators.offline._fit import LABELS_ONLY_STAGES, STAGES, Decided, Distilled, OfflineFit
 from sklkd.estimators.offline._given import is_scorer
 from sklkd.estimators.offline._partitions import Partitions, by_rows, partitions_of
 from sklkd.estimators.offline._sample import drawn_sample, quotas, sample_rows
@@ -34,8 +35,18 @@ from sklkd.students._train import without_training
 from sklkd.teachers import Precomputed, is_fitted
 from sklkd.transfer import TransferSet
 
+ON_ALL_ROWS = "label-only students on all rows"
 
-def fit_collections(estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_transfer: Any) -> Distilled:
+
+def stages_of(hard_weight: Any) -> tuple[str, ...]:
+    """Of a fit of collections, of which some may be left out."""
+    first = ("statistics", "sample", "teacher on all rows")
+    return first + (LABELS_ONLY_STAGES if hard_weight == 1 else (*STAGES[:3], ON_ALL_ROWS, *STAGES[3:]))
+
+
+def fit_collections(
+    estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_transfer: Any, progress: Progress
+) -> Distilled:
     """Distil from collections, in three stages: statistics, sample and decisions; shards; training.
 
     Parameters
@@ -45,11 +56,14 @@ def fit_collections(estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_tra
     X, y, sample_weight : Dask collections
     X_transfer : array or frame, or None
         Unlabelled rows in memory.
+    progress : Progress
+        Of ``stages_of`` the estimator's ``hard_weight``.
     """
     check_parameters(estimator)
     X, y = by_rows(X), by_rows(y)
     partitions = partitions_of(X, y, sample_weight)
-    whole = statistics(partitions, estimator._task_name)
+    with progress.stage("statistics"):
+        whole = statistics(partitions, estimator._task_name)
     whole.check_kinds(partitions.layout.columns)
     goal = whole.goal(estimator._task_name, partitions.layout.y_shape)
     if goal.classes is not None:
@@ -58,12 +72,14 @@ def fit_collections(estimator: Any, X: Any, y: Any, *, sample_weight: Any, X_tra
     # a fit that goes on must draw the same sample, also where no seed is given
     random_state = 0 if estimator.random_state is None and estimator.checkpoint is not None else estimator.random_state
     seed = int(check_random_state(random_state).randint(2**31 - 1, size=4)[3])
-    sample = drawn_sample(partitions, drawn, seed)
+    with progress.stage("sample"):
+        sample = drawn_sample(partitions, drawn, seed)
+    progress.note("a sample of %d of %d rows decides", len(sample), whole.n_rows)
     sample = replace(sample, table=estimator._check_X(sample.X, reset=True, allow_nan=True))
     X_transfer = estimator._check_X_transfer(X_transfer)
     collections = Collections(partitions, whole, drawn, seed)
     identity = {"X": X, "y": y, "sample_weight": sample_weight}
-    fit = PartitionedFit(estimator, sample, goal.task, X_transfer, collections, identity)
+    fit = PartitionedFit(estimator, sample, goal.task, X_transfer, collections, identity, progress)
     fit.fit_dask_teacher(X, y, sample_weight)
     return fit.run()
 
@@ -142,8 +158,9 @@ class PartitionedFit(OfflineFit):
         X_transfer: Any,
         collections: Collections,
         identity: dict[str, Any],
+        progress: Progress,
     ):
-        super().__init__(estimator, sample, task, None, X_transfer, identity)
+        super().__init__(estimator, sample, task, None, X_transfer, progress, identity)
         self.collections = collections
         self._factor = 1.0  # of the weights of real rows beside synthetic ones
         self.fitted_here = False  # a teacher on the collections themselves
@@ -161,7 +178,8 @@ class PartitionedFit(OfflineFit):
         fitter = self.fitter
         params = self.est.teacher_fit_params or {}
         self.fitted_here = not is_fitted(self.teacher)
-        self.teacher = fitted_in_memory(self.teacher, X, y, sample_weight, fitter.classes, fitter.seed, params)
+        with self.progress.stage("teacher on all rows"):
+            self.teacher = fitted_in_memory(self.teacher, X, y, sample_weight, fitter.classes, fitter.seed, params)
 
     def run(self) -> Distilled:
         distilled = super().run()
@@ -177,7 +195,8 @@ class PartitionedFit(OfflineFit):
             notes.append("The teacher was fitted on this sample, since it does not take Dask collections")
         blending = decided.blending.with_notes(notes)
         if blending.students and self.collections.n_rows:
-            blending = replace(blending, students=self._students_of_all_rows(decided))
+            with self.progress.stage(ON_ALL_ROWS):
+                blending = replace(blending, students=self._students_of_all_rows(decided))
         return replace(decided, blending=blending)
 
     def _students_of_all_rows(self, decided: Decided) -> tuple[TrainedStudent, ...]:
@@ -187,7 +206,8 @@ class PartitionedFit(OfflineFit):
         """
         decided = replace(decided, rows=self._recoded(decided.rows), layers=TeacherLayers([], None))
         rows, shards, trained = decided.rows, self._shards(decided), []
-        for k, (seen, held) in enumerate(student_splits(rows, self.sample_seed, len(rows) + shards.n_rows)):
+        splits = student_splits(rows, self.sample_seed, len(rows) + shards.n_rows)
+        for k, (seen, held) in enumerate(splits):
             student = resolve_student(self.est.student)
             encoder, _ = fit_encoder(student, rows.take(seen), self._counts(rows))
             training = StudentTraining(
@@ -199,6 +219,7 @@ class PartitionedFit(OfflineFit):
                 storage=self.storage,
                 checkpoint=self.checkpoint.part(f"label-student-of-all-rows-{k}"),
                 more_rows=shards,
+                advance=self.progress.advances(len(splits)),
             )
             one = training.fit_labels_only(rows.take(seen), rows.take(held))
             trained.append(replace(one, net=without_training(one.net)))

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._named import named_pairs
+from sklkd._progress import Progress
 from sklkd._sklearn import Interval
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._task import Task
@@ -60,7 +61,7 @@ class BaseOnline(BaseWithoutTeacher):
     def _students(self) -> list[Any]:
         return [student for _, student in named_pairs(self.peers)]
 
-    def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
+    def _train(self, rows: Rows, task: Task, seed: int, progress: Progress) -> FittedStudent:
         method = self._chosen_method(MutualLearning(), OnlineMethod, task)
         pairs = named_peers(self.peers, set(self.get_params(deep=False)))
         names = [name for name, _ in pairs]
@@ -70,9 +71,11 @@ class BaseOnline(BaseWithoutTeacher):
         stops, validation = budgeted(pairs), None
         if self.deploy == "best" or stops or method.holds_out:
             rows, validation = hold_out(rows, task, self.validation_fraction, train_seed)
-        peers = make_peers(pairs, task, rows, seeds)
-        training = CohortTraining(method, task, train_seed, self.verbose, stops)
-        trainer = training.run(peers, rows, validation)
+        with progress.stage("encoding"):
+            peers = make_peers(pairs, task, rows, seeds)
+        with progress.stage("training"):
+            training = CohortTraining(method, task, train_seed, self.verbose, stops, progress.advances())
+            trainer = training.run(peers, rows, validation)
         self.method_ = method
         self.peer_losses_ = peer_losses(peers, task, validation or rows) if self.deploy == "best" else {}
         self.deployed_ = self._chosen_peer(peers)

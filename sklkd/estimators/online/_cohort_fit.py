@@ -15,6 +15,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 
 from sklkd._device import device_of
 from sklkd._named import check_names
+from sklkd._progress import Advance
 from sklkd._torch import seeded
 from sklkd.estimators._student_fit import TrainedStudent, encode, encoded_rows, fit_encoder, labelled_set
 from sklkd.estimators._task import Task
@@ -145,6 +146,8 @@ class CohortTraining:
     seed, verbose : int
     stops : bool
         Whether each peer keeps the epoch that is best on the validation rows.
+    advance : callable or None
+        Told of each epoch.
     """
 
     method: OnlineMethod
@@ -152,6 +155,7 @@ class CohortTraining:
     seed: int
     verbose: int
     stops: bool
+    advance: Advance | None
 
     def run(self, peers: Sequence[Peer], rows: Rows, validation: Rows | None) -> NeuralNet:
         """Train all, each module in place, and return the net that has run the loop, whose module is the cohort."""
@@ -166,7 +170,8 @@ class CohortTraining:
         n_outputs = self.task.n_outputs
         targets = self.method.targets(len(inputs), len(peers), n_outputs)
         transfer = labelled_set(inputs, rows, targets)
-        train(trainer, transfer, self.seed, n_outputs=n_outputs, held=objective.held if self.stops else None)
+        held = objective.held if self.stops else None
+        train(trainer, transfer, self.seed, n_outputs=n_outputs, held=held, advance=self.advance)
         for peer in peers:
             peer.net.history_ = trainer.history_
             if isinstance(peer.net, NeuralNetClassifier):

@@ -9,6 +9,7 @@ from typing import Any, Self
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from sklkd._progress import Progress
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._student_fit import StudentTraining, encoded_rows, labelled_set
 from sklkd.estimators._task import Task
@@ -35,12 +36,13 @@ class BaseSelf(BaseWithoutTeacher):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _train(self, rows: Rows, task: Task, seed: int) -> FittedStudent:
+    def _train(self, rows: Rows, task: Task, seed: int, progress: Progress) -> FittedStudent:
         self.method_ = self._chosen_method(LastBatch(), SelfMethod, task)
         student = resolve_student(self.student)
         rows, validation = split_for_early_stopping(student, rows, task, seed)
-        encoder, inputs = StudentTraining(student, task, [], seed).prepare(rows, WITHOUT_TEACHER)
-        held = None if validation is None else encoded_rows(encoder, validation)
+        with progress.stage("encoding"):
+            encoder, inputs = StudentTraining(student, task, [], seed).prepare(rows, WITHOUT_TEACHER)
+            held = None if validation is None else encoded_rows(encoder, validation)
         training = Training(
             student.net,
             labelled_set(inputs, rows),
@@ -49,8 +51,10 @@ class BaseSelf(BaseWithoutTeacher):
             seed,
             self.verbose,
             held,
+            progress,
         )
-        learnt = self.method_.train(training)
+        with progress.stage("training"):
+            learnt = self.method_.train(training)
         self.exits_ = {exit.name: exit for exit in learnt.exits} | {OUTPUT: None}
         deployed = self._fitted_student(encoder, learnt.net, task, rows)
         deployed.others = {
