@@ -90,9 +90,9 @@ def summary():
     ratio = np.median([run["student_fit_s"] / run["teacher_fit_s"] for run in runs])
     return (
         f"{len({run['name'] for run in runs})} sets, {len({run['seed'] for run in runs})} seeds: median change "
-        f"{np.median(change):+.1f} %; at most +2 % on {np.mean(change <= 2):.0%} of the runs, at most 0 on "
-        f"{np.mean(change <= 0):.0%}, worst {change.max():+.1f} %; over the teacher alone {np.median(over):+.1f} %; "
-        f"better than the same network without a teacher on {better:.0%}; median agreement {agreement:.1%}; the student's fit "
+        f"{np.median(change):+.1f} %; at most +2 % on {100 * np.mean(change <= 2):.0f} % of the runs, at most 0 on "
+        f"{100 * np.mean(change <= 0):.0f} %, worst {change.max():+.1f} %; over the teacher alone {np.median(over):+.1f} %; "
+        f"better than the same network without a teacher on {100 * better:.0f} %; median agreement {100 * agreement:.1f} %; the student's fit "
         f"takes {ratio:.1f} times as long as the teacher's."
     )
 

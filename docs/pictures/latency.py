@@ -27,6 +27,14 @@ def spread(runs: list[dict[str, Any]], models: list[str], of_times: list[str]) -
     return np.median(times, axis=0), losses.mean(axis=0), losses.std(axis=0, ddof=1)
 
 
+def size_of(runs: list[dict[str, Any]], model: str) -> str:
+    """Bytes of a model's file, from the least to the most, in print."""
+    found = [run["models"][model]["bytes"] for run in runs]
+    unit, name = (1e6, "MB") if min(found) >= 1e5 else (1e3, "kB")
+    low, high = (f"{one / unit:,.0f}" if one >= 10 * unit else f"{one / unit:.2g}" for one in (min(found), max(found)))
+    return f"{low} {name}" if low == high else f"{low} to {high} {name}"
+
+
 def panel(ax: Any, runs: list[dict[str, Any]]) -> None:
     lines = [
         (["teacher"], ["teacher"], "forest of 300 trees (teacher)", {"color": "#D55E00", "marker": "s"}),
@@ -42,7 +50,7 @@ def panel(ax: Any, runs: list[dict[str, Any]]) -> None:
     for models, of_times, label, style in lines:
         x, y, error = spread(runs, models, of_times)
         ax.errorbar(x, y, error, label=label, capsize=3, markersize=7, **style)
-    ax.set(xscale="log", title=TITLES[runs[0]["set"]], ylabel=runs[0]["metric"])
+    ax.set(xscale="log", title=TITLES[runs[0]["set"]], ylabel=f"{runs[0]['metric']} (lower is better)")
     ax.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{value:,.0f} µs" if value < 1e3 else f"{value / 1e3:,.0f} ms")
     )
@@ -56,10 +64,12 @@ def main(file: str | None = None) -> None:
     figure, grid = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
     for ax, (_, runs) in zip(grid, groupby(results, key=lambda run: run["set"]), strict=True):
         panel(ax, list(runs))
-    figure.supxlabel("time for one row, one thread (log scale)", fontsize="medium")
+    files = ", ".join(f"{size} {size_of(results, size)}" for size in SIZES)
+    about = f"files: compiled forest {size_of(results, 'teacher, compiled')}; students {files}"
+    figure.supxlabel(f"time for one row, one thread (log scale)\n{about}", fontsize="medium")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     if file is not None:
         figure.savefig(file, dpi=150)
 
 
-main(*sys.argv[1:2] if __name__ == "__main__" and Path(sys.argv[0]).name == Path(__file__).name else ())
+main(*(sys.argv[1:2] if Path(sys.argv[0]).name == Path(__file__).name else ()))
