@@ -84,16 +84,20 @@ def summary():
     """One sentence over all sets and seeds of quality.py."""
     runs = read("quality")
     change = changes(runs)
-    over = 100 * np.array([run["student"] / run["teacher"] - 1 for run in runs])
-    better = np.mean([run["student"] < run["scratch"] for run in runs])
-    agreement = np.median([run["student_agreement"] for run in runs if "student_agreement" in run])
+
+    def part(true):
+        return f"{100 * np.mean(true):.0f} %"
+
+    over = np.median([100 * (run["student"] / run["teacher"] - 1) for run in runs])
+    better = part([run["student"] < run["scratch"] for run in runs])
+    agreement = 100 * np.median([run["student_agreement"] for run in runs if "student_agreement" in run])
     ratio = np.median([run["student_fit_s"] / run["teacher_fit_s"] for run in runs])
+    n_sets, n_seeds = (len({run[key] for run in runs}) for key in ("name", "seed"))
     return (
-        f"{len({run['name'] for run in runs})} sets, {len({run['seed'] for run in runs})} seeds: median change "
-        f"{np.median(change):+.1f} %; at most +2 % on {100 * np.mean(change <= 2):.0f} % of the runs, at most 0 on "
-        f"{100 * np.mean(change <= 0):.0f} %, worst {change.max():+.1f} %; over the teacher alone {np.median(over):+.1f} %; "
-        f"better than the same network without a teacher on {100 * better:.0f} %; median agreement {100 * agreement:.1f} %; the student's fit "
-        f"takes {ratio:.1f} times as long as the teacher's."
+        f"{n_sets} sets, {n_seeds} seeds: median change {np.median(change):+.1f} %; at most +2 % on {part(change <= 2)} "
+        f"of the runs, at most 0 on {part(change <= 0)}, worst {change.max():+.1f} %; over the teacher alone {over:+.1f} %; "
+        f"better than the same network without a teacher on {better}; median agreement {agreement:.1f} %; the student's "
+        f"fit takes {ratio:.1f} times as long as the teacher's."
     )
 
 
