@@ -93,12 +93,15 @@ def summary():
     agreement = 100 * np.median([run["student_agreement"] for run in runs if "student_agreement" in run])
     ratio = np.median([run["student_fit_s"] / run["teacher_fit_s"] for run in runs])
     n_sets, n_seeds = (len({run[key] for run in runs}) for key in ("name", "seed"))
-    return (
-        f"{n_sets} sets, {n_seeds} seeds: median change {np.median(change):+.1f} %; at most +2 % on {part(change <= 2)} "
-        f"of the runs, at most 0 on {part(change <= 0)}, worst {change.max():+.1f} %; over the teacher alone {over:+.1f} %; "
-        f"better than the same network without a teacher on {better}; median agreement {agreement:.1f} %; the student's "
-        f"fit takes {ratio:.1f} times as long as the teacher's."
+    parts = (
+        f"{n_sets} sets, {n_seeds} seeds: median change {np.median(change):+.1f} %",
+        f"at most +2 % on {part(change <= 2)} of the runs, at most 0 on {part(change <= 0)}, worst {change.max():+.1f} %",
+        f"over the teacher alone {over:+.1f} %",
+        f"better than the same network without a teacher on {better}",
+        f"median agreement {agreement:.1f} %",
+        f"the student's fit takes {ratio:.1f} times as long as the teacher's.",
     )
+    return "; ".join(parts)
 
 
 def latency():
