@@ -95,7 +95,8 @@ def summary():
     n_sets, n_seeds = (len({run[key] for run in runs}) for key in ("name", "seed"))
     parts = (
         f"{n_sets} sets, {n_seeds} seeds: median change {np.median(change):+.1f} %",
-        f"at most +2 % on {part(change <= 2)} of the runs, at most 0 on {part(change <= 0)}, worst {change.max():+.1f} %",
+        f"at most +2 % on {part(change <= 2)} of the runs, at most 0 on {part(change <= 0)}",
+        f"worst {change.max():+.1f} %",
         f"over the teacher alone {over:+.1f} %",
         f"better than the same network without a teacher on {better}",
         f"median agreement {agreement:.1f} %",
