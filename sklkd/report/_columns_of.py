@@ -79,6 +79,8 @@ def column_by(by: Any, X: Any) -> Columns:
             raise ValueError(f"by must have one value a row, shape ({_num_samples(X)},), got shape {array.shape}.")
         if array.dtype.kind == "b":
             array = array.astype(str)
+        elif array.dtype.kind in "mM":
+            array = array.astype(f"{array.dtype.kind}8[us]").astype(object)
         table = array[:, None]
     found = Columns.of(table)
     if found is None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd.report._columns_of import Columns, column_by
+from sklkd.report._columns_of import Columns
 from sklkd.report._comparison import Comparison, Results
 
 MOST = 10
@@ -37,9 +36,8 @@ class Group:
     results: Results
 
 
-def grouped(by: Any, X: Any, comparison: Comparison, notes: list[str]) -> list[Group]:
+def grouped(column: Columns, comparison: Comparison, notes: list[str]) -> list[Group]:
     """The largest groups, in the order of their values; what is left out is noted."""
-    column = column_by(by, X)
     found = _members(column)
     largest = sorted(found, key=lambda name: -len(found[name]))[:MOST]
     kept = [name for name in found if name in largest and len(found[name]) >= FEWEST]

@@ -12,6 +12,7 @@ from sklkd._sklearn import _num_samples
 from sklkd.estimators._access import checked_labels, checked_rows, other_models
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.report._baseline import check_baseline, make_baselines
+from sklkd.report._columns_of import Columns, column_by
 from sklkd.report._comparison import CLOSENESS, compared
 from sklkd.report._cost import batch_of, check_repeats, costs
 from sklkd.report._groups import grouped
@@ -133,6 +134,7 @@ def distillation_report(
     check_confidence(confidence, n_bootstrap)
     check_baseline(baseline, X_train, y_train, sample_weight_train)
     inside, given = Unwrapped(est), X
+    column = None if by is None else column_by(by, X)
     notes: list[str] = []
     est = inside.est
     X = checked_rows(est, inside.rows(X))
@@ -155,7 +157,7 @@ def distillation_report(
         notes.append(f"Student: what is deployed, {est.deployed_!r}.")
     models = {name: model for name, model in found.items() if model is not None}
     sample = Sample(len(rows), rows.weight, int(n_bootstrap), float(confidence), copy.deepcopy(random_state))
-    return _report(est, models, rows, sample, given, by, n_repeats, notes)
+    return _report(est, models, rows, sample, given, column, n_repeats, notes)
 
 
 def _report(
@@ -164,7 +166,7 @@ def _report(
     rows: Rows,
     sample: Sample,
     X: Any,
-    by: Any,
+    column: Columns | None,
     n_repeats: int,
     notes: list[str],
 ) -> DistillationReport:
@@ -193,7 +195,7 @@ def _report(
         intervals=results.intervals,
         differences=results.differences,
         agreement_at_least=results.agreement_at_least,
-        groups=[] if by is None else grouped(by, X, comparison, notes),
+        groups=[] if column is None else grouped(column, comparison, notes),
         reliability=_reliability(task, models, found, rows.y, sample),
         **_where_they_differ(task, found, X, sample),
     )
