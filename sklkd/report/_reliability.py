@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from sklkd._decision_rule import predicted_labels
 from sklkd.report._intervals import NOWHERE, Sample, bootstrap_interval, exact_interval
 from sklkd.report._quality import BINS, confidence_bins
+
+DRAWN = ("confidence", "accuracy", "accuracy_low", "accuracy_high")
 
 
 class ReliabilityBin(NamedTuple):
@@ -68,5 +71,16 @@ def reliability_bins(
                 for part in (spread.drawn, spread.without_one)
             )
             interval = bootstrap_interval(right / total, drawn, without_one, sample.confidence)
-        bins.append(ReliabilityBin(b / BINS, (b + 1) / BINS, int(inside.sum()), sure / total, right / total, *interval))
+        shares = float(sure / total), float(right / total)
+        bins.append(ReliabilityBin(b / BINS, (b + 1) / BINS, int(inside.sum()), *shares, *interval))
     return bins
+
+
+def draw_bins(ax: Any, bins: Sequence[ReliabilityBin], style: dict[str, Any]) -> Any:
+    """A line over the bins, with their intervals as bars; returns the line."""
+    if not bins:
+        return ax.plot([], [], **style)[0]
+    x, y, low, high = (np.array([getattr(one, name) for one in bins]) for name in DRAWN)
+    ends = np.nan_to_num([y - low, high - y])
+    ax.errorbar(x, y, np.maximum(ends, 0), fmt="none", ecolor=style["color"], elinewidth=1, alpha=0.5)
+    return ax.plot(x, y, **style)[0]
