@@ -195,6 +195,7 @@ def _report(
         intervals=results.intervals,
         differences=results.differences,
         agreement_at_least=results.agreement_at_least,
+        seconds={name: value for name, value in getattr(est, "fit_seconds_", {}).items() if value},
         groups=[] if column is None else grouped(column, comparison, notes),
         reliability=_reliability(task, models, found, rows.y, sample),
         **_where_they_differ(task, found, X, sample),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sklkd.report._card import model_card
 from sklkd.report._contents import Contents
 from sklkd.report._formats import COSTS, FORMATS, HIGHER, label
 from sklkd.report._frames import FRAMES, check_part
@@ -185,6 +186,26 @@ class DistillationReport(Contents):
         if path is not None:
             Path(path).write_text(made, encoding="utf-8")
         return made
+
+    def to_model_card(self, model: Any = None) -> Any:
+        """A model card of skops with the report's findings in the sections where readers look for them.
+
+        Parameters
+        ----------
+        model : estimator, default=None
+            The distilled estimator that the card is about, of which skops shows the parameters; None: no such section.
+
+        Returns
+        -------
+        skops.card.Card
+            To be added to, and saved with ``card.save("README.md")``.
+
+        Raises
+        ------
+        ImportError
+            Without skops, which ``pip install skops`` brings.
+        """
+        return model_card(self, model)
 
     def __str__(self) -> str:
         return text(self)
