@@ -106,7 +106,8 @@ def gather(
                 found = _of_one(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
 
-    return Knowledge(adapter, *checkpoint.kept("outputs", answer), fit_seconds=fit_seconds)
+    outputs, unseen, source = checkpoint.kept("outputs", answer)
+    return Knowledge(adapter, outputs, unseen, source, fit_seconds)
 
 
 def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool, empty: Callable[..., NDArray]) -> Knowledge:
