@@ -195,7 +195,7 @@ class _Spread:
         return cls(value, drawn, without_one, sum(apart[1:], apart[0]) if apart else None)
 
     def interval(self, confidence: float) -> Interval:
-        if self.drawn is None or self.without_one is None:
+        if self.drawn is None or self.without_one is None or len(self.without_one) < 2:
             return NOWHERE
         if self.deviations is not None:
             return norm_interval(self.value, self.deviations, confidence)

@@ -102,6 +102,16 @@ def test_rows_that_do_not_count_the_same_have_no_exact_bounds(classifier, flower
     assert np.isfinite(same.agreement_at_least)
 
 
+def test_one_row_varies_in_no_way_that_is_known(classifier, flowers):
+    found = distillation_report(classifier, flowers[2][:1], flowers[3][:1], False, n_repeats=1)
+    for name, interval in found.intervals["student"].items():
+        exact = name in ("score", "agreement")
+        assert np.isfinite(interval).all() == exact
+        assert not exact or interval.high - interval.low == pytest.approx(0.975)
+    assert not any("better" in one or "worse" in one for one in found.verdicts)
+    assert str(found)
+
+
 def test_no_intervals(classifier, flowers):
     found = distillation_report(classifier, *flowers[2:], False, n_repeats=1, n_bootstrap=0)
     assert found.intervals == {} and found.differences == {} and found.verdicts == []
