@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,12 +35,15 @@ class Knowledge:
     unseen : ndarray of bool, shape (n,)
         Rows whose outputs come from a teacher that was not fitted on them.
     source : {"in-sample", "oob", "cross-fit", "none"}
+    fit_seconds : float
+        What fitting the teacher on all rows took; 0 where it was fitted.
     """
 
     teacher: Teacher
     outputs: Outputs | None
     unseen: NDArray
     source: str
+    fit_seconds: float = 0.0
 
 
 def gather(
@@ -86,9 +90,12 @@ def gather(
             "have seen every row: pass it with nothing frozen (sklkd.teachers.unfrozen makes one), or cv=None, 'oob' "
             "or 'auto'."
         )
-    adapter = fitter.adapt(teacher, fitter.fit(teacher, rows), rows)
+    start = time.perf_counter()
+    fitted = fitter.fit(teacher, rows)
+    fit_seconds = 0.0 if fitted is teacher else time.perf_counter() - start
+    adapter = fitter.adapt(teacher, fitted, rows)
     if not ask:
-        return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
+        return Knowledge(adapter, None, np.zeros(len(rows), bool), "none", fit_seconds)
 
     def answer() -> tuple[Outputs | None, NDArray, str]:
         if folds:
@@ -99,7 +106,8 @@ def gather(
                 found = _of_one(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
 
-    return Knowledge(adapter, *checkpoint.kept("outputs", answer))
+    outputs, unseen, source = checkpoint.kept("outputs", answer)
+    return Knowledge(adapter, outputs, unseen, source, fit_seconds)
 
 
 def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool, empty: Callable[..., NDArray]) -> Knowledge:

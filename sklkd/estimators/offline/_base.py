@@ -172,8 +172,10 @@ class BaseOffline(BaseDistilled):
         rows = Rows(X, y, check_weight(sample_weight, X), metadata=self._check_metadata(X, metadata or {}))
         with untouched_generators(self.random_state):
             task = Task() if unlabelled else fitted._make_task(y, rows.weight)
-            distilled = OfflineFit(fitted, rows, task, teacher_outputs, X_transfer).run()
+            fit = OfflineFit(fitted, rows, task, teacher_outputs, X_transfer)
+            distilled = fit.run()
         fitted._take_over(distilled)
+        fitted.fit_seconds_ = fit.seconds
         return self._replace_by(fitted)
 
     def __sklearn_clone__(self) -> Self:

@@ -128,6 +128,9 @@ class DistilledClassifier(Classification, BaseOffline):
     account_ : DistillationAccount
         What the teacher was taken for, and what ``blend_`` and ``hard_weight_`` rest on: losses of teacher, label-only
         students and mixture, on how many validation rows, why. ``print(est.account_)`` says it in sentences.
+    fit_seconds_ : dict of str to float
+        What the fit took: ``"teacher"``, where it was fitted here; ``"labelling"`` of training, unlabelled and
+        synthetic rows, with what makes these; ``"student"``, with all that was decided for it.
     blend_ : float
         The weight of the label-only students in the targets.
     hard_weight_ : float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -171,6 +172,7 @@ class OfflineFit:
         # what is made again of a fit that was killed has to be the same
         seeded = estimator.random_state is not None or self.checkpoint.keeps
         self.fitter = self._fitter(teacher_seed if seeded else None, self.checkpoint)
+        self.seconds = {"teacher": 0.0, "labelling": 0.0}
 
     def _fitter(self, seed: int | None, checkpoint: Checkpoint = NOTHING_KEPT) -> TeacherFitter:
         task = self.task
@@ -189,7 +191,10 @@ class OfflineFit:
 
     def run(self) -> Distilled:
         """Fit the teacher where it is not fitted, and train the student."""
-        return self.train(self.decide())
+        start = time.perf_counter()
+        distilled = self.train(self.decide())
+        self.seconds["student"] = time.perf_counter() - start - sum(self.seconds.values())
+        return distilled
 
     def decide(self) -> Decided:
         """Fit the teacher where it is not fitted, ask it for the rows, and decide what the student learns from."""
@@ -227,7 +232,9 @@ class OfflineFit:
 
     def train(self, decided: Decided) -> Distilled:
         """Train the student as it was decided."""
+        start = time.perf_counter()
         unlabelled, sampler = self._without_labels(decided)
+        self.seconds["labelling"] += time.perf_counter() - start
         return self._distilled(decided, self._trained(decided, unlabelled, sampler), sampler)
 
     def _without_labels(self, decided: Decided) -> tuple[list[Rows], Any]:
@@ -323,7 +330,8 @@ class OfflineFit:
 
     def _ask_teacher(self, deduplication: Deduplication) -> Knowledge:
         """The fitted teacher, and its outputs for the training rows where a student learns from them."""
-        return gather(
+        start = time.perf_counter()
+        knowledge = gather(
             self.fitter,
             self.teacher,
             self.rows,
@@ -334,6 +342,9 @@ class OfflineFit:
             empty=self.storage.empty,
             checkpoint=self.checkpoint,
         )
+        self.seconds["teacher"] += knowledge.fit_seconds
+        self.seconds["labelling"] += time.perf_counter() - start - knowledge.fit_seconds
+        return knowledge
 
     def _blending(
         self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds, threshold: float | None
