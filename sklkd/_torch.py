@@ -256,6 +256,6 @@ def fuses(device: torch.device) -> bool:
     return device.type == "cuda" or (device.type == "cpu" and version >= (2, 4))
 
 
-def without_dynamo() -> dict[str, bool]:
+def without_dynamo() -> dict[str, Any]:
     """The argument by which ``torch.onnx.export`` traces; torch before 2.5 does nothing else, and does not have it."""
     return {"dynamo": False} if "dynamo" in signature(torch.onnx.export).parameters else {}
