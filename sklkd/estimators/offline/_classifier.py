@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
+from typing_extensions import Self
 
 from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
+
+from typing_extensions import Self
 
 from sklkd.estimators._regression import Regression
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
