@@ -76,7 +76,8 @@ oldest-part: $(OLDEST)  ## the part of `make oldest` that CI runs
 	  tests/estimators/test_weights.py tests/estimators/test_saving.py tests/estimators/offline/test_metadata.py
 
 clean:
-	rm -rf .venv .venv-oldest .venv-wheel .venv-serve build dist *.egg-info serve/build serve/src/*.egg-info docs/_build docs/generated docs/auto_examples
+	rm -rf .venv .venv-oldest .venv-wheel .venv-serve build dist *.egg-info serve/build serve/src/*.egg-info
+	rm -rf docs/_build docs/generated docs/auto_examples
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # torch comes first and by itself: asked for in a range, pip may prefer a newer build that is several GB larger.
