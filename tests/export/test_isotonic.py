@@ -49,7 +49,11 @@ def assert_same(model, predictor, X, atol=DIGITS):
     np.testing.assert_allclose(got, expected, rtol=0, atol=atol)
     # several rows at once and one by one
     np.testing.assert_allclose([predictor.predict_proba(row[None])[0] for row in X[:5]], got[:5], rtol=0, atol=atol)
-    np.testing.assert_array_equal(predictor.predict(X), model.predict(X))
+    # steps give some rows the same probability of two classes, of which the last digit chooses one
+    runner_up, most = np.sort(expected, axis=1)[:, -2:].T
+    clear = most - runner_up > 2 * atol
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(predictor.predict(X)[clear], model.predict(X)[clear])
     label = predictor._session.run([predictor._session.get_outputs()[0].name], predictor._feeds(X))[0]
     np.testing.assert_array_equal(label, predictor.predict(X))
 
