@@ -76,7 +76,7 @@ def test_the_interval_of_a_mean_is_near_that_of_scipy():
     values = np.random.default_rng(0).lognormal(size=2000)
     spread = Sample(2000, None, 4000, 0.95).spread(values[:, None])
     found = bootstrap_interval(values.mean(), spread.drawn[:, 0], spread.without_one[:, 0], 0.95)
-    expected = bootstrap((values,), np.mean, method="BCa", n_resamples=4000, rng=1).confidence_interval
+    expected = bootstrap((values,), np.mean, method="BCa", n_resamples=4000, random_state=1).confidence_interval
     assert found == pytest.approx(expected, abs=0.1 * (expected.high - expected.low))
 
 
