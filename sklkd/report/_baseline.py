@@ -20,7 +20,8 @@ from sklkd.teachers import is_fitted
 FOLDS = 3
 """Of a cross-fitted baseline: two thirds of the rows to learn from, for three times a student's training."""
 
-ON_LABELS = {"hard_weight": 1, "augment": None, "loss": None, "cv": None, "memory": None, "checkpoint": None, "verbose": 0}
+PLAIN = dict.fromkeys(("augment", "loss", "cv", "memory", "checkpoint"))
+ON_LABELS = PLAIN | {"hard_weight": 1, "verbose": 0}
 
 
 def check_baseline(baseline: Any, X_train: Any, y_train: Any, weight_train: Any) -> None:
