@@ -1,14 +1,14 @@
 """Time and memory of a default fit over rows, columns, classes, trees and workers, beside the teacher's own fit.
 
     OMP_NUM_THREADS=2 python benchmarks/scale.py [rows] [columns] [classes] [trees] [workers] [--largest 1000000]
-        [--out benchmarks/results/scale.json] [--picture FILE]
-    python benchmarks/scale.py --only-picture benchmarks/results/scale.json --picture FILE
+        [--out benchmarks/results/scale.json]
 
 Each case is a process of its own: made data, a HistGradientBoostingClassifier (for ``trees`` a forest, of which the
 depth is bounded so that its size is that of its trees), and DistilledClassifier(teacher) with all defaults. Memory is
 the highest resident memory above that before the fit. Exponents are slopes of logarithms over the last factor of ten.
 ``workers`` is the time in which the workers of a Dask cluster label the same rows. Where the Python of an environment
 with AutoGluon is named by SKLKD_AUTOGLUON, its ``distill`` is measured on the same rows, too (scale_autogluon.py).
+docs/pictures/scale.py draws benchmarks/results/scale.json.
 """
 
 import argparse
@@ -170,65 +170,29 @@ def table(results):
             print(f"{cases[0]['seconds'] / cases[-1]['seconds']:.2f} times as fast by {sizes[-1]} as by {sizes[0]}")
 
 
-def draw(results, picture):
-    import matplotlib.pyplot as plt
-
-    axes = [axis for axis in results if axis != "workers"]
-    figure, grid = plt.subplots(2, len(axes), figsize=(3.2 * len(axes), 5.6), squeeze=False, layout="constrained")
-    lines = {"student, all defaults": ("", "#0072B2", "o"), "teacher's own fit": ("teacher_", "#D55E00", "s")}
-    if any("autogluon_seconds" in case for axis in axes for case in results[axis]):
-        lines["AutoGluon's distill"] = ("autogluon_", "#009E73", "^")
-    for column, axis in enumerate(axes):
-        cases = results[axis]
-        sizes = [case[axis] for case in cases]
-        for label, (prefix, colour, marker) in lines.items():
-            grid[0][column].plot(
-                sizes, [c[prefix + "seconds"] for c in cases], color=colour, marker=marker, label=label
-            )
-            heights = [max(c[prefix + "bytes"], 2**20) / 2**20 for c in cases]
-            grid[1][column].plot(sizes, heights, color=colour, marker=marker, label=label)
-        grid[1][column].plot(
-            sizes, [c["bytes_of_X"] / 2**20 for c in cases], color="0.4", linestyle="--", label="X itself, float32"
-        )
-        for panel in (grid[0][column], grid[1][column]):
-            panel.set(xscale="log", yscale="log")
-            panel.grid(alpha=0.3)
-        grid[1][column].set_xlabel(axis)
-    grid[0][0].set_ylabel("seconds of a fit")
-    grid[1][0].set_ylabel("memory above the start [MB]")
-    figure.legend(*grid[1][0].get_legend_handles_labels(), loc="outside upper center", ncols=min(3, len(axes)))
-    figure.savefig(picture, dpi=150)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("axes", nargs="*", default=list(AXES), help="case, or any of " + ", ".join(AXES))
     parser.add_argument("--largest", type=int, default=1_000_000, help="rows")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--picture", type=Path)
-    parser.add_argument("--only-picture", type=Path)
     for name, value in USUAL.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
     if given.axes == ["case"]:
         print(json.dumps(run_case(*(getattr(given, name) for name in USUAL))))
         return
-    if given.only_picture:
-        results = json.loads(given.only_picture.read_text())
-    else:
-        results = {}
-        for axis in given.axes:
-            sizes = [size for size in AXES[axis] if axis != "rows" or size <= given.largest]
-            cases = [{name: getattr(given, name) for name in USUAL} | {axis: size} for size in sizes]
-            if axis == "workers":
-                cases = [case | {"trees": 300} for case in cases]
-            results[axis] = [case | measure(case) for case in cases]
-            if given.out:
-                given.out.parent.mkdir(parents=True, exist_ok=True)
-                given.out.write_text(json.dumps(results, indent=1))
-    table(results)
-    if given.picture:
-        draw(results, given.picture)
+    # axes that are not measured now stay as they are in the file
+    results = json.loads(given.out.read_text()) if given.out and given.out.exists() else {}
+    for axis in given.axes:
+        sizes = [size for size in AXES[axis] if axis != "rows" or size <= given.largest]
+        cases = [{name: getattr(given, name) for name in USUAL} | {axis: size} for size in sizes]
+        if axis == "workers":
+            cases = [case | {"trees": 300} for case in cases]
+        results[axis] = [case | measure(case) for case in cases]
+        if given.out:
+            given.out.parent.mkdir(parents=True, exist_ok=True)
+            given.out.write_text(json.dumps(results, indent=1) + "\n")
+    table({axis: results[axis] for axis in given.axes})
 
 
 if __name__ == "__main__":

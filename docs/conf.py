@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import sklkd
@@ -54,5 +56,16 @@ def skip_foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: 
     return None if module.startswith("sklkd") else True
 
 
+def write_results(app: Any) -> None:
+    """Write the tables of benchmarks.rst, from the results that the repository keeps."""
+    made = run_path(str(Path(app.srcdir).parent / "benchmarks" / "tables.py"))
+    folder = Path(app.srcdir) / "generated" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in made["TABLES"].items():
+        (folder / f"{name}.txt").write_text(made["rst"](*table()))
+    (folder / "summary.txt").write_text(made["summary"]() + "\n")
+
+
 def setup(app: Any) -> None:
+    app.connect("builder-inited", write_results)
     app.connect("autodoc-skip-member", skip_foreign)

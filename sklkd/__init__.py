@@ -26,9 +26,17 @@ if TYPE_CHECKING:
         SelfDistilledRegressor,
     )
     from sklkd.export import CPredictor, CReport, ExportReport, OnnxPredictor, to_c, to_onnx
-    from sklkd.report import CompressionCurveDisplay, DistillationReport, distillation_report
+    from sklkd.report import (
+        AgreementDisplay,
+        CompressionCurveDisplay,
+        DistillationReport,
+        ReliabilityDisplay,
+        TrainingCurveDisplay,
+        distillation_report,
+    )
 
 __all__ = [
+    "AgreementDisplay",
     "CPredictor",
     "CReport",
     "CompressionCurveDisplay",
@@ -39,8 +47,10 @@ __all__ = [
     "OnlineDistilledClassifier",
     "OnlineDistilledRegressor",
     "OnnxPredictor",
+    "ReliabilityDisplay",
     "SelfDistilledClassifier",
     "SelfDistilledRegressor",
+    "TrainingCurveDisplay",
     "distillation_report",
     "to_c",
     "to_onnx",
@@ -49,6 +59,7 @@ __all__ = [
 # Nothing is imported before it is asked for (PEP 562): a process that serves a file needs neither torch nor
 # scikit-learn, and would wait seconds for them.
 _HOMES = {
+    "AgreementDisplay": "sklkd.report",
     "CPredictor": "sklkd.export",
     "CReport": "sklkd.export",
     "CompressionCurveDisplay": "sklkd.report",
@@ -59,8 +70,10 @@ _HOMES = {
     "OnlineDistilledClassifier": "sklkd.estimators",
     "OnlineDistilledRegressor": "sklkd.estimators",
     "OnnxPredictor": "sklkd.export",
+    "ReliabilityDisplay": "sklkd.report",
     "SelfDistilledClassifier": "sklkd.estimators",
     "SelfDistilledRegressor": "sklkd.estimators",
+    "TrainingCurveDisplay": "sklkd.report",
     "distillation_report": "sklkd.report",
     "to_c": "sklkd.export",
     "to_onnx": "sklkd.export",

@@ -108,5 +108,6 @@ def _answer(rows: Any, model: Any, method: Any, empty: Any, place: str) -> Any:
     try:
         return method(model, rows)
     except (TypeError, ValueError) as error:
-        error.add_note(f"The rows are those of {place} of X.")
+        if hasattr(error, "add_note"):  # from Python 3.11 on
+            error.add_note(f"The rows are those of {place} of X.")
         raise

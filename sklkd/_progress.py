@@ -37,6 +37,11 @@ class Progress:
     estimator, task : object, default=None
         The estimator and its ``CallbackContext``, for scikit-learn's callbacks. None: there are none.
 
+    Attributes
+    ----------
+    seconds : dict of str to float
+        What the stages took that are done.
+
     Notes
     -----
     Pickled, for another process, it is silent. Of fits inside each other, or in several threads, the first one draws,
@@ -48,6 +53,7 @@ class Progress:
         self.estimator, self.task = estimator, task
         self._bar: Bar | None = None
         self._stage, self._done = "", 0.0
+        self.seconds: dict[str, float] = {}
 
     def __reduce__(self) -> Any:
         return _silent, ()
@@ -81,7 +87,8 @@ class Progress:
         self.advance(0.0)
         began = perf_counter()
         yield
-        self._say(name, perf_counter() - began)
+        self.seconds[name] = perf_counter() - began
+        self._say(name, self.seconds[name])
         self.advance(1.0)
         if task is not None:
             task.call_on_fit_task_end(estimator=self.estimator)

@@ -25,7 +25,6 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_check_method_params",
-    "_check_sample_weight",
     "_fit_context",
     "_get_column_indices",
     "_num_samples",
@@ -33,6 +32,7 @@ __all__ = [
     "_safe_indexing",
     "bags_leave_rows_out",
     "binned_rows",
+    "checked_weights",
     "donors",
     "fit_task",
     "hist_trees",
@@ -42,6 +42,7 @@ __all__ = [
     "numbered_leaves",
     "one_hot_widths",
     "power_scaler",
+    "spline_of_missing",
     "target_dimensions",
     "threshold_rule",
     "with_callbacks",
@@ -83,6 +84,17 @@ def fit_task(estimator: Any, n_stages: int) -> Any:
 
 QUANTILE_MARGIN: float = _data.BOUNDS_THRESHOLD
 """How near to the ends a ``QuantileTransformer`` with normal outputs takes a number for one of them."""
+
+
+def checked_weights(sample_weight: Any, X: Any, dtype: Any = None) -> NDArray:
+    """One weight per row, none negative and not all of them 0.
+
+    scikit-learn before 1.9 takes weights that are all 0.
+    """
+    weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+    if not np.any(weight):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
 
 
 def threshold_rule(model: Any) -> tuple[float, bool, bool]:
@@ -154,6 +166,11 @@ def one_hot_widths(encoder: Any) -> list[int]:
 def power_scaler(transformer: Any) -> Any:
     """The fitted ``StandardScaler`` behind a ``PowerTransformer``'s powers, or None."""
     return transformer._scaler if transformer.standardize else None
+
+
+def spline_of_missing(transformer: Any) -> str:
+    """What a ``SplineTransformer`` makes of a missing value: "error" or "zeros", which scikit-learn has from 1.8 on."""
+    return getattr(transformer, "handle_missing", "error")
 
 
 def target_dimensions(model: Any) -> int:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -241,3 +242,20 @@ def float_dtype(module: nn.Module) -> torch.dtype:
     """The dtype of a module's first real parameter or buffer, torch's default where it has none."""
     held = (*module.parameters(), *module.buffers())
     return next((one.dtype for one in held if one.is_floating_point()), torch.get_default_dtype())
+
+
+def replace_submodule(module: nn.Module, path: str, other: nn.Module) -> None:
+    """``Module.set_submodule``, which torch has from 2.5 on."""
+    parent, _, name = path.rpartition(".")
+    setattr(module.get_submodule(parent), name, other)
+
+
+def fuses(device: torch.device) -> bool:
+    """Whether torch's Adam has one kernel for all of a step on this device; on a CPU from 2.4 on."""
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    return device.type == "cuda" or (device.type == "cpu" and version >= (2, 4))
+
+
+def without_dynamo() -> dict[str, Any]:
+    """The argument by which ``torch.onnx.export`` traces; torch before 2.5 does nothing else, and does not have it."""
+    return {"dynamo": False} if "dynamo" in signature(torch.onnx.export).parameters else {}

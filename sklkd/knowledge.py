@@ -206,7 +206,9 @@ def joined_groups(first: NDArray, second: NDArray) -> NDArray:
     """Groups of rows that share one of two groups each, directly or through others."""
     n, (n_first, n_second) = len(first), (int(first.max()) + 1, int(second.max()) + 1)
     shape = (n_first + n_second, n_first + n_second)
-    edges = coo_array((np.ones(n), (first, n_first + second)), shape=shape)
+    # SciPy 1.11 refuses other integers
+    places = (first.astype(np.int32), (n_first + second).astype(np.int32))
+    edges = coo_array((np.ones(n), places), shape=shape)
     return connected_components(edges, directed=False)[1][first]
 
 

@@ -6,12 +6,14 @@ import ast
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import sklkd
+
+tomllib = pytest.importorskip("tomllib")  # from Python 3.11 on
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -26,17 +28,16 @@ def pins(name: str) -> dict[str, str]:
 def test_core_dependencies_and_their_lower_bounds_are_what_make_oldest_tests():
     bounds = dict(requirement.split(">=") for requirement in PROJECT["dependencies"])
     assert set(bounds) == {"numpy", "scipy", "scikit-learn", "torch", "skorch"}
+    del bounds["torch"]  # of which no older build for a CPU is to be had: guide/versions.rst says how it was tried
     oldest = pins("constraints-oldest.txt")
-    assert {name: oldest[name] for name in bounds} == bounds
+    assert {name: Version(oldest[name]).release[:2] for name in bounds} == {
+        name: Version(bound).release[:2] for name, bound in bounds.items()
+    }
 
 
-def test_the_lower_bounds_are_tested_wherever_the_pinned_versions_are():
-    """While this holds, `make oldest` would run the same versions again; where it fails, it belongs into .ci/run."""
-    pinned, oldest = (
-        {name.lower(): version for name, version in pins(f"constraints{one}.txt").items()} for one in ("", "-oldest")
-    )
-    again = "oldest" in (ROOT / ".ci" / "run").read_text().partition("for target in")[2]
-    assert again or all(pinned[name] == version for name, version in oldest.items())
+def test_continuous_integration_runs_on_the_lower_bounds():
+    targets = re.search(r"^for target in (.*); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert "oldest-part" in targets[1].split()
 
 
 def test_constraints_pin_every_direct_requirement_that_ci_installs():

@@ -104,6 +104,9 @@ def times_of_series(series: Any) -> Times:
         return times_of_array(series.to_numpy(dtype="m8[us]"))
     if series.dt.tz is not None:
         series = series.dt.tz_localize(None)
+    # pandas 2.0 has no way from a gap in a column of pyarrow to NumPy but this one
+    if hasattr(series.dtype, "pyarrow_dtype"):
+        series = series.astype("M8[us]")
     return times_of_array(series.to_numpy(dtype="M8[us]"))
 
 

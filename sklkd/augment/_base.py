@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._columns import WIDE, ColumnCodec, identical_rows
-from sklkd._sklearn import _check_sample_weight, _fit_context
+from sklkd._sklearn import _fit_context, checked_weights
 
 
 def _is_coded(sampler: Sampler) -> bool:
@@ -148,7 +148,7 @@ class Sampler(BaseEstimator):
         self._rows = Z[first]
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, Z, ensure_non_negative=True, allow_all_zero_weights=False)
+            weight = checked_weights(sample_weight, Z)
         self._copies = np.bincount(inverse, weight)
         self._categorical = np.array([categories is not None for categories in codec.categories_])
         self._fit_matrix(X)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
+from typing_extensions import Self
 
 from sklkd._columns import checked_texts, has_one_dimension
 from sklkd._dask import NoRows
@@ -38,6 +39,7 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
     _fitted: FittedStudent
     encoder_: Any
     student_: Any
+    fit_seconds_: dict[str, float]
     verbose: int
 
     def _unfitted_copy(self) -> Any:
@@ -58,6 +60,7 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
         progress = Progress(type(self).__name__, stages, self.verbose, estimator=self, task=task)
         with progress.fit():
             yield progress
+        fitted.fit_seconds_ = progress.seconds
         if task is not None:
             task.call_on_fit_task_end(**given, reconstruction_attributes=lambda: vars(fitted))
 

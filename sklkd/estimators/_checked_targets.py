@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklkd._sklearn import _check_sample_weight
+from sklkd._sklearn import checked_weights
 from sklkd.students._scaling import TargetScaling
 
 
@@ -203,4 +203,4 @@ def check_weight(sample_weight: Any, X: Any) -> NDArray | None:
     weight = np.asarray(sample_weight)
     if weight.size and not weight.any():
         raise ValueError("sample_weight must have a weight > 0, got only zeros.")
-    return _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    return checked_weights(weight, X, np.float64)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
+from typing_extensions import Self
 
 from sklkd._progress import Progress
 from sklkd._sklearn import with_callbacks

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, SplineTransformer
 
-from sklkd._sklearn import QUANTILE_MARGIN, power_scaler
+from sklkd._sklearn import QUANTILE_MARGIN, power_scaler, spline_of_missing
 from sklkd.export._categories import CannotWrite
 from sklkd.export._compare import about_rows_ignored
 from sklkd.export._graph import Graph
@@ -72,7 +72,7 @@ def _spline(graph: Graph, step: SplineTransformer, numbers: str) -> str:
     knots = knots_of(step)
     first, last = (np.array([one[end] for one in knots]) for end in (0, -1))
     absent = graph.op("IsNaN", numbers)
-    if step.handle_missing == "error":
+    if spline_of_missing(step) == "error":
         graph.refuse(absent)
     if step.extrapolation == "error":
         graph.refuse(graph.op("Less", numbers, graph.constant(first, np.float64)))
@@ -84,7 +84,7 @@ def _spline(graph: Graph, step: SplineTransformer, numbers: str) -> str:
         given = graph.op("Add", given, graph.constant(first, np.float64))
     columns = _pieces_of_splines(step, knots)
     found = write_pieces(graph, given, columns)
-    if step.handle_missing == "zeros":
+    if spline_of_missing(step) == "zeros":
         places = np.repeat(np.arange(len(knots)), columns[0].coefficients.shape[2])
         found = graph.op("Where", graph.columns(absent, places), graph.constant(0.0, np.float64), found)
     return found

@@ -14,6 +14,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
+from sklkd._torch import without_dynamo
 from sklkd.export._columns import Encoded, smoothly_clipped
 from sklkd.export._graph import Graph
 from sklkd.losses._objective import logits_of
@@ -56,12 +57,12 @@ def write_module(graph: Graph, module: Any, inputs: str, shape: tuple[int, ...])
         torch.onnx.export(
             module,
             (torch.zeros(2, *shape),),
-            path,
-            dynamo=False,
+            str(path),
             opset_version=graph.opset,
             input_names=["X"],
             output_names=["outputs"],
             dynamic_axes={"X": rows, "outputs": rows},
+            **without_dynamo(),
         )
         model = onnx.load(path)
     return graph.inline(model, [inputs])[0]

@@ -13,7 +13,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, SplineTransformer
 
 from sklkd._columns._cells import is_missing
-from sklkd._sklearn import donors
+from sklkd._sklearn import donors, spline_of_missing
 from sklkd.export._format import UNSEEN
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._parts import flat, knots_of, parts_of, passes
@@ -224,7 +224,7 @@ def _before_powers(how: _How, step: PowerTransformer, given: Any) -> NDArray:
 
 def _before_splines(how: _How, step: SplineTransformer) -> NDArray:
     columns = [_on_and_around(how, knots, beyond=step.extrapolation != "error") for knots in knots_of(step)]
-    if step.handle_missing == "zeros":
+    if spline_of_missing(step) == "zeros":
         for column in columns:
             column[how.rng.random(N_ROWS) < ABSENT * how.gaps] = np.nan
     return np.stack(columns, axis=1)

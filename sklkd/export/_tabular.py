@@ -69,8 +69,9 @@ def write_tabular_exactly(graph: Graph, folded: Folded, encoded: Encoded) -> str
         missing = graph.op("Cast", missing, to=TensorProto.DOUBLE)
         total = graph.op("Gemm", missing, double(folded.missing_weights), total)
     for weight, bias in folded.layers:
-        active = graph.op("Mul", total, graph.op("Sigmoid", total))
-        total = graph.op("Gemm", active, double(weight), double(bias))
+        # x / (1 + e^-x): ONNX Runtime makes one node of the product with a sigmoid, of which it has only one of floats
+        divisor = graph.op("Add", graph.op("Exp", graph.op("Neg", total)), double(1.0))
+        total = graph.op("Gemm", graph.op("Div", total, divisor), double(weight), double(bias))
     return total
 
 

@@ -35,7 +35,7 @@ from sklkd.export._wrapped import Calibration, Isotonic
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
 
-OPSETS = (OLDEST, DEFAULT_OPSET, 24)
+OPSETS = (OLDEST, DEFAULT_OPSET, min(24, onnx.defs.onnx_opset_version()))
 """The oldest, the default and the newest that is tested."""
 
 

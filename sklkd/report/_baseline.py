@@ -20,7 +20,8 @@ from sklkd.teachers import is_fitted
 FOLDS = 3
 """Of a cross-fitted baseline: two thirds of the rows to learn from, for three times a student's training."""
 
-ON_LABELS = {"hard_weight": 1, "augment": None, "loss": None, "cv": None, "memory": None, "verbose": 0}
+PLAIN = dict.fromkeys(("augment", "loss", "cv", "memory", "checkpoint"))
+ON_LABELS = PLAIN | {"hard_weight": 1, "verbose": 0}
 
 
 def check_baseline(baseline: Any, X_train: Any, y_train: Any, weight_train: Any) -> None:
@@ -39,7 +40,7 @@ def check_baseline(baseline: Any, X_train: Any, y_train: Any, weight_train: Any)
 
 
 def make_baselines(
-    est: Any, rows: Rows, baseline: Any, training: Rows | None, random_state: Any, notes: list[str]
+    est: Any, rows: Rows, baseline: Any, training: Rows | None, random_state: Any, notes: list[str], X: Any = None
 ) -> dict[str, Measured]:
     """What ``baseline`` asks for, for the student and each other model that has its own; empty where there is nothing.
 
@@ -54,9 +55,11 @@ def make_baselines(
     random_state : int, RandomState instance or None
     notes : list of str
         What has to be known of the baseline is added.
+    X : table, default=None
+        The rows as an estimator of the user's gets them; None: as they are in ``rows``.
     """
     if not isinstance(baseline, (bool, np.bool_)):
-        return {"student": measured_model(baseline, est._fitted.task, rows.X)}
+        return {"student": measured_model(baseline, est._fitted.task, rows.X if X is None else X)}
     if not baseline:
         return {}
     if isinstance(est, BaseWithoutTeacher):

@@ -13,15 +13,17 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from torch import nn
 
-from sklkd._sklearn import _num_samples, hist_trees, is_hist_boosting
+from sklkd._sklearn import _num_samples, _safe_indexing, hist_trees, is_hist_boosting
 from sklkd.report._measured import Measured
 
 NAN = float("nan")
 SECONDS, LEAST = 1.0, 3
+BATCH = 10_000
+"""At most so many rows in the batch that is timed."""
 
 
-def costs(measured: Measured, row: Any, batch: Any, n_repeats: int) -> dict[str, float]:
-    """Size and time of a model.
+def costs(measured: Measured, X: Any, n_repeats: int) -> dict[str, float]:
+    """Size and time of a model, asked for the first of some rows and for a batch of them.
 
     Returns
     -------
@@ -29,6 +31,8 @@ def costs(measured: Measured, row: Any, batch: Any, n_repeats: int) -> dict[str,
         ``parameters``, ``bytes`` and ``fit_seconds``, each NaN where it cannot be known; ``us_one_row`` and
         ``us_per_row``, the microseconds of a prediction for one row, and of one for a batch divided by its rows.
     """
+    X = measured.rows(X)
+    row, batch = _safe_indexing(X, slice(1)), batch_of(X)
     return {
         "parameters": parameters(measured.model),
         "bytes": pickled_bytes(measured.model),
@@ -36,6 +40,11 @@ def costs(measured: Measured, row: Any, batch: Any, n_repeats: int) -> dict[str,
         "us_one_row": microseconds(lambda: measured.predict(row), n_repeats),
         "us_per_row": microseconds(lambda: measured.predict(batch), n_repeats) / _num_samples(batch),
     }
+
+
+def batch_of(X: Any) -> Any:
+    """The rows that are timed together."""
+    return _safe_indexing(X, slice(BATCH)) if _num_samples(X) > BATCH else X
 
 
 def check_repeats(n_repeats: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Measured:
         For two classes the probability of the second from which on the model predicts it. None: the larger one.
     cross_fitted : ndarray of shape (n, n_outputs), default=None
         Predictions for the rows of the report, where they are not simply what ``predict`` gives.
+    own_rows : table of n rows, default=None
+        The rows of the report as this model takes them, where it does not take them as the student does.
     """
 
     name: str
@@ -43,10 +45,16 @@ class Measured:
     seconds: float
     threshold: float | None = None
     cross_fitted: NDArray[np.float64] | None = None
+    own_rows: Any = None
+
+    def rows(self, X: Any) -> Any:
+        """What it is asked for in the place of the report's rows."""
+        return X if self.own_rows is None else self.own_rows
 
     def predictions(self, X: Any) -> NDArray[np.float64]:
         """Probabilities (n, n_classes) or values (n, n_outputs)."""
-        found = np.asarray(self.predict(X) if self.cross_fitted is None else self.cross_fitted, dtype=np.float64)
+        found = self.predict(self.rows(X)) if self.cross_fitted is None else self.cross_fitted
+        found = np.asarray(found, dtype=np.float64)
         return found.reshape(len(found), -1)
 
 
@@ -72,12 +80,16 @@ def measured_teacher(est: Any, X: Any, notes: list[str]) -> Measured | None:
     if not adapter.answers_new_rows:
         notes.append("No teacher: only its outputs for the training rows are known.")
         return None
-    return _adapted(adapter, est.teacher_, X)
+    found = _adapted(adapter, est.teacher_, X)
+    # what a search has recorded of its last fit is more to the point than the time of all its fits
+    if est.teacher_ is est.teacher or not np.isnan(found.seconds):
+        return found
+    return replace(found, seconds=est.fit_seconds_["teacher"])
 
 
 def measured_model(model: Any, task: Task, X: Any) -> Measured:
-    """Any fitted estimator that the user compares with."""
-    return _adapted(adapted_for(task, model, X), model, X)
+    """Any fitted estimator that the user compares with, asked for rows of its own."""
+    return replace(_adapted(adapted_for(task, model, X), model, X), own_rows=X)
 
 
 def adapted_for(task: Task, model: Any, X: Any) -> Teacher:

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import ArrayLike, NDArray
 
-from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd._sklearn import _num_samples
 from sklkd.estimators._access import checked_labels, checked_rows, other_models
-from sklkd.estimators._base import BaseDistilled
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.report._baseline import check_baseline, make_baselines
-from sklkd.report._cost import check_repeats, costs
+from sklkd.report._columns_of import Columns, column_by
+from sklkd.report._comparison import CLOSENESS, compared
+from sklkd.report._cost import batch_of, check_repeats, costs
+from sklkd.report._groups import grouped
+from sklkd.report._intervals import NAN, Sample, check_confidence
 from sklkd.report._measured import Measured, measured_student, measured_teacher
-from sklkd.report._quality import (
-    closeness_of_classes,
-    closeness_of_labels,
-    closeness_of_values,
-    gain_retained,
-    quality_of_classes,
-    quality_of_labels,
-    quality_of_values,
-    quantile_levels,
-)
+from sklkd.report._quality import distance_from_teacher
+from sklkd.report._regions import find_regions
+from sklkd.report._reliability import reliability_bins, sure_and_right
 from sklkd.report._result import DistillationReport
+from sklkd.report._unwrap import Unwrapped
 from sklkd.rows import Rows
 
-BATCH = 10_000
-"""At most so many rows in the batch that is timed."""
-
-NAN = float("nan")
-CLOSENESS = {
-    "classification": ("agreement", "kl"),
-    "multilabel": ("agreement", "kl"),
-    "regression": ("rmse_to_teacher", "correlation_to_teacher"),
-}
-"""Columns that compare with the teacher."""
+FURTHEST = 20
+"""Rows that are named as those with the largest differences."""
 
 
 def distillation_report(
@@ -52,39 +41,44 @@ def distillation_report(
     sample_weight_train: ArrayLike | None = None,
     n_repeats: int = 20,
     random_state: Any = None,
+    by: Any = None,
+    confidence: float = 0.95,
+    n_bootstrap: int = 1000,
 ) -> DistillationReport:
-    """Teacher, distilled student, and the same student without a teacher, side by side.
+    """Teacher, distilled student, and the same student without a teacher, side by side, and how sure that is.
 
     Parameters
     ----------
-    est : DistilledClassifier or DistilledRegressor, or one of the online or self mode
-        Fitted. One that has dropped its teacher (``keep_teacher=False``, ``without_teacher()``), or had no more than
-        its outputs (``Precomputed``, ``teacher_outputs``), gets a report without a row for the teacher, and a note. Of
-        networks that were trained together, or of one that was its own teacher, the student is the one that is
-        deployed; all other peers, exits and generations have rows as well, but for those that ``without_peers()`` or
-        ``cut`` have dropped. The baseline is the same network trained without distillation, for which ``X_train`` and
-        ``y_train`` are needed; peers have theirs each, from one training.
+    est : DistilledClassifier or DistilledRegressor, or one of the online or self mode; or what stands around one
+        Fitted. Around it there may be a Pipeline, of which it is the last step (the teacher is asked behind the
+        steps, too), a search that has found it, or a FrozenEstimator. Notes below say what gets rows.
     X : array, frame or sparse matrix of shape (n, n_features)
-        Rows to measure on, which neither student nor teacher should have seen.
+        Rows to measure on, which neither student nor teacher should have seen; of a Pipeline, as it takes them.
     y : array of shape (n,) or (n, n_targets)
         Their labels or targets.
     baseline : bool or fitted estimator, default=True
         True: the same student, with the teacher's bin edges where it uses them, trained on labels only
         (``hard_weight=1, augment=None``); on ``X_train`` and ``y_train`` where they are given, which is the fair
-        comparison. Otherwise, as the estimator keeps no training rows, it is cross-fitted on ``X`` and ``y`` in three
-        folds: every row is predicted by a student trained on the two thirds that lack it. If these are fewer rows than
-        the estimator was fitted on, the baseline looks worse, and ``gain_retained`` better, than it is; a note says so.
-        This takes three trainings, ``est.n_jobs`` at once. An estimator: measured as it stands. False: no baseline.
+        comparison, else cross-fitted on ``X`` and ``y`` in three folds, ``est.n_jobs`` at once. An estimator: measured
+        as it stands, on ``X`` as it is given. False: no baseline.
     X_train, y_train : array-likes, default=None
         The rows that ``est`` was fitted on, for ``baseline=True``.
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows of ``X`` in all measures of quality.
+        Weights of the rows of ``X`` in all measures of quality. A row counts by its weight and remains one row.
     sample_weight_train : array-like, default=None
         Weights of the rows of ``X_train``.
     n_repeats : int, default=20
         How often a prediction is timed at most; timing stops after a second, but not before three repeats.
     random_state : int, RandomState instance or None, default=None
-        Shuffles the folds of a cross-fitted baseline.
+        Shuffles the folds of a cross-fitted baseline, and draws rows for intervals; with None the same ones each time.
+    by : str or array-like of shape (n,), default=None
+        A column of the frame ``X``, or a value a row: the same measures for groups of rows, with intervals. Up to ten
+        values are a group each; of more, the ten largest categories, or four ranges of a number or date.
+    confidence : float, default=0.95
+        Of all intervals and bounds, each for itself.
+    n_bootstrap : int, default=1000
+        Replicates for intervals; 0: no intervals. They cost less than a second whatever the rows are: of more than
+        10,000 rows, 10,000 random groups are drawn in their place.
 
     Returns
     -------
@@ -94,11 +88,28 @@ def distillation_report(
     Raises
     ------
     TypeError
-        If ``est`` is no distilled estimator, such as a Pipeline that holds one, or ``baseline`` neither bool nor
-        estimator.
+        If ``est`` neither is nor holds a distilled estimator, or ``baseline`` is neither bool nor estimator.
     ValueError
-        If y holds a class that ``est`` has not seen, only one of ``X_train`` and ``y_train`` is given, or rows are too
-        few to cross-fit the baseline.
+        If y holds a class that ``est`` has not seen, only one of ``X_train`` and ``y_train`` is given, rows are too few
+        to cross-fit the baseline, or ``by`` is no column and has not one value a row.
+
+    Notes
+    -----
+    An estimator that has dropped its teacher (``keep_teacher=False``, ``without_teacher()``), or had no more than its
+    outputs (``Precomputed``, ``teacher_outputs``), gets a report without a row for the teacher, and a note. Of networks
+    that were trained together, or of one that was its own teacher, the student is the one that is deployed; all other
+    peers, exits and generations have rows as well, but for those that ``without_peers()`` or ``cut`` have dropped. The
+    baseline is then the same network trained without distillation, for which ``X_train`` and ``y_train`` are needed;
+    peers have theirs each, from one training.
+
+    A baseline that is cross-fitted on the rows of the report predicts every row by a student trained on the two thirds
+    that lack it. If these are fewer rows than the estimator was fitted on, the baseline looks worse, and
+    ``gain_retained`` better, than it is; a note says so.
+
+    Intervals are over rows: they say what other rows of the same kind could have shown, of these very models. Another
+    training, or another teacher, varies beyond that. They are bias-corrected and accelerated bootstrap intervals, exact
+    ones for shares of rows that count the same, and conservative ones for the calibration error. All measures share the
+    draws, so that differences are paired.
 
     References
     ----------
@@ -119,21 +130,25 @@ def distillation_report(
     >>> bool(report.rows["student"]["bytes"] < report.rows["teacher"]["bytes"])
     True
     """
-    if not isinstance(est, BaseDistilled):
-        raise TypeError(
-            f"est must be a fitted DistilledClassifier or DistilledRegressor, got {type(est).__name__}. Of a Pipeline, "
-            "pass the last step, and rows that the steps before it have transformed; of a search, its best_estimator_."
-        )
-    check_is_fitted(est, "student_")
     check_repeats(n_repeats)
+    check_confidence(confidence, n_bootstrap)
     check_baseline(baseline, X_train, y_train, sample_weight_train)
-    X = checked_rows(est, X)
-    rows = Rows(X, checked_labels(est, X, y), check_weight(sample_weight, X))
-    training = None if X_train is None else Rows(X_train, y_train, sample_weight_train)
-
+    inside, given = Unwrapped(est), X
+    column = None if by is None else column_by(by, X)
     notes: list[str] = []
+    est = inside.est
+    X = checked_rows(est, inside.rows(X))
+    rows = Rows(X, checked_labels(est, X, y), check_weight(sample_weight, X))
+    training = None if X_train is None else Rows(inside.rows(X_train), y_train, sample_weight_train)
+    if inside.transforms:
+        notes.append(
+            f"All but a baseline of your own are asked behind the steps of the {inside.path[0]}, whose time and size "
+            "are not counted."
+        )
+
     found = {"teacher": measured_teacher(est, X, notes), "student": measured_student(est)}
-    baselines = make_baselines(est, rows, baseline, training, random_state, notes)
+    own = given if inside.transforms else None
+    baselines = make_baselines(est, rows, baseline, training, random_state, notes, own)
     found["baseline"] = baselines.get("student")
     for name, other in other_models(est).items():
         found[name] = measured_student(other)
@@ -141,58 +156,72 @@ def distillation_report(
     if hasattr(est, "deployed_"):
         notes.append(f"Student: what is deployed, {est.deployed_!r}.")
     models = {name: model for name, model in found.items() if model is not None}
-    return _report(est, models, rows, n_repeats, notes)
+    sample = Sample(len(rows), rows.weight, int(n_bootstrap), float(confidence), copy.deepcopy(random_state))
+    return _report(est, models, rows, sample, given, column, n_repeats, notes)
 
 
-def _report(est: Any, models: dict[str, Measured], rows: Rows, n_repeats: int, notes: list[str]) -> DistillationReport:
-    measures = _measures(est, models, rows)
-    one_row, batch = _safe_indexing(rows.X, slice(1)), rows.X
-    if len(rows) > BATCH:
-        batch = _safe_indexing(rows.X, slice(BATCH))
-    report = DistillationReport(
-        task=est._fitted.task.kind,
-        rows=measures,
-        names={name: model.name for name, model in models.items()},
-        n_rows=len(rows),
-        n_batch=_num_samples(batch),
-        chosen=_chosen(est),
-        notes=notes,
-        account=getattr(est, "account_", None),
-    )
-    gain = gain_retained(measures, report.loss, notes)
-    for name, row in measures.items():
-        row["gain_retained"] = gain if name == "student" else NAN
-        row |= costs(models[name], one_row, batch, n_repeats)
-    return report
-
-
-def _measures(est: Any, models: dict[str, Measured], rows: Rows) -> dict[str, dict[str, float]]:
-    """For each model how good its predictions are, and how close to the teacher's."""
-    task, teacher = est._fitted.task, models.get("teacher")
+def _report(
+    est: Any,
+    models: dict[str, Measured],
+    rows: Rows,
+    sample: Sample,
+    X: Any,
+    column: Columns | None,
+    n_repeats: int,
+    notes: list[str],
+) -> DistillationReport:
+    """``X``: the rows as the user has them, whose columns are named."""
+    task = est._fitted.task
     # a baseline has one output also where the teacher gives several quantiles
     found = {
         name: np.broadcast_to(model.predictions(rows.X), (len(rows), task.n_outputs)) for name, model in models.items()
     }
-    levels = quantile_levels(getattr(getattr(est, "account_", None), "estimand", None))
-    measures = {}
-    for name, model in models.items():
-        if task.multilabel:
-            row = quality_of_labels(found[name], rows.y, rows.weight)
-        elif task.classification:
-            row = quality_of_classes(found[name], rows.y, task.classes, rows.weight, model.threshold)
-        else:
-            row = quality_of_values(found[name], rows.y, rows.weight, levels)
-        if teacher is None or name == "teacher":
-            row |= dict.fromkeys(CLOSENESS[task.kind], NAN)
-        elif task.multilabel:
-            row |= closeness_of_labels(found[name], found["teacher"], rows.weight)
-        elif task.classification:
-            thresholds = model.threshold, teacher.threshold
-            row |= closeness_of_classes(found[name], found["teacher"], rows.weight, thresholds)
-        else:
-            row |= closeness_of_values(found[name], found["teacher"], rows.weight)
-        measures[name] = row
-    return measures
+    comparison = compared(est, models, found, rows.y, sample)
+    results = comparison.results()
+    unknown = dict.fromkeys(("gain_retained", *CLOSENESS[task.kind]), NAN)
+    measures = {name: unknown | row for name, row in results.rows.items()}
+    if {"teacher", "baseline"} <= set(models) and np.isnan(measures["student"]["gain_retained"]):
+        notes.append("No gain to retain: the teacher's loss is not below that of the student without it.")
+    return DistillationReport(
+        task=task.kind,
+        rows={name: row | costs(models[name], rows.X, n_repeats) for name, row in measures.items()},
+        names={name: model.name for name, model in models.items()},
+        n_rows=len(rows),
+        n_batch=_num_samples(batch_of(rows.X)),
+        chosen=_chosen(est),
+        notes=notes,
+        account=getattr(est, "account_", None),
+        confidence=sample.confidence,
+        intervals=results.intervals,
+        differences=results.differences,
+        agreement_at_least=results.agreement_at_least,
+        seconds=est.fit_seconds_,
+        groups=[] if column is None else grouped(column, comparison, notes),
+        reliability=_reliability(task, models, found, rows.y, sample),
+        **_where_they_differ(task, found, X, sample),
+    )
+
+
+def _reliability(task: Any, models: Any, found: dict[str, NDArray], y: NDArray, sample: Sample) -> dict[str, Any]:
+    if task.kind == "regression":
+        return {}
+    return {
+        name: reliability_bins(*sure_and_right(found[name], y, task.classes), sample)
+        for name in ("teacher", "student")
+        if name in models
+    }
+
+
+def _where_they_differ(task: Any, found: dict[str, NDArray], X: Any, sample: Sample) -> dict[str, Any]:
+    if "teacher" not in found:
+        return {}
+    distance = distance_from_teacher(found["student"], found["teacher"], task.kind)
+    order = np.argsort(-distance, kind="stable")[:FURTHEST]
+    return {
+        "furthest": order[distance[order] > 0],
+        "mean_distance": float(sample.means(distance[:, None])[0]),
+        "regions": find_regions(X, distance, sample),
+    }
 
 
 def _chosen(est: Any) -> dict[str, str]:

@@ -2,94 +2,25 @@
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sklkd.estimators.offline._account import DistillationAccount
+from sklkd.report._card import model_card
+from sklkd.report._contents import Contents
+from sklkd.report._formats import COSTS, FORMATS, HIGHER, label
+from sklkd.report._frames import FRAMES, check_part
+from sklkd.report._html import fragment, page
 from sklkd.report._picture import picture
+from sklkd.report._text import text
 
-
-def _gain(value: float) -> str:
-    # where the teacher gains little, the ratio says no more than that
-    return f"{'>' if value > 0 else '<-'}200%" if abs(value) > 2 else f"{value:.0%}"
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.3g} {unit}"
-
-
-def _microseconds(value: float) -> str:
-    return f"{value:,.1f} µs" if value < 10 else f"{value:,.0f} µs"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
-
-
-def _units(value: float) -> str:
-    """A number in the target's units, whose size is not known."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:#.4g}"
-
-
-def _ratio(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-FORMATS: dict[str, tuple[str, Any]] = {
-    "score": ("score", "{:.4f}".format),
-    "f1": ("macro F1", "{:.4f}".format),
-    "log_loss": ("log loss", "{:.4f}".format),
-    "rmse": ("RMSE", _units),
-    "pinball": ("pinball loss", _units),
-    "coverage": ("targets at or below", "{:.1%}".format),
-    "brier": ("Brier score", "{:.4f}".format),
-    "ece": ("calibration error", "{:.4f}".format),
-    "gain_retained": ("gain retained", _gain),
-    "agreement": ("agreement with teacher", "{:.1%}".format),
-    "kl": ("KL from teacher", "{:.4f}".format),
-    "rmse_to_teacher": ("RMSE to teacher", _units),
-    "correlation_to_teacher": ("correlation to teacher", "{:.4f}".format),
-    "parameters": ("parameters", _count),
-    "bytes": ("pickled", _bytes),
-    "fit_seconds": ("training", _seconds),
-    "us_one_row": ("one row", _microseconds),
-    "us_per_row": ("per row of a batch", _microseconds),
-}
-"""Columns in order: what they are called in print, and how a number is written."""
-
-COSTS = {
-    "parameters": "parameters",
-    "bytes": "bytes, pickled",
-    "fit_seconds": "seconds of training",
-    "us_one_row": "microseconds to predict one row",
-    "us_per_row": "microseconds per row of a batch",
-}
-"""Columns that a picture can have across, and what they are called there."""
-
-ACCOUNT = "What the fit decided"
-"""Heading of the account."""
-
-PAGE = 100
-"""Characters of a printed line."""
-
-HIGHER = {"score", "f1", "gain_retained", "agreement", "correlation_to_teacher"}
 CALLED = {"teacher": "teacher", "student": "distilled student", "baseline": "same student\nwithout a teacher"}
 
 
 @dataclass(frozen=True, repr=False)
-class DistillationReport:
+class DistillationReport(Contents):
     """Teacher, student and baseline, measured; made by :func:`distillation_report`.
 
     Printing it gives a table, a notebook shows it as one; :meth:`to_frame` has the numbers, :meth:`plot` a picture.
@@ -146,45 +77,57 @@ class DistillationReport:
     account : DistillationAccount or None
         The estimator's ``account_``: what the teacher was taken for, what ``blend`` and ``hard_weight`` are and rest
         on, losses on validation rows. None where there is no teacher.
+    confidence : float
+        Of all intervals and bounds.
+    intervals : dict of str to dict
+        For each model those of its measures of quality, as ``(low, high)``: exact for shares of rows (Clopper and
+        Pearson), else by the bootstrap over rows. Empty with ``n_bootstrap=0``.
+    differences : dict of str to dict
+        For "teacher" and "baseline", if there are any, the student's measures minus theirs, as ``(value, low, high)``,
+        from the same draws of rows for both.
+    agreement_at_least : float
+        In at least so large a part of rows like these the student's label is the teacher's, with this confidence, by
+        the exact one-sided bound; NaN where rows have different weights or several labels.
+    groups : list of Group
+        For ``by``: ``name``, ``n_rows`` and ``results``, which has ``rows``, ``intervals`` and ``differences`` as here.
+    furthest : ndarray of int
+        Numbers of the rows whose predictions are furthest from the teacher's, the furthest first; at most 20.
+    mean_distance : float
+        How far predictions are from the teacher's, mean over the rows: half the sum of the differences of the
+        probabilities of classes; the mean difference of several labels' probabilities, or of values.
+    regions : list of Region
+        Where that is larger than elsewhere: ``conditions`` on columns, ``n_rows``, and ``distance``, measured on rows
+        that the region was not found from. Empty if none stands out, or there are fewer than 200 rows.
+    reliability : dict of str to list
+        Classification: for teacher and student the bins of ``ece`` in which there are predictions.
+    seconds : dict of str to float
+        What the fit took: "teacher" where it was fitted there, "labelling" of training and other rows by it,
+        "student" with all that was decided for it.
     """
 
-    task: str
-    rows: dict[str, dict[str, float]]
-    names: dict[str, str]
-    n_rows: int
-    n_batch: int
-    chosen: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    account: DistillationAccount | None = None
+    def to_frame(self, part: str = "models") -> Any:
+        """The numbers as a pandas DataFrame.
 
-    @property
-    def loss(self) -> str:
-        """The column with the loss: "log_loss", "rmse", or "pinball" where the teacher estimates quantiles."""
-        if "pinball" in self.rows["student"]:
-            return "pinball"
-        return "rmse" if self.task == "regression" else "log_loss"
+        Parameters
+        ----------
+        part : {"models", "differences", "groups", "reliability"}, default="models"
+            ``"models"``: one row a model, with the columns of ``rows``, then ``score_low``, ``score_high`` and so on,
+            the ends of their intervals. ``"differences"``: one row for each measure and each model that the student is
+            compared with, with ``value``, ``low`` and ``high``. ``"groups"``: as ``"models"``, one row for each group
+            and model. ``"reliability"``: one row for each model and bin.
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns, in order."""
-        return [name for kind in FORMATS for name in self.rows["student"] if name.partition(" ")[0] == kind]
-
-    def to_frame(self) -> Any:
-        """The numbers as a pandas DataFrame, one row a model.
+        Returns
+        -------
+        pandas DataFrame
 
         Raises
         ------
         ImportError
             Without pandas, which ``pip install 'sklkd[pandas]'`` brings.
+        ValueError
+            If there is no such part.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "DistillationReport.to_frame needs pandas: pip install 'sklkd[pandas]'. The same numbers are in rows."
-            ) from error
-        frame = pd.DataFrame.from_dict(self.rows, orient="index", columns=self.columns)
-        return frame.astype({"parameters": "Int64", "bytes": "Int64"})
+        return FRAMES[check_part(part)](self)
 
     def plot(self, ax: Any = None, *, x: str = "us_one_row", y: str | None = None) -> Any:
         """Draw quality against cost: one point a model.
@@ -223,95 +166,51 @@ class DistillationReport:
         }
         across = COSTS[x] + (f" of {self.n_batch:,}" if x == "us_per_row" else "")
         better = "" if y.startswith("coverage") else f" ({'higher' if y in HIGHER else 'lower'} is better)"
-        upwards = f"{self._label(y)}{better}"
+        upwards = f"{label(y, self.task, self.n_batch)}{better}"
         return picture(ax, points, texts, (across, upwards))
 
+    def to_html(self, path: Any = None) -> str:
+        """One HTML page that needs nothing beside it, light or dark as the browser asks for.
+
+        Parameters
+        ----------
+        path : str or path, default=None
+            The file to write, in UTF-8; None: none.
+
+        Returns
+        -------
+        str
+            The page.
+        """
+        made = page(self)
+        if path is not None:
+            Path(path).write_text(made, encoding="utf-8")
+        return made
+
+    def to_model_card(self, model: Any = None) -> Any:
+        """A model card of skops with the report's findings in the sections where readers look for them.
+
+        Parameters
+        ----------
+        model : estimator, default=None
+            The distilled estimator that the card is about, of which skops shows the parameters; None: no such section.
+
+        Returns
+        -------
+        skops.card.Card
+            To be added to, and saved with ``card.save("README.md")``.
+
+        Raises
+        ------
+        ImportError
+            Without skops, which ``pip install skops`` brings.
+        """
+        return model_card(self, model)
+
     def __str__(self) -> str:
-        table = [["", *self.rows], ["", *(self.names[model] for model in self.rows)], *self._cells()]
-        widths = [max(len(line[j]) for line in table) for j in range(len(table[0]))]
-        lines = [self._title()]
-        for block in _blocks(widths):
-            for line in table:
-                cells = [line[j].rjust(widths[j]) for j in block]
-                lines.append("  ".join([line[0].ljust(widths[0]), *cells]).rstrip())
-        if self.account is not None:
-            lines.append(ACCOUNT)
-            lines += [_wrapped(line, "  ") for line in str(self.account).splitlines()]
-        return "\n".join([*lines, *map(_wrapped, self._remarks())])
+        return text(self)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def line(tag: str, cells: list[str], scope: str) -> str:
-            first, *others = map(escape, cells)
-            return f'<tr><th scope="{scope}">{first}</th>{"".join(f"<{tag}>{cell}</{tag}>" for cell in others)}</tr>'
-
-        head = ["", *(f"{model} ({self.names[model]})" for model in self.rows)]
-        body = "".join(line("td", cells, "row") for cells in self._cells())
-        account = [] if self.account is None else str(self.account).splitlines()
-        return (
-            f"<table><caption>{escape(self._title())}</caption><thead>{line('th', head, 'col')}</thead>"
-            f"<tbody>{body}</tbody></table>"
-            + (f"<h4>{ACCOUNT}</h4>{_html_list(account)}" if account else "")
-            + _html_list(self._remarks())
-        )
-
-    def _title(self) -> str:
-        task = "several labels a row" if self.task == "multilabel" else self.task
-        return f"Distillation report: {task}, {self.n_rows:,} rows"
-
-    def _label(self, column: str) -> str:
-        if column == "score":
-            return {"regression": "R2", "multilabel": "all labels right"}.get(self.task, "accuracy")
-        if column == "us_per_row":
-            return f"per row of {self.n_batch:,}"
-        kind, _, level = column.partition(" ")
-        return f"{FORMATS[kind][0]} {level}".rstrip()
-
-    def _cells(self) -> list[list[str]]:
-        """A line a column: what it is called and the value of each model."""
-        lines = []
-        for column in self.columns:
-            values = [row[column] for row in self.rows.values()]
-            if not np.isnan(values).all():
-                written = FORMATS[column.partition(" ")[0]][1]
-                cells = ["-" if np.isnan(value) else written(value) for value in values]
-                lines.append([self._label(column), *cells])
-        return lines
-
-    def _remarks(self) -> list[str]:
-        remarks = []
-        if "teacher" in self.rows:
-            teacher, student = self.rows["teacher"], self.rows["student"]
-            size, row, batch = (_ratio(teacher[key] / student[key]) for key in ("bytes", "us_one_row", "us_per_row"))
-            smaller = "" if np.isnan(teacher["bytes"]) else f"{size} times smaller, "
-            remarks.append(
-                f"Student against teacher: {smaller}{row} times as fast for one row, {batch} times in a batch."
-            )
-        if self.chosen:
-            remarks.append(
-                "Chosen by auto: " + ", ".join(f"{name}={value}" for name, value in self.chosen.items()) + "."
-            )
-        return remarks + self.notes
-
-
-def _wrapped(text: str, indent: str = "") -> str:
-    return textwrap.fill(text, PAGE, initial_indent=indent, subsequent_indent=f"{indent}  ")
-
-
-def _html_list(lines: list[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
-
-
-def _blocks(widths: list[int]) -> list[list[int]]:
-    """The columns of a table but the first, in groups that fit a page beside it."""
-    blocks: list[list[int]] = []
-    used = 0
-    for j in range(1, len(widths)):
-        used += widths[j] + 2
-        if not blocks or used > PAGE:
-            blocks.append([])
-            used = widths[0] + widths[j] + 2
-        blocks[-1].append(j)
-    return blocks
+        return fragment(self)

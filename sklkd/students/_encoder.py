@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -120,8 +121,10 @@ class InputEncoder(TransformerMixin, BaseEstimator):
             else:
                 self.center_[j], self.scale_[j] = _robust_scale(values, weight)
                 self.missing_[j] = missing
-        for j, (of, k) in enumerate(self.calendar_, self.n_features_in_):
-            self.center_[j], self.scale_[j] = _robust_scale(calendar_parts(column(of))[:, k], weight)
+        for of, places in groupby(enumerate(self.calendar_, self.n_features_in_), lambda place: place[1][0]):
+            parts = calendar_parts(column(of))
+            for j, (_, k) in places:
+                self.center_[j], self.scale_[j] = _robust_scale(parts[:, k], weight)
         return self
 
     def _fit_entries(self, Z: Any) -> InputEncoder:

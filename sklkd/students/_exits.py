@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklkd._torch import Tap, Trace, first
+from sklkd._torch import Tap, Trace, first, replace_submodule
 from sklkd.students._activations import watch
 from sklkd.students._tabular_net import TabularNet
 
@@ -130,7 +130,7 @@ class Shortened(nn.Module):
         super().__init__()
         self.body, self.tap, self.head = body, tap, head
         if tap.given:
-            body.set_submodule(tap.path, _End())
+            replace_submodule(body, tap.path, _End())
         else:
             body.get_submodule(tap.path).register_forward_hook(_end_after)
 
@@ -176,6 +176,6 @@ def drop_unused(module: Shortened, sample: Tensor) -> Shortened:
         # the layer at which the pass ends has to be there, and what contains it
         needed = needed or f"{end}.".startswith(f"{name}.")
         if name and held and not needed and not any(name.startswith(f"{one}.") for one in dropped):
-            module.body.set_submodule(name, nn.Identity())
+            replace_submodule(module.body, name, nn.Identity())
             dropped.append(name)
     return module

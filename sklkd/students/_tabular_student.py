@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from sklkd._device import device_of
+from sklkd._torch import fuses
 from sklkd.students._encoder import MANY
 from sklkd.students._muon import Muon
 from sklkd.students._plain_state import has_plain_state, plain_state, restore
@@ -207,7 +208,7 @@ class TabularStudent(NeuralNet):
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> tuple[Any, dict[str, Any]]:
         """As skorch's; Muon gets to know which weights of a TabularNet are those of columns with many levels."""
         (groups,), kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        if self.optimizer is AdamW and "foreach" not in kwargs and device_of(self.module_).type in ("cpu", "cuda"):
+        if self.optimizer is AdamW and "foreach" not in kwargs and fuses(device_of(self.module_)):
             # a quarter of the time (benchmarks/README.md, "Time of a fit")
             kwargs = {"fused": True} | kwargs
         if self.optimizer is not Muon:

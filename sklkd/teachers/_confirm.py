@@ -152,6 +152,13 @@ def shifted_in_error(outputs: Outputs, reference: Outputs, y: Any, weight: Any =
     return bool(own < REFERENCE * other and not np.all(calibrated))
 
 
+def _quantile(values: NDArray[np.float64], level: float, weight: NDArray[np.float64]) -> float:
+    """The smallest value up to which a part ``level`` of the weight lies; ``np.quantile`` has weights from 2.0 on."""
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weight[order])
+    return float(values[order[np.searchsorted(share / share[-1], level)]])
+
+
 def _of_quantile(
     value: NDArray[np.float64], reference: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> list[float]:
@@ -160,7 +167,7 @@ def _of_quantile(
 
     def loss(values: Any) -> float:
         residual = y - values
-        residual = residual - np.quantile(residual, level, weights=weight, method="inverted_cdf")
+        residual = residual - _quantile(residual, level, weight)
         return float(np.average(np.maximum(level * residual, (level - 1) * residual), weights=weight))
 
     usual = loss(0.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
@@ -27,6 +28,9 @@ from sklkd.teachers._adapt import adapt
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._recognise import is_fitted, is_search, takes_codes
+
+HANDING_ON = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
+"""Ensembles whose members get the arguments of fit."""
 
 
 class TeacherFitter:
@@ -237,9 +241,11 @@ def weight_name(teacher: Any) -> str | None:
         name, last = teacher.steps[-1]
         inner = None if last is None or last == "passthrough" else weight_name(last)
         return None if inner is None else f"{name}__{inner}"
-    if isinstance(teacher, FrozenEstimator) or has_fit_parameter(teacher, "sample_weight"):
+    if isinstance(teacher, FrozenEstimator):
         return "sample_weight"
-    # these hand on what they are given as **fit_params
+    # in scikit-learn 1.6 the signatures of these have it, whatever their members take
+    if not isinstance(teacher, HANDING_ON) and has_fit_parameter(teacher, "sample_weight"):
+        return "sample_weight"
     if hasattr(teacher, "estimators") and (hasattr(teacher, "voting") or hasattr(teacher, "weights")):
         return _weight_name_of_all(teacher.estimators)
     if hasattr(teacher, "estimators") and hasattr(teacher, "final_estimator"):

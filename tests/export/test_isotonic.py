@@ -15,6 +15,7 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklkd import DistilledClassifier, OnnxPredictor, to_c, to_onnx
 
+from ..newer import skip_opset
 from .conftest import PLAIN, net, quick
 
 LABELS = np.array(["ant", "bee", "cat", "dog"])
@@ -48,7 +49,10 @@ def assert_same(model, predictor, X, atol=DIGITS):
     np.testing.assert_allclose(got, expected, rtol=0, atol=atol)
     # several rows at once and one by one
     np.testing.assert_allclose([predictor.predict_proba(row[None])[0] for row in X[:5]], got[:5], rtol=0, atol=atol)
-    np.testing.assert_array_equal(predictor.predict(X), model.predict(X))
+    # steps give some rows the same probability of two classes, of which the last digit chooses one
+    runner_up, most = np.sort(expected, axis=1)[:, -2:].T
+    clear = most - runner_up > 2 * atol
+    np.testing.assert_array_equal(predictor.predict(X)[clear], model.predict(X)[clear])
     label = predictor._session.run([predictor._session.get_outputs()[0].name], predictor._feeds(X))[0]
     np.testing.assert_array_equal(label, predictor.predict(X))
 
@@ -183,6 +187,7 @@ def test_fewer_bits(fitted, ship, quantize):
 
 @pytest.mark.parametrize("opset", [13, 24])
 def test_every_opset(fitted, ship, opset):
+    skip_opset(opset)
     X, y = rows_of(3)
     model = isotonic(fitted[3]).fit(X, y)
     assert_same(model, ship(model, opset=opset)[0], around(X))

@@ -18,6 +18,7 @@ import sklkd.export._to_onnx as to_onnx_module
 from sklkd import DistilledClassifier, DistilledRegressor, to_onnx
 from sklkd.students import TabularStudent
 
+from ..newer import skip_opset
 from .conftest import PLAIN, assert_parity, quick
 
 N = 100_000
@@ -124,6 +125,7 @@ def test_any_numbers(fitted, served, data):
 
 @pytest.mark.parametrize("opset", [13, 15, 17, 21, 24])
 def test_every_opset_passes_the_checker_and_agrees(fitted, ship, problem, opset):
+    skip_opset(opset)
     predictor, report = ship(fitted, opset=opset)
     model = onnx.load_from_string(predictor._content)
     assert next(one.version for one in model.opset_import if not one.domain) == opset == report.opset
@@ -202,7 +204,7 @@ def test_a_difference_is_an_error_and_leaves_no_file(fitted, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"opset": 12}, r"opset must be a whole number from 13 to 24, or None, got opset=12\."),
+        ({"opset": 12}, r"opset must be a whole number from 13 to 2[0-9], or None, got opset=12\."),
         ({"opset": "18"}, r"opset must be .* got opset='18'\."),
         ({"quantize": "int4"}, r"quantize must be None, 'int8' or 'float16', got quantize='int4'\."),
     ],

@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransf
 from sklkd import CPredictor, DistilledClassifier, DistilledRegressor, OnnxPredictor, to_c, to_onnx
 from sklkd.students import TabularStudent
 
+from ..newer import by_temperature
 from .conftest import PLAIN, net, quick
 
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic", "-O0")
@@ -81,9 +82,9 @@ CLASSIFIERS = {
     "grid": lambda est: GridSearchCV(student(), {"hard_weight": [0, 0.5]}, cv=2),
     "random": lambda est: RandomizedSearchCV(student(), {"hard_weight": [0, 0.5]}, n_iter=1, cv=2),
     "frozen": frozen,
-    "temperature": lambda est: CalibratedClassifierCV(frozen(est), method="temperature"),
+    "temperature": lambda est: by_temperature(frozen(est)),
     "sigmoid": lambda est: CalibratedClassifierCV(frozen(est), method="sigmoid"),
-    "refitted": lambda est: CalibratedClassifierCV(student(), method="temperature", ensemble=False, cv=2),
+    "refitted": lambda est: by_temperature(student(), ensemble=False, cv=2),
     "low": lambda est: FixedThresholdClassifier(frozen(est), threshold=0.3),
     "of the first class": lambda est: FixedThresholdClassifier(frozen(est), threshold=0.3, pos_label="ant"),
     "of logits": lambda est: FixedThresholdClassifier(frozen(est), threshold=0.4, response_method="decision_function"),
@@ -94,8 +95,8 @@ CLASSIFIERS = {
     "calibrated, then a threshold": lambda est: FixedThresholdClassifier(
         frozen(CalibratedClassifierCV(frozen(est), method="sigmoid").fit(*rows_of(2))), threshold=0.6
     ),
-    "a threshold, then calibrated": lambda est: CalibratedClassifierCV(
-        frozen(FixedThresholdClassifier(frozen(est), threshold=0.9).fit(*rows_of(2))), method="temperature"
+    "a threshold, then calibrated": lambda est: by_temperature(
+        frozen(FixedThresholdClassifier(frozen(est), threshold=0.9).fit(*rows_of(2)))
     ),
 }
 
@@ -134,9 +135,7 @@ def test_pipelines_of_wrappers(fitted, tmp_path, outside):
     if outside:
         model = make_pipeline(
             StandardScaler(),
-            CalibratedClassifierCV(
-                FrozenEstimator(make_pipeline(MinMaxScaler(), student()).fit(X, y)), method="temperature"
-            ),
+            by_temperature(FrozenEstimator(make_pipeline(MinMaxScaler(), student()).fit(X, y))),
         ).fit(X, y)
     else:
         model = GridSearchCV(
@@ -202,7 +201,7 @@ def test_steps_before_transformed_targets(tmp_path):
 def test_what_is_refused_says_what_to_do(fitted, tmp_path):
     X, y = rows_of(2)
     X3, y3 = rows_of(3)
-    several = CalibratedClassifierCV(student(), method="temperature", cv=2).fit(X, y)
+    several = by_temperature(student(), cv=2).fit(X, y)
     once = CalibratedClassifierCV(frozen(fitted[2]), method="sigmoid").fit(X, y)
     again = CalibratedClassifierCV(frozen(once), method="sigmoid").fit(X, y)
     unrefitted = GridSearchCV(student(), {"hard_weight": [0]}, cv=2, refit=False).fit(X, y)

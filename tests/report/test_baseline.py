@@ -173,3 +173,13 @@ def test_regressor_of_several_targets(regressor, bodies):
     assert isinstance(clone(regressor), DistilledRegressor)
     found = make_baseline(regressor, Rows(X_test), Rows(X, y))
     assert np.array_equal(found.predictions(X_test), by_hand(regressor, X, y).predict(X_test))
+
+
+def test_it_leaves_the_checkpoint_of_the_student_alone(tmp_path, flowers):
+    X, y, X_test, y_test = flowers
+    est = DistilledClassifier(ExtraTreesClassifier(random_state=0), "tiny", checkpoint=tmp_path, random_state=0)
+    est.fit(X, y)
+    kept = sorted(path.name for path in tmp_path.rglob("*"))
+    distillation_report(est, X_test, y_test)
+    distillation_report(est, X_test, y_test, X_train=X, y_train=y)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == kept

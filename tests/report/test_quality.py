@@ -5,20 +5,43 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import entropy, pearsonr
-from sklearn.metrics import brier_score_loss, r2_score
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, r2_score
 
-from sklkd.report._quality import (
-    calibration_error,
-    closeness_of_classes,
-    closeness_of_values,
-    gain_retained,
-    quality_of_classes,
-    quality_of_values,
-    quantile_levels,
-)
+from sklkd.report import _quality
+from sklkd.report._intervals import Sample
+from sklkd.report._quality import gain_retained, quantile_levels
 from sklkd.teachers import Estimand
 
 LABELS = np.array(["ant", "bee", "cow"])
+
+
+def values_of(measures, weight=None):
+    """The measures over all rows."""
+    found = {}
+    for name, one in measures.items():
+        sample = Sample(len(one.columns), weight, 0, 0.95)
+        found[name] = float(one.of_means(sample.means(one.columns)))
+    return found
+
+
+def quality_of_classes(proba, y, classes, weight=None, threshold=None):
+    return values_of(_quality.quality_of_classes(proba, y, classes, threshold), weight)
+
+
+def quality_of_values(values, y, weight=None, levels=None):
+    return values_of(_quality.quality_of_values(values, y, levels), weight)
+
+
+def closeness_of_classes(proba, teacher, weight=None, thresholds=(None, None)):
+    return values_of(_quality.closeness_of_classes(proba, teacher, thresholds), weight)
+
+
+def closeness_of_values(values, teacher, weight=None):
+    return values_of(_quality.closeness_of_values(values, teacher), weight)
+
+
+def calibration_error(proba, correct, weight=None):
+    return values_of({"ece": _quality.calibration_error(proba.max(axis=1), correct)}, weight)["ece"]
 
 
 def proba(n, k, seed):
@@ -186,17 +209,35 @@ def test_columns_of_an_estimand(kind, levels, columns):
 
 @pytest.mark.parametrize("student, gain", [(0.5, 0.0), (0.3, 1.0), (0.4, 0.5), (0.2, 1.5), (0.6, -0.5)])
 def test_gain_retained(student, gain):
-    rows = {"teacher": {"rmse": 0.3}, "student": {"rmse": student}, "baseline": {"rmse": 0.5}}
-    notes: list[str] = []
-    assert gain_retained(rows, "rmse", notes) == pytest.approx(gain)
-    assert notes == []
+    losses = {"teacher": np.array([0.3]), "student": np.array([student]), "baseline": np.array([0.5])}
+    assert gain_retained(losses) == pytest.approx(gain)
 
 
 @pytest.mark.parametrize("teacher", [0.5, 0.7])
 def test_a_teacher_that_gains_nothing_has_nothing_to_retain(teacher):
-    rows = {"teacher": {"rmse": teacher}, "student": {"rmse": 0.4}, "baseline": {"rmse": 0.5}}
-    notes: list[str] = []
-    assert np.isnan(gain_retained(rows, "rmse", notes))
-    assert "not below" in notes[0]
-    assert np.isnan(gain_retained({"student": {"rmse": 1.0}}, "rmse", notes))
-    assert len(notes) == 1
+    losses = {"teacher": np.array(teacher), "student": np.array(0.4), "baseline": np.array(0.5)}
+    assert np.isnan(gain_retained(losses))
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_measures_of_several_labels_are_those_of_scikit_learn(constant):
+    rng = np.random.default_rng(0)
+    p, y, weight = rng.random((80, 3)), rng.integers(0, 2, (80, 3)), rng.uniform(size=80)
+    if constant:
+        p[:, 1], y[:, 1] = 0.2, 0
+    found = values_of(_quality.quality_of_labels(p, y), weight)
+    assert found["f1"] == pytest.approx(f1_score(y, p > 0.5, average="macro", sample_weight=weight, zero_division=0.0))
+    assert found["score"] == pytest.approx(accuracy_score(y, p > 0.5, sample_weight=weight))
+    each = [log_loss(y[:, j], p[:, j], sample_weight=weight, labels=[0, 1]) for j in range(3)]
+    assert found["log_loss"] == pytest.approx(np.mean(each))
+    squares = [brier_score_loss(y[:, j], p[:, j], sample_weight=weight, pos_label=1) for j in range(3)]
+    assert found["brier"] == pytest.approx(np.mean(squares))
+    pairs = np.stack([1 - p.ravel(), p.ravel()], axis=1)
+    expected = calibration_error(pairs, (p.ravel() > 0.5) == y.ravel(), np.repeat(weight, 3))
+    assert found["ece"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_r2_of_a_constant_target_is_that_of_scikit_learn(exact):
+    y, values = np.full(20, 3.5), np.full(20, 3.5 if exact else 2.0)
+    assert quality_of_values(values[:, None], y)["score"] == r2_score(y, values)

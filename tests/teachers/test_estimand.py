@@ -54,6 +54,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklkd.teachers import Estimand, Precomputed, Teacher, adapt
 
+from ..newer import by_temperature
+
 rng = np.random.RandomState(0)
 X, CODES = make_classification(160, 5, weights=[0.8], random_state=0)
 Y = np.exp(X[:, 0] + 0.3 * rng.randn(len(X)))
@@ -328,7 +330,9 @@ def test_one_classifier_for_each_class_does_not_balance_them():
 @pytest.mark.parametrize(("method", "natural"), [("sigmoid", True), ("isotonic", True), ("temperature", False)])
 def test_calibration_takes_weights_back_unless_it_only_scales(method, natural):
     inner = make_sampling_pipeline(RandomUnderSampler(), logistic())
-    model = CalibratedClassifierCV(inner, method=method, cv=2)
+    model = (
+        by_temperature(inner, cv=2) if method == "temperature" else CalibratedClassifierCV(inner, method=method, cv=2)
+    )
     estimand = estimand_of(model, y=CODES, classes=NAMES)
     assert (estimand.kind == "probability") == natural
 

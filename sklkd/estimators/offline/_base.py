@@ -6,7 +6,7 @@ import copy
 from dataclasses import asdict, replace
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any, Self
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.utils import (
@@ -20,6 +20,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
+from typing_extensions import Self
 
 from sklkd._dask import is_dask
 from sklkd._named import named_pairs

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
+from typing_extensions import Self
 
 from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification
@@ -128,6 +129,9 @@ class DistilledClassifier(Classification, BaseOffline):
     account_ : DistillationAccount
         What the teacher was taken for, and what ``blend_`` and ``hard_weight_`` rest on: losses of teacher, label-only
         students and mixture, on how many validation rows, why. ``print(est.account_)`` says it in sentences.
+    fit_seconds_ : dict of str to float
+        What the stages of the fit took: "teacher", of which one that was fitted before takes next to nothing;
+        "labelling" of the training rows; "label-only students"; "transfer rows", synthetic ones among them; "student".
     blend_ : float
         The weight of the label-only students in the targets.
     hard_weight_ : float

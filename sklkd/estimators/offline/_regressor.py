@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
+
+from typing_extensions import Self
 
 from sklkd.estimators._regression import Regression
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
@@ -117,6 +119,9 @@ class DistilledRegressor(Regression, BaseOffline):
     account_ : DistillationAccount
         What the teacher was taken for, and what ``blend_`` and ``hard_weight_`` rest on: losses of teacher, label-only
         students and mixture, on how many validation rows, why. ``print(est.account_)`` says it in sentences.
+    fit_seconds_ : dict of str to float
+        What the stages of the fit took: "teacher", of which one that was fitted before takes next to nothing;
+        "labelling" of the training rows; "label-only students"; "transfer rows", synthetic ones among them; "student".
     blend_ : float
         The weight of the label-only students in the targets.
     hard_weight_ : float

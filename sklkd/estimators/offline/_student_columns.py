@@ -41,9 +41,10 @@ def check_columns(columns: Any, X: Any) -> NDArray | None:
     try:
         indices = np.asarray(_get_column_indices(X, asked), dtype=np.intp)
     except ValueError as error:
+        # scikit-learn 1.6 names a column that is not there in the cause alone
         raise ValueError(
             f"columns must be names or positions of columns of X, which has {n_all}, a mask, a slice, a selector or a "
-            f"number: {error}."
+            f"number: {error.__cause__ or error}."
         ) from error
     if len(indices) == 0 or len(set(indices.tolist())) < len(indices):
         raise ValueError(f"columns must select at least one column, and none twice, got {len(indices)} columns.")

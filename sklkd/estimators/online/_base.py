@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
+from typing_extensions import Self
 
 from sklkd._named import named_pairs
 from sklkd._progress import Progress

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
-from typing import Any, Self
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
+from typing_extensions import Self
 
 from sklkd._progress import Progress
 from sklkd.estimators._fitted_student import FittedStudent

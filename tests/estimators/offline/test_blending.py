@@ -26,7 +26,8 @@ from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.estimators._task import Task
 from sklkd.estimators._validation import validation_loss, validation_splits
 from sklkd.estimators.offline._account import DistillationAccount
-from sklkd.estimators.offline._blending import LABELS, UNKNOWN, Blending, best_weight, compare
+from sklkd.estimators.offline._blending import LABELS, UNKNOWN, Blending
+from sklkd.estimators.offline._mixture import best_weight, compare
 from sklkd.estimators.offline._transfer_rows import similar_next_to_each_other
 from sklkd.rows import Rows
 from sklkd.students import TabularStudent

@@ -1,0 +1,172 @@
+"""Tables of the results in benchmarks/results, for README.md, benchmarks/README.md and the documentation.
+
+    python benchmarks/tables.py quality | chosen | latency | scale
+
+prints one in Markdown. The documentation is built with the same ones, and tests/test_readme.py compares the pages with
+them.
+"""
+
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+RESULTS = Path(__file__).with_name("results")
+CHOSEN = ("phoneme", "california_housing", "kin8nm", "adult", "letter", "bike_sharing", "covertype", "mfeat_factors")
+
+
+def read(name):
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def number(value):
+    """Four digits, in the target's units."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def time(microseconds):
+    return f"{microseconds / 1000:,.0f} ms" if microseconds >= 10_000 else f"{microseconds / 1000:,.1f} ms"
+
+
+def changes(seeds):
+    """In percent: of the loss over the better of teacher and the same network without one."""
+    return np.array([100 * run["excess"] for run in seeds])
+
+
+def quality(names=None):
+    """What quality.py has written: a line a data set, means over seeds."""
+    head = (
+        "data set",
+        "metric",
+        "rows",
+        "teacher",
+        "same network, no teacher",
+        "student",
+        "change",
+        "agreement",
+        "one row: teacher",
+        "student",
+    )
+    lines = []
+    for name, group in groupby(read("quality"), key=lambda run: run["name"]):
+        seeds = list(group)
+        if names is not None and name not in names:
+            continue
+        labels = seeds[0]["teacher_accuracy"] is not None
+
+        def mean(key, seeds=seeds):
+            return float(np.mean([run[key] for run in seeds]))
+
+        change = changes(seeds)
+        lines.append(
+            (
+                name,
+                "log loss" if labels else "RMSE",
+                f"{seeds[0]['rows']:,}",
+                *(number(mean(key)) for key in ("teacher", "scratch", "student")),
+                f"{change.mean():+.1f} ± {change.std(ddof=1):.1f} %",
+                f"{100 * mean('student_agreement'):.1f} %" if labels else "",
+                time(np.median([run["teacher_one_row_us"] for run in seeds])),
+                time(np.median([run["one_row_us"] for run in seeds])),
+            )
+        )
+    return head, lines
+
+
+def chosen():
+    """The lines of the README."""
+    return quality(CHOSEN)
+
+
+def summary():
+    """One sentence over all sets and seeds of quality.py."""
+    runs = read("quality")
+    change = changes(runs)
+
+    def part(true):
+        return f"{100 * np.mean(true):.0f} %"
+
+    over = np.median([100 * (run["student"] / run["teacher"] - 1) for run in runs])
+    better = part([run["student"] < run["scratch"] for run in runs])
+    agreement = 100 * np.median([run["student_agreement"] for run in runs if "student_agreement" in run])
+    ratio = np.median([run["student_fit_s"] / run["teacher_fit_s"] for run in runs])
+    n_sets, n_seeds = (len({run[key] for run in runs}) for key in ("name", "seed"))
+    parts = (
+        f"{n_sets} sets, {n_seeds} seeds: median change {np.median(change):+.1f} %",
+        f"at most +2 % on {part(change <= 2)} of the runs, at most 0 on {part(change <= 0)}",
+        f"worst {change.max():+.1f} %",
+        f"over the teacher alone {over:+.1f} %",
+        f"better than the same network without a teacher on {better}",
+        f"median agreement {agreement:.1f} %",
+        f"the student's fit takes {ratio:.1f} times as long as the teacher's.",
+    )
+    return "; ".join(parts)
+
+
+def latency():
+    """What latency.py has written: a line a model, means over seeds."""
+    head = ("data set", "model", "metric", "loss", "one row", "file")
+    lines = []
+    for name, group in groupby(read("latency"), key=lambda run: run["set"]):
+        seeds = list(group)
+        for model in seeds[0]["models"]:
+            found = [run["models"][model] for run in seeds]
+            losses = np.array([one["loss"] for one in found])
+            known = found[0]["us_one_row"] is not None
+            size = found[0]["bytes"]
+            lines.append(
+                (
+                    name,
+                    model,
+                    seeds[0]["metric"],
+                    f"{number(losses.mean())} ± {losses.std(ddof=1):.2g}",
+                    f"{np.median([one['us_one_row'] for one in found]):,.0f} µs" if known else "",
+                    f"{np.mean([one['bytes'] for one in found]) / 1000:,.0f} kB" if size is not None else "",
+                )
+            )
+    return head, lines
+
+
+def scale():
+    """What scale.py has written, but for the workers."""
+    head = ("size", "seconds", "of the teacher's own fit", "memory", "of the teacher's own fit", "X itself")
+    lines = [
+        (
+            f"{case[axis]:,} {axis}",
+            f"{case['seconds']:,.1f}",
+            f"{case['teacher_seconds']:,.1f}",
+            *(f"{case[name] / 2**20:,.0f} MB" for name in ("bytes", "teacher_bytes", "bytes_of_X")),
+        )
+        for axis, cases in read("scale").items()
+        if axis != "workers"
+        for case in cases
+    ]
+    return head, lines
+
+
+TABLES = {"quality": quality, "chosen": chosen, "latency": latency, "scale": scale}
+
+
+def numeric(lines):
+    """Which columns are set to the right."""
+    return [all(line[j][:1].isdigit() or line[j][:1] in "+-" for line in lines) for j in range(len(lines[0]))]
+
+
+def markdown(head, lines):
+    rule = ["--:" if right else "---" for right in numeric(lines)]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in (head, rule, *lines))
+
+
+def rst(head, lines):
+    cells = [".. list-table::", "   :header-rows: 1", ""]
+    for line in (head, *lines):
+        cells += [f"   {'* -' if j == 0 else '  -'} {cell}".rstrip() for j, cell in enumerate(line)]
+    return "\n".join(cells) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(*TABLES[sys.argv[1]]()))
+    if sys.argv[1] == "quality":
+        print(f"\n{summary()}")

@@ -1,0 +1,36 @@
+"""What only newer releases of scikit-learn and ONNX have, for tests that need it."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import onnx
+import pytest
+import sklearn
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.preprocessing import SplineTransformer
+from sklearn.utils.fixes import parse_version
+
+NEW = parse_version(sklearn.__version__) >= parse_version("1.8")
+HANDLE_MISSING = ("error", "zeros") if "handle_missing" in signature(SplineTransformer).parameters else ("error",)
+
+
+def spline_of_gaps(**params: Any) -> SplineTransformer:
+    """A ``SplineTransformer`` that makes zeros of missing values; the test is skipped where there is none."""
+    if "zeros" not in HANDLE_MISSING:
+        pytest.skip("SplineTransformer takes missing values from scikit-learn 1.8 on")
+    return SplineTransformer(handle_missing="zeros", **params)
+
+
+def by_temperature(model: Any, **params: Any) -> CalibratedClassifierCV:
+    """Calibration by temperature; the test is skipped where there is none."""
+    if not NEW:
+        pytest.skip("CalibratedClassifierCV has temperatures from scikit-learn 1.8 on")
+    return CalibratedClassifierCV(model, method="temperature", **params)
+
+
+def skip_opset(opset: int) -> None:
+    """Skip a test of an operator set that the installed onnx does not know."""
+    if opset > onnx.defs.onnx_opset_version():
+        pytest.skip(f"onnx {onnx.__version__} does not know opset {opset}")
