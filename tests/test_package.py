@@ -54,6 +54,11 @@ def test_constraints_are_plain_pins():
             assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line), line
 
 
+def test_the_citation_is_of_this_version():
+    lines = (ROOT / "CITATION.cff").read_text().splitlines()
+    assert f"version: {sklkd.__version__}" in lines
+
+
 def test_everything_exported_exists_and_is_documented():
     for name in sklkd.__all__:
         assert name == "__version__" or getattr(sklkd, name).__doc__, name

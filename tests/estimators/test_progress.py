@@ -6,12 +6,14 @@ import logging
 import pickle
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 
 from sklkd import (
     DistilledClassifier,
@@ -26,6 +28,7 @@ from sklkd.methods import BornAgain
 from ..test_progress import Terminal, on_terminal, percent
 from .problems import classes, quick, targets
 
+callbacks_exist = find_spec("sklearn.callback") is not None
 OFFLINE = ["teacher", "labelling", "label-only students", "transfer rows", "student", "fit"]
 LABELS_ONLY = ["teacher", "student", "fit"]
 OTHERS = ["encoding", "training", "fit"]
@@ -63,7 +66,7 @@ def test_records_of_the_stages_in_their_order_and_nothing_shown(name, caplog, ca
 
 def test_details_say_what_was_decided_and_name_no_values(caplog):
     X, y = classes()
-    est = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.3, blend=0.2, random_state=0)
+    est = DistilledClassifier(GaussianNB(), quick(), hard_weight=0.3, blend=0.2, random_state=0)
     with caplog.at_level(logging.DEBUG, logger="sklkd"):
         est.fit(X + 1234.5, y)
     details = "\n".join(record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG)
@@ -162,3 +165,48 @@ def test_importing_and_logging_print_nothing_by_themselves():
     code = "import logging, sklkd.estimators; logging.getLogger('sklkd').warning('not configured')"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (found.stdout, found.stderr) == ("", "")
+
+
+class Recorded:
+    """A callback of scikit-learn's that keeps what it is told."""
+
+    def __init__(self):
+        self.told, self.predicted, self.teardowns = [], [], 0
+
+    def setup(self, estimator, context):
+        self.told.clear()
+
+    def teardown(self, estimator, context):
+        self.teardowns += 1
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
+        self.told.append(("begins", context.task_name))
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
+        self.told.append(("ends", context.task_name))
+
+
+@pytest.mark.skipif(not callbacks_exist, reason="callbacks came with scikit-learn 1.9")
+@every_estimator
+def test_callbacks_are_told_of_each_stage(name):
+    est, stages = ESTIMATORS[name]
+    X, y = problem(name)
+    told = Recorded()
+    shown = clone(est).set_callbacks(told).fit(X, y)
+    whole, *parts = told.told
+    assert whole[0] == "begins" and parts[-1] == ("ends", whole[1])
+    assert parts[:-1] == [(what, stage) for stage in stages[:-1] for what in ("begins", "ends")]
+    assert told.teardowns == 1
+    np.testing.assert_array_equal(shown.predict(X), clone(est).fit(X, y).predict(X))
+    # they are the user's, and stay where they were set
+    told.told.clear()
+    shown.fit(X, y)
+    assert len(told.told) == 2 * len(stages)
+
+
+@pytest.mark.skipif(not callbacks_exist, reason="callbacks came with scikit-learn 1.9")
+def test_callbacks_are_torn_down_where_a_fit_fails():
+    told = Recorded()
+    with pytest.raises(ValueError, match="no"):
+        DistilledClassifier(Failing(), quick()).set_callbacks(told).fit(*classes())
+    assert told.teardowns == 1 and told.told[-1] == ("begins", "teacher")
