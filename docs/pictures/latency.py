@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "latency.json"
+RESULTS = Path(sys.argv[0]).resolve().parents[2] / "benchmarks" / "results" / "latency.json"
 SIZES = ("tiny", "small", "base")
 TITLES = {"california_housing": "California housing", "covertype": "Forest cover types", "letter": "Letters"}
 
@@ -72,4 +72,4 @@ def main(file: str | None = None) -> None:
         figure.savefig(file, dpi=150)
 
 
-main(*(sys.argv[1:2] if Path(sys.argv[0]).name == Path(__file__).name else ()))
+main(*sys.argv[1:2])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "scale.json"
+RESULTS = Path(sys.argv[0]).resolve().parents[2] / "benchmarks" / "results" / "scale.json"
 AXES = ("rows", "columns", "classes", "trees")
 LINES = {"student, all defaults": ("", "#0072B2", "o"), "the teacher's own fit": ("teacher_", "#D55E00", "s")}
 
