@@ -48,6 +48,9 @@ html_theme = "pydata_sphinx_theme"
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
 html_title = "sklkd"
 html_show_sourcelink = False
+# pages of their own have no section to navigate in, and tables that need the room
+ALONE = ("install", "quickstart", "coming_from", "troubleshooting", "glossary", "benchmarks")
+html_sidebars: dict[str, list[str]] = {page: [] for page in ALONE}
 
 
 def skip_foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
