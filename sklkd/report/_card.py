@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklkd.report._contents import Contents
-from sklkd.report._sections import Section, cells, remarks, sections, title
+from sklkd.report._sections import Section, cells, sections, title
 
 RESULTS = "Model description/Evaluation Results"
 """The section of a card that skops has for measures."""
@@ -23,7 +23,6 @@ def model_card(report: Contents, model: Any) -> Any:
     for section in [Section("Models", named[0], named[1:]), *sections(report)]:
         text = "\n".join(f"- {line}" for line in section.lines)
         made.add(**{f"{RESULTS}/{_heading(section)}": "\n\n".join(filter(None, [_table(section), text]))})
-    made.add(**{f"{RESULTS}/Remarks": "\n".join(f"- {line}" for line in remarks(report))})
     return made
 
 

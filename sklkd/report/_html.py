@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from sklkd.report._contents import Contents
-from sklkd.report._sections import cells, remarks, sections, title
+from sklkd.report._sections import cells, sections, title
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --faint: #59636e; --line: #d1d9e0; --page: #fff; --band: #f6f8fa; }
@@ -57,7 +57,7 @@ def _rest(report: Contents, tag: str = "h4") -> str:
         if section.body:
             parts.append(_table(section.head, section.body))
         parts.append(_list(section.lines))
-    return "".join([*parts, _list(remarks(report))])
+    return "".join(parts)
 
 
 def _table(head: list[str], body: list[list[str]], caption: str = "") -> str:

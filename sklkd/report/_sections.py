@@ -51,7 +51,7 @@ def cells(report: Contents) -> list[list[str]]:
 
 
 def sections(report: Contents) -> list[Section]:
-    """What comes between the table of the models and the remarks; empty ones are left out."""
+    """What comes behind the table of the models; empty ones are left out."""
     account = [] if report.account is None else str(report.account).splitlines()
     every = [
         Section("How sure", lines=report.verdicts),
@@ -61,12 +61,12 @@ def sections(report: Contents) -> list[Section]:
         _regions(report),
         _reliability(report),
         Section(ACCOUNT, lines=account),
+        _notes(report),
     ]
     return [one for one in every if one.body or one.lines]
 
 
-def remarks(report: Contents) -> list[str]:
-    """What is said at the end."""
+def _notes(report: Contents) -> Section:
     lines = []
     if "teacher" in report.rows:
         teacher, student = report.rows["teacher"], report.rows["student"]
@@ -78,7 +78,7 @@ def remarks(report: Contents) -> list[str]:
         lines.append(f"The fit took {seconds(sum(report.seconds.values()))}: {parts}.")
     if report.chosen:
         lines.append("Chosen by auto: " + ", ".join(f"{name}={value}" for name, value in report.chosen.items()) + ".")
-    return lines + report.notes
+    return Section("Notes", lines=lines + report.notes)
 
 
 def _quality(report: Contents) -> Iterable[str]:

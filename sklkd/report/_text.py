@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from sklkd.report._contents import Contents
-from sklkd.report._sections import cells, remarks, sections, title
+from sklkd.report._sections import cells, sections, title
 
 PAGE = 100
 """Characters of a printed line."""
@@ -18,8 +18,8 @@ def text(report: Contents) -> str:
     for section in sections(report):
         lines.append(section.heading)
         lines += _table([section.head, *section.body], "  ") if section.body else []
-        lines += [_wrapped(line, "  ") for line in section.lines]
-    return "\n".join([*lines, *map(_wrapped, remarks(report))])
+        lines += [_wrapped(line) for line in section.lines]
+    return "\n".join(lines)
 
 
 def _table(table: list[list[str]], indent: str = "") -> list[str]:
@@ -32,8 +32,8 @@ def _table(table: list[list[str]], indent: str = "") -> list[str]:
     return lines
 
 
-def _wrapped(line: str, indent: str = "") -> str:
-    return textwrap.fill(line, PAGE, initial_indent=indent, subsequent_indent=f"{indent}  ")
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, PAGE, initial_indent="  ", subsequent_indent="    ")
 
 
 def _blocks(widths: list[int], page: int) -> list[list[int]]:

@@ -60,7 +60,7 @@ def close_figures():
 
 
 def table(report):
-    return list(takewhile(lambda line: not line.startswith("Student against"), str(report).splitlines()))
+    return list(takewhile(lambda line: line != "Notes", str(report).splitlines()))
 
 
 def test_table(report):
