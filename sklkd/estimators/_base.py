@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from sklkd._columns import checked_texts, has_one_dimension
 from sklkd._dask import NoRows
+from sklkd._documentation import page_of_estimators
 from sklkd._named import NamedObjects
 from sklkd._progress import Progress
 from sklkd._sklearn import CALLBACK_STATE, CallbackSupportMixin, fit_task
@@ -41,6 +42,13 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
     student_: Any
     fit_seconds_: dict[str, float]
     verbose: int
+
+    # scikit-learn's diagram of an estimator links to its page, and an empty address is no link
+    _doc_link_module = "sklkd"
+
+    @property
+    def _doc_link_template(self) -> str:
+        return page_of_estimators()
 
     def _unfitted_copy(self) -> Any:
         """A copy with the parameters and nothing that a fit has left, to be fitted in this one's place."""

@@ -100,7 +100,8 @@ class DistilledClassifier(Classification, BaseOffline):
         An int makes fits repeatable: the same predictions, bit by bit, on one machine. It seeds the student, synthetic
         rows, and those of the teacher's ``random_state`` that are None.
     verbose : int, default=0
-        1 shows a progress bar of the student's training, 2 also its losses.
+        1 shows one bar over the whole fit on standard error, or a line for each stage where that is no terminal. 2
+        shows the lines, and the losses of the student's epochs. The guide page "Long fits: watch" has more.
 
     Attributes
     ----------

@@ -34,7 +34,8 @@ class OnlineDistilledRegressor(Regression, BaseOnline):
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine.
     verbose : int, default=0
-        1 shows a progress bar of the training, 2 also its losses.
+        1 shows one bar over the whole fit on standard error, or a line for each stage where that is no terminal. 2
+        shows the lines, and the losses of the training's epochs. The guide page "Long fits: watch" has more.
 
     Attributes
     ----------
