@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd.students._encoder import InputEncoder, shared, weighted_quantile
+from sklkd._weighted import weighted_quantile
+from sklkd.students._encoder import InputEncoder, shared
 from sklkd.students._sizes import room_for_bins
 
 

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._columns import DATES, ColumnCodec, dense, is_csr
+from sklkd._weighted import weighted_quantile
 from sklkd.students._calendar import PARTS, calendar_parts
 
 # Levels of a column; more are kept where the network has room, and of those beyond such as were seen in so many rows
@@ -214,15 +215,6 @@ def scaled(X: NDArray, center: NDArray | float, scale: NDArray) -> NDArray[np.fl
         z = (X - center) / scale
     np.minimum(z, FARTHEST, out=z)
     return np.maximum(z, -FARTHEST, out=z)
-
-
-def weighted_quantile(x: NDArray, weight: NDArray, q: NDArray | list[float]) -> NDArray:
-    """Inverted-CDF quantiles, so that a weight of 2 and a repeated value are the same."""
-    order = np.argsort(x, kind="stable")
-    cumulative = np.cumsum(weight[order])
-    # midpoint rule would break the equivalence; the tiny slack keeps sums of equal weights from rounding past a step
-    position = np.searchsorted(cumulative, np.asarray(q) * cumulative[-1] * (1 - 1e-12), side="left")
-    return x[order][np.minimum(position, len(x) - 1)]
 
 
 def _robust_scale(x: NDArray, weight: NDArray) -> tuple[float, float]:

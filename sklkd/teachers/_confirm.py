@@ -11,6 +11,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logit, softmax
 from scipy.stats import spearmanr
 
+from sklkd._weighted import weighted_quantile
 from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._outputs import FLOOR, Outputs
 
@@ -152,13 +153,6 @@ def shifted_in_error(outputs: Outputs, reference: Outputs, y: Any, weight: Any =
     return bool(own < REFERENCE * other and not np.all(calibrated))
 
 
-def _quantile(values: NDArray[np.float64], level: float, weight: NDArray[np.float64]) -> float:
-    """The smallest value up to which a part ``level`` of the weight lies; ``np.quantile`` has weights from 2.0 on."""
-    order = np.argsort(values, kind="stable")
-    share = np.cumsum(weight[order])
-    return float(values[order[np.searchsorted(share / share[-1], level)]])
-
-
 def _of_quantile(
     value: NDArray[np.float64], reference: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> list[float]:
@@ -167,7 +161,7 @@ def _of_quantile(
 
     def loss(values: Any) -> float:
         residual = y - values
-        residual = residual - _quantile(residual, level, weight)
+        residual = residual - weighted_quantile(residual, weight, level)
         return float(np.average(np.maximum(level * residual, (level - 1) * residual), weights=weight))
 
     usual = loss(0.0)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sklkd._weighted import weighted_quantile
 from sklkd.students import InputEncoder
-from sklkd.students._encoder import shared, weighted_quantile
+from sklkd.students._encoder import shared
 
 
 @given(
