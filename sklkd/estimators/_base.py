@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
-from typing_extensions import Self
 
 from sklkd._columns import checked_texts, has_one_dimension
 from sklkd._dask import NoRows
@@ -26,6 +25,9 @@ from sklkd._version import __version__
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._task import Task
 from sklkd.students import InputEncoder
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 STATE_FORMAT = 4
 """Counts up when saved estimators change so that other versions would misread them."""

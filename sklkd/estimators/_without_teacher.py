@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from typing_extensions import Self
 
 from sklkd._progress import Progress
 from sklkd._sklearn import with_callbacks
@@ -23,6 +22,9 @@ from sklkd.methods._base import Method
 from sklkd.rows import Rows
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._train import without_training
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 STAGES = ("encoding", "training")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,9 @@ from sklkd.report._intervals import NAN, Sample, check_confidence, exact_lower_b
 from sklkd.report._picture import STYLES, new_axes
 from sklkd.report._predicted import Predicted
 from sklkd.report._reliability import ReliabilityBin, draw_bins, reliability_bins
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 N_BOOTSTRAP = 1000
 MOST_POINTS = 5_000

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
-from typing_extensions import Self
 
 from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd._side_by_side import side_by_side
@@ -32,6 +31,9 @@ from sklkd.report._picture import FACTOR, STYLES, new_axes, pyplot, thousands
 from sklkd.rows import Rows
 from sklkd.students import TabularNet, TabularStudent
 from sklkd.students._sizes import smallest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 SMALLEST, LARGEST, N_SIZES = 1_000, 100_000, 5
 HELD_OUT = 0.25

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,9 @@ from sklkd.report._intervals import Sample, check_confidence
 from sklkd.report._picture import STYLES, new_axes
 from sklkd.report._predicted import Predicted
 from sklkd.report._reliability import ReliabilityBin, draw_bins, reliability_bins, sure_and_right
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 N_BOOTSTRAP = 1000
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sklkd.report._picture import new_axes
 from sklkd.report._unwrap import Unwrapped
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LOSSES = {
     "train_loss": ("loss that is trained", {"color": "tab:blue"}),

@@ -6,7 +6,7 @@ import copy
 from dataclasses import asdict, replace
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 from sklearn.utils import (
@@ -20,7 +20,6 @@ from sklearn.utils import (
 )
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
-from typing_extensions import Self
 
 from sklkd._dask import is_dask
 from sklkd._named import named_pairs
@@ -37,6 +36,9 @@ from sklkd.estimators.offline._train_further import train_further
 from sklkd.rows import Rows
 from sklkd.students._train import trained_losses, without_training
 from sklkd.teachers import clone_teacher
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class BaseOffline(BaseDistilled):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
-from typing_extensions import Self
 
 from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
 from sklkd.losses import Loss
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class DistilledClassifier(Classification, BaseOffline):

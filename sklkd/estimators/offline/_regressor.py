@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from sklkd.estimators._regression import Regression
 from sklkd.estimators.offline._base import BaseOffline, teacher_tags
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class DistilledRegressor(Regression, BaseOffline):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
-from typing_extensions import Self
 
 from sklkd._named import named_pairs
 from sklkd._progress import Progress
@@ -31,6 +30,9 @@ from sklkd.estimators.online._cohort_fit import (
 from sklkd.methods import MutualLearning, OnlineMethod
 from sklkd.rows import Rows
 from sklkd.students._cohort import JoinedEncoder
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class BaseOnline(BaseWithoutTeacher):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
-from typing_extensions import Self
 
 from sklkd._progress import Progress
 from sklkd.estimators._fitted_student import FittedStudent
@@ -23,6 +22,9 @@ from sklkd.students._exits import cut
 from sklkd.students._resolve import resolve_student
 from sklkd.students._tabular_student import WITHOUT_TEACHER
 from sklkd.students._train import with_module
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 OUTPUT = "output"
 """The deepest exit, of every network."""
