@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklkd.estimators._checked_targets import check_weight
+from sklkd.report._display import Display
 from sklkd.report._formats import bound, level, percent
-from sklkd.report._intervals import NAN, Sample, check_confidence, exact_lower_bound
-from sklkd.report._picture import STYLES, new_axes
+from sklkd.report._intervals import N_BOOTSTRAP, NAN, Sample, check_confidence, exact_lower_bound
+from sklkd.report._picture import LEGEND, STYLES
 from sklkd.report._predicted import Predicted
 from sklkd.report._reliability import ReliabilityBin, draw_bins, reliability_bins
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-N_BOOTSTRAP = 1000
 MOST_POINTS = 5_000
 """Drawn of values, evenly spaced over the rows; more are a blot."""
 
 
-class AgreementDisplay:
+class AgreementDisplay(Display):
     """How far student and teacher agree.
 
     Of classes: how often labels are the same, against the probability of the teacher's; where that is high, a
@@ -181,33 +181,13 @@ class AgreementDisplay:
             confidence=confidence,
         )
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None: a new figure.
-
-        Returns
-        -------
-        AgreementDisplay
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib, which ``pip install 'sklkd[plot]'`` brings.
-        """
-        self.ax_ = new_axes(ax, type(self).__name__)
-        self.figure_ = self.ax_.figure
+    def _draw(self) -> None:
         if self.bins is not None:
             self._plot_bins(self.bins)
         else:
             self._plot_values()
-        self.ax_.spines[["top", "right"]].set_visible(False)
         if len(self.lines_) > 1 or self.bins is not None:
-            self.ax_.legend(framealpha=0.8, edgecolor="none", loc="lower right")
-        return self
+            self.ax_.legend(loc="lower right", **LEGEND)
 
     def _plot_bins(self, bins: Sequence[ReliabilityBin]) -> None:
         text = f"all rows: {percent(self.agreement)}"

@@ -27,7 +27,7 @@ from sklkd.estimators.offline._base import BaseOffline
 from sklkd.report._baseline import light_fit_on_labels
 from sklkd.report._cost import check_repeats, microseconds, parameters
 from sklkd.report._measured import Measured, measured_student, measured_teacher
-from sklkd.report._picture import FACTOR, STYLES, new_axes, pyplot, thousands
+from sklkd.report._picture import FACTOR, LEGEND, STYLES, new_axes, pyplot, thousands
 from sklkd.rows import Rows
 from sklkd.students import TabularNet, TabularStudent
 from sklkd.students._sizes import smallest
@@ -274,8 +274,7 @@ class CompressionCurveDisplay:
         thousands(self.ax_.xaxis)
         name = self.score_name.removeprefix("negative ") if negate_score else self.score_name
         self.ax_.set(xlabel=called, ylabel=f"{name} ({'lower' if negate_score else 'higher'} is better)")
-        self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.legend(framealpha=0.8, edgecolor="none")
+        self.ax_.legend(**LEGEND)
         return self
 
 

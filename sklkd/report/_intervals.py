@@ -15,6 +15,8 @@ from scipy.stats import t as student_t
 from sklearn.utils import check_random_state
 
 NAN = float("nan")
+N_BOOTSTRAP = 1000
+"""Replicates where nothing else is asked for."""
 MOST = 10_000
 """Units that are drawn at most: the standard deviation is then known to .7 %, that of 1,000 replicates to 2 %."""
 

@@ -15,6 +15,8 @@ APART = 0.75
 """Decades between points, from which on texts stand between them."""
 FACTOR = 3
 """Between the ends of what is better drawn on a logarithmic axis."""
+LEGEND = {"framealpha": 0.8, "edgecolor": "none"}
+"""How legends look."""
 
 
 def pyplot(caller: str) -> Any:
@@ -27,9 +29,11 @@ def pyplot(caller: str) -> Any:
 
 
 def new_axes(ax: Any, caller: str) -> Any:
-    """The given axes, or those of a new figure."""
+    """The given axes, or those of a new figure, open at the top and on the right."""
     plt = pyplot(caller)
-    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1] if ax is None else ax
+    ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1] if ax is None else ax
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
 
 
 def thousands(axis: Any) -> None:
@@ -73,12 +77,11 @@ def picture(ax: Any, points: dict[str, tuple[float, float]], texts: dict[str, st
     ax.set_xscale("log" if usual or max(across) > FACTOR * min(across) else "linear")
     thousands(ax.xaxis)
     ax.set(xlabel=labels[0], ylabel=labels[1])
-    ax.spines[["top", "right"]].set_visible(False)
     if usual:
         _annotate_all(ax, points, texts)
     else:
         ax.margins(x=0.1, y=0.1)
-        ax.legend(framealpha=0.8, edgecolor="none")
+        ax.legend(**LEGEND)
     return ax
 
 

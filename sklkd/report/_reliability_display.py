@@ -10,18 +10,17 @@ from numpy.typing import ArrayLike
 
 from sklkd.estimators._access import checked_labels
 from sklkd.estimators._checked_targets import check_weight
-from sklkd.report._intervals import Sample, check_confidence
-from sklkd.report._picture import STYLES, new_axes
+from sklkd.report._display import Display
+from sklkd.report._intervals import N_BOOTSTRAP, Sample, check_confidence
+from sklkd.report._picture import LEGEND, STYLES
 from sklkd.report._predicted import Predicted
 from sklkd.report._reliability import ReliabilityBin, draw_bins, reliability_bins, sure_and_right
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-N_BOOTSTRAP = 1000
 
-
-class ReliabilityDisplay:
+class ReliabilityDisplay(Display):
     """How often predictions of each probability are right, of student and teacher.
 
     Made by :meth:`from_estimator` or :meth:`from_predictions`; all that is drawn is kept in attributes.
@@ -167,31 +166,11 @@ class ReliabilityDisplay:
             made[name] = reliability_bins(*sure_and_right(proba, y, names), sample)
         return cls(reliability=made).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw accuracy against mean probability, with intervals, one line a model.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None: a new figure.
-
-        Returns
-        -------
-        ReliabilityDisplay
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib, which ``pip install 'sklkd[plot]'`` brings.
-        """
-        self.ax_ = new_axes(ax, type(self).__name__)
-        self.figure_ = self.ax_.figure
+    def _draw(self) -> None:
         least = min((one.low for bins in self.reliability.values() for one in bins), default=0.0)
         self.diagonal_ = self.ax_.plot([least, 1], [least, 1], linestyle=":", color="0.6", zorder=0)[0]
         self.lines_ = {
             name: draw_bins(self.ax_, bins, STYLES[name] | {"label": name}) for name, bins in self.reliability.items()
         }
         self.ax_.set(xlabel="probability of the predicted class", ylabel="part that is right")
-        self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.legend(framealpha=0.8, edgecolor="none")
-        return self
+        self.ax_.legend(**LEGEND)

@@ -16,7 +16,7 @@ from sklkd.report._columns_of import Columns, column_by
 from sklkd.report._comparison import CLOSENESS, compared
 from sklkd.report._cost import batch_of, check_repeats, costs
 from sklkd.report._groups import grouped
-from sklkd.report._intervals import NAN, Sample, check_confidence
+from sklkd.report._intervals import N_BOOTSTRAP, NAN, Sample, check_confidence
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._quality import distance_from_teacher
 from sklkd.report._regions import find_regions
@@ -43,7 +43,7 @@ def distillation_report(
     random_state: Any = None,
     by: Any = None,
     confidence: float = 0.95,
-    n_bootstrap: int = 1000,
+    n_bootstrap: int = N_BOOTSTRAP,
 ) -> DistillationReport:
     """Teacher, distilled student, and the same student without a teacher, side by side, and how sure that is.
 

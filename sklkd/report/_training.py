@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklkd.report._picture import new_axes
+from sklkd.report._display import Display
+from sklkd.report._picture import LEGEND
 from sklkd.report._unwrap import Unwrapped
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ LOSSES = {
 """What a history may hold, what it is called, and how it is drawn."""
 
 
-class TrainingCurveDisplay:
+class TrainingCurveDisplay(Display):
     """Loss against epoch of a student's training.
 
     Made by :meth:`from_estimator`; all that is drawn is kept in attributes.
@@ -89,25 +90,7 @@ class TrainingCurveDisplay:
         held = losses.get("held_out_loss")
         return cls(losses=losses, kept=None if held is None else int(np.argmin(held)) + 1).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the losses, on a logarithmic axis where they are positive.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None: a new figure.
-
-        Returns
-        -------
-        TrainingCurveDisplay
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib, which ``pip install 'sklkd[plot]'`` brings.
-        """
-        self.ax_ = new_axes(ax, type(self).__name__)
-        self.figure_ = self.ax_.figure
+    def _draw(self) -> None:
         self.lines_, self.kept_line_ = {}, None
         for name, values in self.losses.items():
             label, style = LOSSES.get(name, (name, {}))
@@ -119,6 +102,4 @@ class TrainingCurveDisplay:
         if all((values > 0).all() for values in self.losses.values()):
             self.ax_.set_yscale("log")
         self.ax_.set(xlabel="epoch", ylabel="loss")
-        self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.legend(framealpha=0.8, edgecolor="none")
-        return self
+        self.ax_.legend(**LEGEND)
