@@ -87,14 +87,11 @@ QUANTILE_MARGIN: float = _data.BOUNDS_THRESHOLD
 
 
 def checked_weights(sample_weight: Any, X: Any, dtype: Any = None) -> NDArray:
-    """One weight per row, none negative and not all of them 0.
-
-    scikit-learn before 1.9 takes weights that are all 0.
-    """
-    weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
-    if not np.any(weight):
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weight
+    """One weight per row, none negative and not all of them 0, which scikit-learn before 1.9 takes."""
+    weight = np.asarray(sample_weight)
+    if weight.size and not weight.any():
+        raise ValueError("sample_weight must have a weight > 0, got only zeros.")
+    return _check_sample_weight(weight, X, dtype=dtype, ensure_non_negative=True)
 
 
 def threshold_rule(model: Any) -> tuple[float, bool, bool]:

@@ -198,9 +198,4 @@ def check_weight(sample_weight: Any, X: Any) -> NDArray | None:
     ValueError
         If a weight is negative or not finite, or all are 0.
     """
-    if sample_weight is None:
-        return None
-    weight = np.asarray(sample_weight)
-    if weight.size and not weight.any():
-        raise ValueError("sample_weight must have a weight > 0, got only zeros.")
-    return checked_weights(weight, X, np.float64)
+    return None if sample_weight is None else checked_weights(sample_weight, X, np.float64)

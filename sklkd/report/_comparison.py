@@ -28,6 +28,7 @@ from sklkd.report._quality import (
     closeness_of_labels,
     closeness_of_values,
     gain_retained,
+    loss_among,
     quality_of_classes,
     quality_of_labels,
     quality_of_values,
@@ -236,5 +237,4 @@ def compared(
             if teacher is not None:
                 closeness = closeness_of_values(found[name], found["teacher"])
         measures[name] = quality if name == "teacher" else quality | closeness
-    loss = "pinball" if "pinball" in measures["student"] else "rmse" if task.kind == "regression" else "log_loss"
-    return Comparison(measures, sample, loss)
+    return Comparison(measures, sample, loss_among(measures["student"], task.kind))

@@ -12,6 +12,7 @@ from sklkd.report._comparison import Results
 from sklkd.report._formats import FORMATS
 from sklkd.report._groups import Group
 from sklkd.report._intervals import Estimate, Interval
+from sklkd.report._quality import loss_among
 from sklkd.report._regions import Region
 from sklkd.report._reliability import ReliabilityBin
 from sklkd.report._verdict import verdicts
@@ -49,9 +50,7 @@ class Contents:
     @property
     def loss(self) -> str:
         """The column with the loss: "log_loss", "rmse", or "pinball" where the teacher estimates quantiles."""
-        if "pinball" in self.rows["student"]:
-            return "pinball"
-        return "rmse" if self.task == "regression" else "log_loss"
+        return loss_among(self.rows["student"], self.task)
 
     @property
     def columns(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -255,6 +255,13 @@ def distance_from_teacher(found: NDArray[np.float64], teacher: NDArray[np.float6
         scale = teacher.std(axis=0)
         difference = difference / np.where(scale > 0, scale, 1.0)
     return difference.mean(axis=1)
+
+
+def loss_among(columns: Iterable[str], task: str) -> str:
+    """The column with the loss: "log_loss", "rmse", or "pinball" where the teacher estimates quantiles."""
+    if "pinball" in columns:
+        return "pinball"
+    return "rmse" if task == "regression" else "log_loss"
 
 
 def gain_retained(losses: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -23,6 +23,9 @@ LEAF = 20
 MOST_CATEGORIES = 20
 """Of a column, the most frequent ones, by which a region can be told."""
 
+Step = tuple[int, float, bool]
+"""Of a tree: feature, threshold, and whether above it."""
+
 
 @dataclass(frozen=True)
 class Region:
@@ -80,11 +83,12 @@ def find_regions(X: Any, distance: NDArray[np.float64], sample: Sample) -> list[
         return []
     order = np.random.default_rng(0).permutation(n)
     seen, unseen = order[: min(n // 2, MOST_ROWS)], order[n // 2 :]
-    features = _features(columns, max(LEAF, len(seen) // 50))
+    fewest = max(LEAF, len(seen) // 50)
+    features = _features(columns, fewest)
     if not features:
         return []
     matrix = np.column_stack([one.values for one in features])
-    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=max(LEAF, len(seen) // 50), random_state=0)
+    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=fewest, random_state=0)
     tree.fit(matrix[seen], distance[seen], sample_weight=None if sample.weight is None else sample.weight[seen])
     leaves = tree.apply(matrix)
     usual = float(sample.part(unseen).means(distance[unseen, None])[0])
@@ -124,9 +128,10 @@ def _features(columns: Columns, fewest: int) -> list[_Feature]:
     return features
 
 
-def _paths(tree: Any) -> list[tuple[int, list[tuple[int, float, bool]]]]:
-    """For each leaf of a tree the features, thresholds and sides ("above") on the way to it."""
-    found, open_nodes = [], [(0, [])]  # type: ignore[var-annotated]
+def _paths(tree: Any) -> list[tuple[int, list[Step]]]:
+    """For each leaf of a tree the steps on the way to it."""
+    found: list[tuple[int, list[Step]]] = []
+    open_nodes: list[tuple[int, list[Step]]] = [(0, [])]
     while open_nodes:
         node, steps = open_nodes.pop()
         if tree.children_left[node] < 0:
@@ -138,7 +143,7 @@ def _paths(tree: Any) -> list[tuple[int, list[tuple[int, float, bool]]]]:
     return found
 
 
-def _conditions(columns: Columns, features: list[_Feature], steps: list[tuple[int, float, bool]]) -> tuple[str, ...]:
+def _conditions(columns: Columns, features: list[_Feature], steps: list[Step]) -> tuple[str, ...]:
     """The steps as conditions, those on one number as one."""
     texts: list[str] = []
     for f in dict.fromkeys(f for f, _, _ in steps):

@@ -101,8 +101,7 @@ class DistillationReport(Contents):
     reliability : dict of str to list
         Classification: for teacher and student the bins of ``ece`` in which there are predictions.
     seconds : dict of str to float
-        What the fit took: "teacher" where it was fitted there, "labelling" of training and other rows by it,
-        "student" with all that was decided for it.
+        What the stages of the fit took, as the estimator's ``fit_seconds_`` has them.
     """
 
     def to_frame(self, part: str = "models") -> Any:

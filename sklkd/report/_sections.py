@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sklkd.report._comparison import COMPARED
 from sklkd.report._contents import Contents
 from sklkd.report._formats import (
     COSTS,
@@ -109,8 +110,8 @@ def _differences(report: Contents) -> Section:
 def _groups(report: Contents) -> Section:
     loss, body = report.loss, []
     close = "rmse_to_teacher" if report.task == "regression" else "agreement"
-    models = [model for model in ("teacher", "student", "baseline") if model in report.rows]
-    others = [other for other in ("teacher", "baseline") if other in report.rows]
+    models = [model for model in COMPARED if model in report.rows]
+    others = [model for model in models if model != "student"]
     for group in report.groups:
         found = group.results
         cells = [f"{group.n_rows:,}", *(written(loss, found.rows[model][loss]) for model in models)]

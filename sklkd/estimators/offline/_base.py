@@ -23,7 +23,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklkd._dask import is_dask
 from sklkd._named import named_pairs
-from sklkd._progress import Progress
 from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled, with_callbacks
 from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
@@ -174,31 +173,22 @@ class BaseOffline(BaseDistilled):
                     fitted, X, y, sample_weight=sample_weight, X_transfer=X_transfer, progress=progress
                 )
             else:
-                fit = fitted._fit_of_rows(X, y, sample_weight, X_transfer, teacher_outputs, metadata, classes, progress)
-                distilled = fit.run()
+                rows, task = fitted._checked(X, y, sample_weight, metadata, classes)
+                X_transfer = fitted._check_X_transfer(X_transfer)
+                distilled = OfflineFit(fitted, rows, task, teacher_outputs, X_transfer, progress).run()
             fitted._take_over(distilled)
         return self._replace_by(fitted)
 
-    def _fit_of_rows(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        X_transfer: Any,
-        teacher_outputs: Any,
-        metadata: dict[str, Any] | None,
-        classes: Any,
-        progress: Progress,
-    ) -> OfflineFit:
-        """The steps of a fit of checked rows in memory; what the checks learn of them is set."""
+    def _checked(
+        self, X: Any, y: Any, sample_weight: Any, metadata: dict[str, Any] | None, classes: Any
+    ) -> tuple[Rows, Task]:
+        """Rows in memory, and what the student has to predict; what the checks learn of them is set."""
         # the teacher decides about missing values, whatever its tags say: those of a Pipeline that imputes do not tell
         X = self._check_X(X, reset=True, allow_nan=True)
         unlabelled = y is None and self._task_name == "regression" and is_scorer(self.teacher)
         y = None if unlabelled else self._check_y(X, y, classes)
-        X_transfer = self._check_X_transfer(X_transfer)
         rows = Rows(X, y, check_weight(sample_weight, X), metadata=self._check_metadata(X, metadata or {}))
-        task = Task() if unlabelled else self._make_task(y, rows.weight)
-        return OfflineFit(self, rows, task, teacher_outputs, X_transfer, progress)
+        return rows, Task() if unlabelled else self._make_task(y, rows.weight)
 
     def __sklearn_clone__(self) -> Self:
         # scikit-learn refuses CatBoost with a list of columns, and with it every cross-validation
