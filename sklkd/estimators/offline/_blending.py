@@ -21,22 +21,16 @@ from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._progress import SILENT, Progress
 from sklkd._side_by_side import side_by_side
 from sklkd._storage import Storage
-from sklkd.estimators._student_fit import (
-    LabelsOnly,
-    StudentTraining,
-    Thresholds,
-    TrainedStudent,
-    fit_encoder,
-    put_together,
-)
+from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task, of_outputs
+from sklkd.estimators._training import AnyTrained, fit_encoder, training_of
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._mixture import Validated, compare
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.losses import Loss
 from sklkd.rows import Rows
-from sklkd.students._resolve import resolve_student
+from sklkd.students._estimator_student import resolve_any
 from sklkd.teachers import (
     Estimand,
     Outputs,
@@ -70,7 +64,7 @@ class Blending:
     Attributes
     ----------
     account : DistillationAccount
-    students : tuple of TrainedStudent
+    students : tuple of AnyTrained
         Label-only students; empty where their weight is 0.
     imitates : bool, default=False
         Whether the teacher alone is to be followed: because the user asks for it, or since labels answer another
@@ -78,7 +72,7 @@ class Blending:
     """
 
     account: DistillationAccount
-    students: tuple[TrainedStudent, ...] = ()
+    students: tuple[AnyTrained, ...] = ()
     imitates: bool = False
 
     @property
@@ -143,7 +137,7 @@ class BlendingDecision:
     n_jobs: int | None = None
     checkpoint: Checkpoint = NOTHING_KEPT
     progress: Progress = SILENT
-    _trained: dict[int, TrainedStudent] = field(default_factory=dict)
+    _trained: dict[int, AnyTrained] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
 
@@ -295,7 +289,7 @@ class BlendingDecision:
                 raise Undecided("a clone of the teacher, fitted on a part of the rows, is far worse than it on these")
         return np.concatenate(found)
 
-    def _all_students(self) -> tuple[TrainedStudent, ...]:
+    def _all_students(self) -> tuple[AnyTrained, ...]:
         """The label-only students, without those that have failed where others have not."""
         held_out = [self.rows.take(held) for _, held in self._splits()]
         self._train(range(len(held_out)))
@@ -317,18 +311,18 @@ class BlendingDecision:
         wanted = [k for k in wanted if k not in self._trained]
         prepared = [self._training(k) for k in wanted]
         trainings = [(training,) for _, training in prepared]
-        nets = side_by_side(self.n_jobs, LabelsOnly.run_elsewhere, trainings, n_students)
-        for k, (encoder, _), parts in zip(wanted, prepared, nets, strict=True):
-            self._trained[k] = TrainedStudent(encoder, put_together(*parts), self.task)
+        found = side_by_side(self.n_jobs, run_elsewhere, trainings, n_students)
+        for k, (encoder, training), made in zip(wanted, prepared, found, strict=True):
+            self._trained[k] = training.put_together(encoder, made)
 
-    def _training(self, k: int) -> tuple[Any, LabelsOnly]:
+    def _training(self, k: int) -> tuple[Any, Any]:
         """The encoder and the training of the k-th label-only student."""
         seen, held = self._splits()[k]
-        student = resolve_student(self.student)
+        student = resolve_any(self.student, self.task.kind)
         if self._encoder is None and student.encoder is None:
             # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
             self._encoder, _ = fit_encoder(student, self.rows)
-        training = StudentTraining(
+        training = training_of(
             student,
             self.task,
             self.thresholds,
@@ -339,6 +333,11 @@ class BlendingDecision:
             advance=self.progress.advances(len(self._splits())),
         )
         return training.labels_only(self.rows.take(seen), self.rows.take(held))
+
+
+def run_elsewhere(training: Any) -> Any:
+    """What a training on labels only makes, maybe in another process."""
+    return training.run_elsewhere()
 
 
 def student_splits(rows: Rows, seed: int, n_rows: int) -> list[Split]:

@@ -7,12 +7,14 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification
-from sklkd.estimators.offline._base import BaseOffline, teacher_tags
+from sklkd.estimators.offline._base import BaseOffline, takes_partial_fit, teacher_tags
 from sklkd.losses import Loss
+from sklkd.students._estimator_student import is_estimator_student
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,12 +36,13 @@ class DistilledClassifier(Classification, BaseOffline):
         ``decision_function`` or ``predict``. Unfitted, a clone is fitted on the given rows; fitted, it is used as it
         stands. ``clone``, and so every cross-validation, makes a fitted teacher unfitted, so that no fold leaks;
         ``FrozenEstimator(teacher)`` is kept even there. None: ``fit`` is given ``teacher_outputs``.
-    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet or Pipeline, default=None
-        The student network. None is a :class:`~sklkd.students.TabularStudent`, sized to the data, and a name one of its
-        sizes. A module class is trained by the same recipe; its arguments ``n_features``, ``n_outputs`` and
-        ``n_classes`` are filled in at fit. A skorch net is trained with its own callbacks, optimizer and device; the
-        steps of a Pipeline before it are then the encoder. An instance has parameters to search, such as
-        ``student__lr`` and ``student__module__hidden``.
+    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet, classifier or Pipeline, default=None
+        None is a :class:`~sklkd.students.TabularStudent`, a network sized to the data, and a name one of its sizes. A
+        module class is trained by the same recipe; ``n_features``, ``n_outputs`` and ``n_classes`` are filled in at
+        fit. A skorch net keeps its callbacks, optimizer and device. Any classifier that takes ``sample_weight``, such
+        as a tree or a booster, is fitted on one copy of a row for each class, weighted by its soft targets. The steps
+        of a Pipeline before either are the encoder. An instance has parameters to search, such as ``student__lr`` or
+        ``student__max_depth``.
     loss : Loss or list of (str, Loss), default=None
         Distillation losses, of :mod:`sklkd.losses`. None is ``SoftTargetLoss()``. Their parameters are the estimator's,
         too: ``loss__temperature``, or ``name__temperature`` in a list. Clones of the objects are trained, not they
@@ -113,12 +116,13 @@ class DistilledClassifier(Classification, BaseOffline):
         Whether it was fitted here.
     encoder_ : transformer
         From X to the student's input.
-    student_ : NeuralNet
-        The trained net. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)`` in float32.
+    student_ : NeuralNet or classifier
+        The trained student. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)``, of a net in
+        float32. Other classifiers know the classes by their places in ``classes_``.
     loss_ : Loss or list of (str, Loss)
         The clone that was trained.
     history_ : skorch.history.History
-        Epoch by epoch what skorch recorded.
+        Epoch by epoch what skorch recorded; of networks alone.
     classes_ : ndarray of shape (n_classes,), or list of ndarray
         Sorted labels; of several labels a row for each what its column holds, 0 and 1.
     n_features_in_ : int
@@ -232,12 +236,14 @@ class DistilledClassifier(Classification, BaseOffline):
         losses = [loss for _, loss in named_pairs(self.loss)] or [self.loss]
         return (
             teacher is not None
+            and not is_estimator_student(self.student)
             and teacher.multi_label
             and all("multilabel" in loss.tasks for loss in losses if isinstance(loss, Loss))
             # scikit-learn's splitters that stratify take classes alone
             and not isinstance(self.cv, (StratifiedKFold, StratifiedGroupKFold, StratifiedShuffleSplit))
         )
 
+    @available_if(takes_partial_fit)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None, X_transfer: Any = None
     ) -> Self:

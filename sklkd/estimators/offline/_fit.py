@@ -17,15 +17,16 @@ from sklkd._storage import Storage
 from sklkd._warn import warn
 from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
-from sklkd.estimators._fitted_student import FittedStudent, runs_in_float64
-from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent
-from sklkd.estimators._student_pipeline import handles_missing
+from sklkd.estimators._fitted_estimator import fitted_student
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._teacher_layers import TeacherLayers
+from sklkd.estimators._training import AnyStudent, AnyTrained, AnyTraining, predicts_missing, training_of
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
-from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, given_teacher
+from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, check_losses_of_student, given_teacher
 from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
@@ -43,7 +44,7 @@ from sklkd.knowledge import Knowledge, gather
 from sklkd.losses._checked import check_losses
 from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
-from sklkd.students._resolve import Student, resolve_student
+from sklkd.students._estimator_student import resolve_any
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.teachers import (
@@ -168,7 +169,8 @@ class OfflineFit:
         reserved = set(estimator.get_params(deep=False))
         self.losses = check_losses(estimator.loss, default_loss(task.kind), task.kind, reserved)
         check_hard_weight(estimator.hard_weight, self.losses)
-        self.student = resolve_student(estimator.student)
+        self.student = resolve_any(estimator.student, task.kind)
+        check_losses_of_student(self.student, self.losses)
         self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], task.kind)
         self.columns = check_columns(estimator.columns, rows.table)
         self.storage = Storage(estimator.memory_limit)
@@ -239,9 +241,7 @@ class OfflineFit:
         unlabelled, sampler = self._without_labels(decided)
         with self.progress.stage("student"):
             trained = self._trained(decided, unlabelled, sampler)
-        self.progress.note(
-            "the student has trained %d epochs on %d rows with labels", len(trained.net.history), len(decided.rows)
-        )
+        self.progress.note("%s, with labels on %d rows", trained.said, len(decided.rows))
         return self._distilled(decided, trained, sampler)
 
     def _without_labels(self, decided: Decided) -> tuple[list[Rows], Any]:
@@ -276,7 +276,7 @@ class OfflineFit:
         made = synthetic_rows(sampler, rows, decided.codec, n, self.sample_seed)
         return decided.ask.label(made.take(similar_next_to_each_other(made.coded, decided.all_thresholds)))
 
-    def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> TrainedStudent:
+    def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> AnyTrained:
         """The student, trained on labels only where these are all that it learns from."""
         rows, blending = decided.rows, decided.blending
         recipe = IMITATION if blending.imitates else WITH_TEACHER
@@ -288,9 +288,9 @@ class OfflineFit:
         unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
         return training.fit(blending.targets(real), unlabelled, decided.layers, blending.hard_weight)
 
-    def _training(self, decided: Decided, recipe: Recipe) -> StudentTraining:
+    def _training(self, decided: Decided, recipe: Recipe) -> AnyTraining:
         """How the student is trained."""
-        return StudentTraining(
+        return training_of(
             self.student,
             decided.task,
             decided.thresholds,
@@ -302,22 +302,21 @@ class OfflineFit:
             advance=self.progress.advances(),
         )
 
-    def _distilled(self, decided: Decided, trained: TrainedStudent, sampler: Any) -> Distilled:
+    def _distilled(self, decided: Decided, trained: AnyTrained, sampler: Any) -> Distilled:
         """What the fit has made, of the trained student."""
         rows, task, teacher, threshold = decided.rows, decided.task, decided.ask.teacher, decided.threshold
         notes = [*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]
         one = rows.take(np.arange(1)).for_student()
-        fitted = FittedStudent(
-            trained.encoder,
-            trained.net,
-            task,
-            handles_missing=decided.takes_missing and handles_missing(trained.encoder, one.X),
+        fitted = fitted_student(
+            trained,
+            rows,
+            task=task,
+            handles_missing=decided.takes_missing and predicts_missing(trained, one.X),
             refuses_missing=(
                 f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
                 "a teacher that takes it (such as a Pipeline that imputes)."
             ),
             threshold=threshold,
-            float64=runs_in_float64(trained, rows),
             teacher=teacher,
             blending=decided.blending.with_notes(notes),
             columns=None if rows.columns is None else replace(rows.columns, codec=None),
@@ -454,7 +453,7 @@ def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
     return replace(knowledge, outputs=task.standardize(knowledge.outputs))
 
 
-def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> Thresholds:
+def column_thresholds(student: AnyStudent, teacher: Any, rows: Rows, seed: int) -> Thresholds:
     """The teacher's split thresholds in each column, for students that encode by them."""
     if not student.tabular or student.encoder is not None or is_csr(rows.matrix):
         return []
