@@ -101,7 +101,7 @@ def gather(
             found = cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty, checkpoint=checkpoint)
         else:
             with within(fitter.estimator.n_jobs):
-                found = _of_one(adapter, rows, cv, spread, empty)
+                found = outputs_of(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
 
     with progress.stage("labelling"):
@@ -110,7 +110,9 @@ def gather(
     return knowledge
 
 
-def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool, empty: Callable[..., NDArray]) -> Knowledge:
+def outputs_of(
+    adapter: Teacher, rows: Rows, cv: Any, spread: bool = False, empty: Callable[..., NDArray] = np.empty
+) -> Knowledge:
     """Outputs of the teacher itself: out-of-bag, or else in-sample."""
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:

@@ -9,7 +9,7 @@ a part of that weight. Where labels answer another question (a quantile, reweigh
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,11 +69,14 @@ class Blending:
     imitates : bool, default=False
         Whether the teacher alone is to be followed: because the user asks for it, or since labels answer another
         question; not where labels merely add nothing.
+    synthetic : bool, default=True
+        Whether synthetic rows are made, where the user leaves it open.
     """
 
     account: DistillationAccount
     students: tuple[AnyTrained, ...] = ()
     imitates: bool = False
+    synthetic: bool = True
 
     @property
     def blend(self) -> float:
@@ -88,14 +91,27 @@ class Blending:
         if not self.students or rows.outputs is None:
             return rows
         predicted = np.mean([student.predictions(rows) for student in self.students], axis=0)
-        blended = self.blend * predicted + (1 - self.blend) * of_outputs(rows.outputs)
-        if rows.outputs.values is None:
-            return replace(rows, outputs=Outputs(proba=blended))
-        return replace(rows, outputs=replace(rows.outputs, values=blended))
+        return replace(rows, outputs=_blended(predicted, self.blend, rows.outputs))
+
+    def with_labels(self, rows: Rows, task: Task) -> Rows:
+        """Labelled rows with their labels in the place of label-only students: for students that are no networks.
+
+        What a label-only student predicts for a row that it has seen is little else, but smoother, which networks are
+        better by, and boosters worse (benchmarks/README.md, "Other students").
+        """
+        if not self.students or rows.outputs is None:
+            return rows
+        labels = np.eye(task.n_outputs)[rows.y] if task.classification else rows.y
+        return replace(rows, outputs=_blended(labels, self.blend, rows.outputs))
 
     def with_notes(self, notes: Sequence[str]) -> Blending:
         """The same, with more to say."""
         return replace(self, account=replace(self.account, notes=(*self.account.notes, *notes)))
+
+
+def _blended(others: NDArray, weight: float, outputs: Outputs) -> Outputs:
+    blended = weight * others + (1 - weight) * of_outputs(outputs)
+    return Outputs(proba=blended) if outputs.values is None else replace(outputs, values=blended)
 
 
 class Undecided(Exception):
@@ -318,11 +334,34 @@ class BlendingDecision:
     def _training(self, k: int) -> tuple[Any, Any]:
         """The encoder and the training of the k-th label-only student."""
         seen, held = self._splits()[k]
+        return self.new_training(k).labels_only(self.rows.take(seen), self.rows.take(held))
+
+    def label_student(self, k: int) -> AnyTrained:
+        """The k-th label-only student."""
+        self._train([k])
+        return self._trained[k]
+
+    def trial(self) -> tuple[Rows, Rows, Callable[[Rows], Rows]]:
+        """What a student would learn from that has seen a part of the rows alone, as the first label-only student.
+
+        Returns
+        -------
+        seen, held : Rows
+            The first with outputs of a clone of the teacher that was fitted on them.
+        clone : callable
+            Gives other rows its outputs.
+        """
+        seen, held = (self.rows.take(one) for one in self._validation_splits()[0])
+        seen, clone = self.clones.labelled(seen)
+        return seen, held, clone
+
+    def new_training(self, k: int) -> Any:
+        """How the k-th label-only student is trained, and students beside it."""
         student = resolve_any(self.student, self.task.kind)
         if self._encoder is None and student.encoder is None:
             # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
             self._encoder, _ = fit_encoder(student, self.rows)
-        training = training_of(
+        return training_of(
             student,
             self.task,
             self.thresholds,
@@ -332,7 +371,6 @@ class BlendingDecision:
             checkpoint=self.checkpoint.part(f"label-student-{k}"),
             advance=self.progress.advances(len(self._splits())),
         )
-        return training.labels_only(self.rows.take(seen), self.rows.take(held))
 
 
 def run_elsewhere(training: Any) -> Any:

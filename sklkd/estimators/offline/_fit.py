@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from sklkd.estimators._training import AnyStudent, AnyTrained, AnyTraining, pred
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
+from sklkd.estimators.offline._estimator_trial import EstimatorTrial
 from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, check_losses_of_student, given_teacher
 from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
@@ -44,7 +46,7 @@ from sklkd.knowledge import Knowledge, gather
 from sklkd.losses._checked import check_losses
 from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
-from sklkd.students._estimator_student import resolve_any
+from sklkd.students._estimator_student import EstimatorStudent, resolve_any
 from sklkd.students._scaling import TargetScaling
 from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.teachers import (
@@ -195,6 +197,11 @@ class OfflineFit:
         return opened(self.est.checkpoint, found, seeds)
 
     @property
+    def _all_auto(self) -> bool:
+        """Whether both weights are to be found out."""
+        return isinstance(self.est.hard_weight, str) and isinstance(self.est.blend, str)
+
+    @property
     def _labels_only(self) -> bool:
         return self.est.hard_weight == 1
 
@@ -232,7 +239,7 @@ class OfflineFit:
             all_thresholds,
             thresholds,
             threshold,
-            self._blending(teacher, rows, task, thresholds, threshold),
+            self._blending(teacher, rows, task, thresholds, threshold, deduplication.invertible),
             knowledge.source,
         )
 
@@ -255,12 +262,28 @@ class OfflineFit:
 
     def _transfer_rows(self, decided: Decided) -> tuple[list[Rows], Any]:
         rows, unlabelled = decided.rows, self._unlabelled(decided)
-        augment = None if self.est.n_synthetic == 0 else self.est.augment
-        sampler = chosen_sampler(augment, rows, decided.ask.teacher, len(unlabelled) > 0)
+        sampler = self._sampler(decided.ask.teacher, rows) if decided.blending.synthetic else None
         if sampler is not None:
             made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided))
             unlabelled.append(replace(made, codec=rows.codec))
         return unlabelled, sampler
+
+    def _sampler(self, teacher: Any, rows: Rows) -> Any:
+        """What makes synthetic rows, if anything does."""
+        augment = None if self.est.n_synthetic == 0 else self.est.augment
+        return chosen_sampler(augment, rows, teacher, self.X_transfer is not None)
+
+    def _sampling(self, teacher: Any, rows: Rows, codec: Any) -> Callable[[Rows], Rows] | None:
+        """What makes synthetic rows like some of the rows; None where there are to be none."""
+        sampler = self._sampler(teacher, rows)
+        if sampler is None:
+            return None
+
+        def make(some: Rows) -> Rows:
+            n = n_synthetic_rows(self.est.n_synthetic, len(some), False)
+            return synthetic_rows(sampler, some, codec, n, self.sample_seed)
+
+        return make
 
     def _unlabelled(self, decided: Decided) -> list[Rows]:
         """The user's unlabelled rows, if there are any, with the teacher's outputs."""
@@ -284,9 +307,12 @@ class OfflineFit:
         if blending.hard_weight == 1:
             seen, validation = split_for_early_stopping(self.student, rows, decided.task, self.sample_seed)
             return training.fit_labels_only(seen, validation)
-        real = rows if sampler is None else beside_synthetic(rows, blending)
         unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
-        return training.fit(blending.targets(real), unlabelled, decided.layers, blending.hard_weight)
+        if isinstance(self.student, EstimatorStudent):
+            real = blending.with_labels(rows, decided.task)
+        else:
+            real = blending.targets(rows if sampler is None else beside_synthetic(rows, blending))
+        return training.fit(real, unlabelled, decided.layers, blending.hard_weight)
 
     def _training(self, decided: Decided, recipe: Recipe) -> AnyTraining:
         """How the student is trained."""
@@ -356,7 +382,7 @@ class OfflineFit:
         )
 
     def _blending(
-        self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds, threshold: float | None
+        self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds, threshold: float | None, codec: Any
     ) -> Blending:
         estimand = teacher.estimand
         if self._labels_only:
@@ -376,6 +402,9 @@ class OfflineFit:
         )
         with self.progress.stage("label-only students"):
             made = decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
+            if isinstance(self.student, EstimatorStudent) and self._all_auto and made.account.n_validation > 0:
+                optional = isinstance(self.est.augment, str)
+                made = EstimatorTrial(decision, made, self._sampling(teacher, rows, codec), optional).better()
         self.progress.note("blend=%s, hard_weight=%s: %s", made.blend, made.hard_weight, made.account.reason)
         return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,9 @@ from sklkd._checkpoint import Checkpoint
 from sklkd._sklearn import _routing_enabled
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import validation_loss
+from sklkd.knowledge import outputs_of
 from sklkd.rows import Rows
-from sklkd.teachers import TeacherFitter, reduced_teacher, unfrozen
+from sklkd.teachers import Teacher, TeacherFitter, can_clone, reduced_teacher, unfrozen
 
 REDUCED_FAILED, FAILED = 0.15, 0.5
 """A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
@@ -82,9 +83,31 @@ class TeacherClones:
                 return max(predicted, of_outputs(held.outputs), key=lambda one: validation_loss(one, held, self.task))
         return None
 
-    def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
+    def labelled(self, seen: Rows) -> tuple[Rows, Callable[[Rows], Rows]]:
+        """Rows with the outputs of a clone that is fitted on them, out of bag if it has such; and how others get its.
+
+        Raises
+        ------
+        ValueError
+            Where the teacher cannot be cloned; and whatever its fit raises.
+        """
+        if not can_clone(self.teacher):
+            raise ValueError("the teacher cannot be cloned.")
         seen = seen.few(MOST)
+        clone, rows = self._fitted(reduced_teacher(unfrozen(self.teacher)), seen)
+        found: Any = outputs_of(clone, rows, "auto").outputs
+
+        def label(others: Rows) -> Rows:
+            return replace(others, outputs=self.task.standardize(clone.outputs(others.X)))
+
+        return replace(seen, outputs=self.task.standardize(found)), label
+
+    def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
+        clone, _ = self._fitted(draft, seen.few(MOST))
+        return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
+
+    def _fitted(self, draft: Any, seen: Rows) -> tuple[Teacher, Rows]:
+        """The adapter of a clone, and the rows that it was fitted on, in the user's terms."""
         equal = seen.weight is None or bool(np.all(seen.weight == seen.weight[0]))
         rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight, metadata=seen.metadata)
-        clone = self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True)
-        return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
+        return self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True), rows

@@ -49,12 +49,11 @@ def train_further(fitted: FittedStudent, rows: Rows, X_transfer: Any, random_sta
     if X_transfer is not None and losses:
         unlabelled.append(ask.label(unlabelled_rows(X_transfer, distinct.codec, fitted.handles_missing)))
     seed = int(check_random_state(random_state).randint(2**31 - 1))
-    distinct = fitted.blending.targets(distinct)
     unlabelled = [fitted.blending.targets(replace(part, columns=fitted.columns)) for part in unlabelled]
     if fitted.is_net:
         trained = TrainedStudent(fitted.encoder, net, task)
-        trained.train_further(distinct, unlabelled, TeacherLayers(losses, teacher, task), seed)
+        trained.train_further(fitted.blending.targets(distinct), unlabelled, TeacherLayers(losses, teacher, task), seed)
     else:
         estimator = TrainedEstimator(fitted.encoder, net, task, losses)
-        estimator.train_further(distinct, unlabelled, fitted.blending.hard_weight)
+        estimator.train_further(fitted.blending.with_labels(distinct, task), unlabelled, fitted.blending.hard_weight)
     return replace(fitted, net=net)
