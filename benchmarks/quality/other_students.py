@@ -1,9 +1,9 @@
 """Trees, forests, boosters and linear models as students: with the teacher's soft targets, and on labels alone.
 
-    OMP_NUM_THREADS=1 python benchmarks/quality/other_students.py [--rows 3000] [--seeds 3] [--out other.json] [name ...]
+    OMP_NUM_THREADS=1 python benchmarks/quality/other_students.py [--rows 3000] [--seeds 3] [--out FILE] [name ...]
 
-The teacher is that of quality.py: two forests and a booster, averaged. Each student is distilled with every default, and
-fitted on labels alone (``hard_weight=1``, an ordinary fit of the same model). A cell is the change of the loss, log
+The teacher is that of quality.py: two forests and a booster, averaged. Each student is distilled with every default,
+and fitted on labels alone (``hard_weight=1``, an ordinary fit of the same model). A cell is the change of the loss, log
 loss or root mean squared error, by the teacher; negative is better. The last lines count sets, by the mean over seeds.
 """
 

@@ -341,19 +341,20 @@ class BlendingDecision:
         self._train([k])
         return self._trained[k]
 
-    def trial(self) -> tuple[Rows, Rows, Callable[[Rows], Rows]]:
-        """What a student would learn from that has seen a part of the rows alone, as the first label-only student.
+    def trials(self) -> list[tuple[Rows, Rows, Callable[[Rows], Rows]]]:
+        """What students would learn from that have seen parts of the rows alone, as those of the label-only students.
 
         Returns
         -------
-        seen, held : Rows
-            The first with outputs of a clone of the teacher that was fitted on them.
-        clone : callable
-            Gives other rows its outputs.
+        list of (seen, held, clone)
+            Rows with outputs of a clone of the teacher that was fitted on them, the other rows, and a callable that
+            gives rows the clone's outputs.
         """
-        seen, held = (self.rows.take(one) for one in self._validation_splits()[0])
-        seen, clone = self.clones.labelled(seen)
-        return seen, held, clone
+        parts = []
+        for seen, held in self._validation_splits():
+            labelled, clone = self.clones.labelled(self.rows.take(seen))
+            parts.append((labelled, self.rows.take(held), clone))
+        return parts
 
     def new_training(self, k: int) -> Any:
         """How the k-th label-only student is trained, and students beside it."""

@@ -8,8 +8,11 @@ part of the rows, beside a clone of the teacher that has seen no more (benchmark
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sklkd.estimators._teacher_layers import TeacherLayers
 from sklkd.estimators._training import AnyTrained
@@ -55,25 +58,24 @@ class EstimatorTrial:
 
     def _losses(self) -> dict[str, float]:
         """Losses on validation rows, by what the student was fitted on; none without a clone of the teacher."""
-        decision = self.decision
+        decision, losses = self.decision, defaultdict[str, list[float]](list)
         with warnings.catch_warnings():
             # a clone's complaints are those of the teacher, which has made them already
             warnings.simplefilter("ignore")
             try:
-                seen, held, clone = decision.trial()
+                parts = decision.trials()
             except Exception:  # noqa: BLE001 - teachers of any kind fail in any way
                 return {}
-        alone = decision.label_student(0)
-        losses = {LABELS: validation_loss(alone.predictions(held), held, decision.task)}
-        for name, trained in self._students(seen, clone, alone):
-            losses[name] = validation_loss(trained.predictions(held), held, decision.task)
-        return losses
+        for k, (seen, held, clone) in enumerate(parts):
+            for name, trained in self._students(k, seen, clone):
+                losses[name].append(validation_loss(trained.predictions(held), held, decision.task))
+        return {name: float(np.mean(found)) for name, found in losses.items()}
 
-    def _students(
-        self, seen: Rows, clone: Callable[[Rows], Rows], alone: AnyTrained
-    ) -> Iterator[tuple[str, AnyTrained]]:
+    def _students(self, k: int, seen: Rows, clone: Callable[[Rows], Rows]) -> Iterator[tuple[str, AnyTrained]]:
         """The student fitted on rows that a clone of the teacher labels."""
         decision, blending = self.decision, self.blending
+        alone = decision.label_student(k)
+        yield LABELS, alone
         if blending.students:
             blending = replace(blending, students=(alone,))
         layers = TeacherLayers(decision.losses, None, decision.task)
@@ -81,7 +83,7 @@ class EstimatorTrial:
         def fitted(real: Rows, others: list[Rows]) -> AnyTrained:
             others = [blending.targets(replace(part, columns=real.columns)) for part in others]
             real = blending.with_labels(real, decision.task)
-            return decision.new_training(0).fit(real, others, layers, blending.hard_weight)
+            return decision.new_training(k).fit(real, others, layers, blending.hard_weight)
 
         if self.synthetic is None or self.optional:
             yield REAL, fitted(seen, [])
