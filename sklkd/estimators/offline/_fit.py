@@ -30,6 +30,7 @@ from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
+    PIECE,
     TeacherOutputs,
     beside_synthetic,
     chosen_sampler,
@@ -56,7 +57,7 @@ from sklkd.teachers import (
 FEW_ROWS = (
     2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
 )
-
+LABELS_ASKED = 16  # one in so many rows of a costly teacher, of which up to six questions are asked there
 
 STAGES: tuple[str, ...] = ("teacher", "labelling", "label-only students", "transfer rows", "student")
 LABELS_ONLY_STAGES: tuple[str, ...] = ("teacher", "student")
@@ -212,14 +213,18 @@ class OfflineFit:
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
-        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs)
+        answers = self.fitter.answers(self.teacher, self.rows)
+        # each piece is looked up among the training rows, or set beside them, anew
+        piece = max(PIECE, len(self.rows))
+        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs, answers, piece)
         all_thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
         rows = self._with_columns(rows, deduplication.invertible, ask, all_thresholds)
         thresholds = all_thresholds
         if rows.columns is not None and thresholds:
             thresholds = [all_thresholds[j] for j in rows.columns.indices]
         binary = task.classification and task.n_outputs == 2
-        threshold = decision_threshold(teacher, rows.few(FEW_ROWS).X) if binary else None
+        few = rows.few(max(1, len(rows) // LABELS_ASKED) if teacher.costly else FEW_ROWS)
+        threshold = decision_threshold(teacher, few.X) if binary else None
         return Decided(
             rows,
             task,
@@ -256,25 +261,29 @@ class OfflineFit:
     def _transfer_rows(self, decided: Decided) -> tuple[list[Rows], Any]:
         rows, unlabelled = decided.rows, self._unlabelled(decided)
         augment = None if self.est.n_synthetic == 0 else self.est.augment
-        sampler = chosen_sampler(augment, rows, decided.ask.teacher, len(unlabelled) > 0)
-        if sampler is not None:
-            made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided))
-            unlabelled.append(replace(made, codec=rows.codec))
-        return unlabelled, sampler
+        teacher, imitates = decided.ask.teacher, decided.blending.imitates
+        sampler = chosen_sampler(augment, rows, teacher, len(unlabelled) > 0)
+        n_unlabelled = sum(map(len, unlabelled))
+        n = n_synthetic_rows(self.est.n_synthetic, rows, teacher, imitates=imitates, n_unlabelled=n_unlabelled)
+        if sampler is None or n == 0:
+            return unlabelled, None
+        made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided, n))
+        return [*unlabelled, replace(made, codec=rows.codec)], sampler
 
     def _unlabelled(self, decided: Decided) -> list[Rows]:
         """The user's unlabelled rows, if there are any, with the teacher's outputs."""
         if self.X_transfer is None:
             return []
         part = unlabelled_rows(self.X_transfer, decided.rows.codec, decided.takes_missing)
-        return [replace(part, outputs=self.checkpoint.kept("unlabelled", partial(decided.ask.of, part.X)))]
+        ask = partial(decided.ask.of, part.X, self.progress)
+        return [replace(part, outputs=self.checkpoint.kept("unlabelled", ask))]
 
-    def _synthetic(self, sampler: Any, decided: Decided) -> Rows:
-        """Synthetic rows with the teacher's outputs."""
+    def _synthetic(self, sampler: Any, decided: Decided, n: int) -> Rows:
+        """So many synthetic rows with the teacher's outputs."""
         rows = decided.rows
-        n = n_synthetic_rows(self.est.n_synthetic, len(rows), decided.blending.imitates)
         made = synthetic_rows(sampler, rows, decided.codec, n, self.sample_seed)
-        return decided.ask.label(made.take(similar_next_to_each_other(made.coded, decided.all_thresholds)))
+        made = made.take(similar_next_to_each_other(made.coded, decided.all_thresholds))
+        return decided.ask.label(made, self.progress)
 
     def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> TrainedStudent:
         """The student, trained on labels only where these are all that it learns from."""
