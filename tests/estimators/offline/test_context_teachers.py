@@ -20,9 +20,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sklkd import DistilledClassifier, DistilledRegressor
-from sklkd.augment import MUNGE, GaussianNoise
+from sklkd.augment import GaussianNoise
 from sklkd.exceptions import TeacherWarning
 
 from ...context_teachers import (
@@ -80,10 +81,6 @@ def test_an_unfitted_one_is_cross_fitted_in_one_call_a_fold(teacher):
 def test_what_it_learns_is_what_clones_say_of_rows_they_have_not_seen():
     X, y, _ = problem(WEIGHTED)
     seen = {}
-
-    class Recorded(MUNGE):
-        pass
-
     for cv in ("auto", 5, None):
         est = DistilledClassifier(WEIGHTED, quick(), cv=cv, blend=0.0, hard_weight=0.0, augment=None, random_state=0)
         seen[cv] = est.fit(X, y).predict_proba(X)
@@ -91,7 +88,8 @@ def test_what_it_learns_is_what_clones_say_of_rows_they_have_not_seen():
     assert np.abs(seen["auto"] - seen[None]).max() > 1e-3
 
 
-@settings(max_examples=12)
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(
     n=st.integers(50, 130),
     kind=st.sampled_from(sorted(TEACHERS)),
@@ -142,7 +140,8 @@ def test_a_number_of_synthetic_rows_is_obeyed(n_synthetic):
     X, y, _ = problem(WEIGHTED)
     DistilledClassifier(WEIGHTED, quick(), n_synthetic=n_synthetic, random_state=0).fit(X, y)
     assert CALLS[-1] == n_synthetic or n_synthetic == 0
-    assert sum(CALLS) <= len(X) + 2 + n_synthetic
+    # the real rows, labels of one in 16 of them, and a missing value
+    assert sum(CALLS) <= len(X) + 2 * 6 + 1 + n_synthetic
 
 
 @pytest.mark.parametrize("n_unlabelled", [40, 250, 700])
@@ -151,16 +150,16 @@ def test_unlabelled_rows_come_first(n_unlabelled):
     more = np.random.RandomState(1).normal(size=(n_unlabelled, X.shape[1]))
     est = DistilledClassifier(WEIGHTED, quick(), augment=GaussianNoise(), random_state=0)
     est.fit(X, y, X_transfer=more)
-    labelled = [calls for calls in CALLS[5:] if calls > 2]
+    labelled = [calls for calls in CALLS[5:] if calls > 6]
     # unlabelled rows are all asked, and synthetic ones as far as questions are left
     assert labelled == [n for n in (n_unlabelled, 3 * len(X) - n_unlabelled) if n > 0]
 
 
 def test_other_teachers_are_asked_as_before():
-    X, y, _ = problem(LogisticRegression())
+    X, y, _ = problem(WEIGHTED)
     asked = []
 
-    class Counted(LogisticRegression):
+    class Counted(DecisionTreeClassifier):
         def predict_proba(self, X):
             asked.append(len(X))
             return super().predict_proba(X)
@@ -218,21 +217,27 @@ def test_groups_stay_together():
         assert all(len(set(inside[group == one])) == 1 for one in range(10))
 
 
-@pytest.mark.parametrize("make", [partial(str), partial(joblib.Memory, verbose=0)], ids=["path", "memory"])
-@pytest.mark.parametrize("teacher", [TEACHERS["in-context"][0], [("a", TabPFNClassifier()), ("b", WEIGHTED)]], ids=repr)
+@pytest.mark.parametrize(
+    ("make", "teacher"),
+    [
+        (str, TEACHERS["in-context"][0]),
+        (partial(joblib.Memory, verbose=0), [("a", TabPFNClassifier()), ("b", WEIGHTED)]),
+    ],
+    ids=["path", "memory"],
+)
 def test_a_search_over_students_asks_once_a_fold(tmp_path, make, teacher):
     X, y, _ = problem(WEIGHTED, 120)
     asked, scores = {}, {}
     for name, memory in (("without", None), ("with", make(tmp_path)), ("again", make(tmp_path))):
         CALLS.clear()
-        est = DistilledClassifier(teacher, quick(), memory=memory, random_state=0)
-        grid = {"student__lr": [0.01, 0.02], "hard_weight": [0.1, 0.3]}
+        est = DistilledClassifier(teacher, quick(1), blend=0.0, hard_weight=0.1, memory=memory, random_state=0)
+        grid = {"student__lr": [0.01, 0.02, 0.03]}
         search = GridSearchCV(est, grid, cv=2, error_score="raise").fit(X, y)
         asked[name] = sum(calls for calls in CALLS if calls > 10)
         scores[name] = search.cv_results_["mean_test_score"]
-    # four candidates on two folds of 60 rows, and the best on all 120
+    # three candidates on two folds of 60 rows, and the best on all 120
     each = 4 * (2 if isinstance(teacher, list) else 1)
-    assert asked == {"without": each * (4 * 2 * 60 + 120), "with": each * (2 * 60 + 120), "again": 0}
+    assert asked == {"without": each * (3 * 2 * 60 + 120), "with": each * (2 * 60 + 120), "again": 0}
     np.testing.assert_array_equal(scores["without"], scores["with"])
     np.testing.assert_array_equal(scores["without"], scores["again"])
 
