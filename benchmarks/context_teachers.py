@@ -7,8 +7,8 @@ Up to 1,500 rows of each set, 60 % of them for training. The loss on the others 
 the same network trained on labels only; of a student with all defaults, whose teacher is cross-fitted; of one that
 learns from in-sample outputs (``cv=None``); and of one with the teacher's questions cut to one and a half for each
 training row, half a synthetic row for each real one. A question is a row of which the teacher, or a clone of it, was
-asked; they are counted. Teachers are a Gaussian process (for regression its kernel is fitted, for classes it is fixed at
-a length of the square root of the number of columns) and distance-weighted neighbours, 15 of them, behind an encoding of
+asked; they are counted. Teachers are a Gaussian process (for regression its kernel is fitted, for classes it has the
+square root of the number of columns as its length) and 15 distance-weighted neighbours, behind an encoding of
 categories and standardisation. Results that are there already are not computed again.
 """
 
@@ -140,6 +140,7 @@ def table(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--kinds", nargs="+", default=["neighbours", "process"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the table of what is there")
@@ -154,7 +155,7 @@ def main():
         warnings.simplefilter("ignore")
         for seed in range(args.seeds):
             for name in args.sets:
-                for kind in ("neighbours", "process"):
+                for kind in args.kinds:
                     if (name, kind, seed) not in there:
                         rows.append(one(name, kind, seed))
                         args.out.write_text(json.dumps(rows, indent=1) + "\n")

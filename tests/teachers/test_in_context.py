@@ -35,7 +35,7 @@ from sklearn.svm import SVC
 
 from sklkd import DistilledClassifier
 from sklkd.students import TabularStudent
-from sklkd.teachers import Teacher, adapt, is_costly, learns_in_context
+from sklkd.teachers import Teacher, adapt, is_costly, is_fitted, learns_in_context
 
 from ..context_teachers import TabPFNClassifier, TabPFNRegressor
 
@@ -151,3 +151,13 @@ def test_the_adapter_says_so(wrap, multilabel):
     for model, costly in ((NEIGHBOURS, True), (RandomForestClassifier(2), False)):
         fitted = model.fit(X, np.stack([y, y], axis=1) if multilabel else y)
         assert adapt(wrap(fitted), None if multilabel else [0, 1], multilabel=multilabel).costly is costly
+
+
+def test_a_gaussian_process_that_answers_from_its_prior_is_not_fitted():
+    X, y = np.arange(20.0)[:, None], np.arange(20.0)
+    for wrap in (lambda one: one, lambda one: make_pipeline(StandardScaler(), one), FrozenEstimator):
+        teacher = wrap(GaussianProcessRegressor())
+        if not isinstance(teacher, FrozenEstimator):
+            assert not is_fitted(teacher) and is_fitted(teacher.fit(X, y))
+        else:
+            assert not is_fitted(teacher) and is_fitted(FrozenEstimator(GaussianProcessRegressor().fit(X, y)))

@@ -52,7 +52,10 @@ def package(monkeypatch):
 TEACHERS = {
     "in-context": (TabPFNClassifier(), TabPFNRegressor()),
     "neighbours": (WEIGHTED, CountedNeighboursRegressor(weights="distance")),
-    "process": (CountedProcess(optimizer=None), CountedProcessRegressor(RBF(2.0), alpha=1e-6, optimizer=None)),
+    "process": (
+        CountedProcess(optimizer=None),
+        CountedProcessRegressor(RBF(2.0), alpha=0.1, optimizer=None, normalize_y=True),
+    ),
     "pipeline": (
         make_pipeline(StandardScaler(), TabPFNClassifier()),
         make_pipeline(StandardScaler(), TabPFNRegressor()),
@@ -174,10 +177,12 @@ def test_rows_are_labelled_in_pieces():
     assert CALLS[-3:] == [2000, 2000, 500]
 
 
-def test_votes_of_bags_have_out_of_bag_outputs():
+def test_bags_have_out_of_bag_outputs_where_these_are_free():
     X, y, _ = problem(WEIGHTED)
-    bag = BaggingClassifier(KNeighborsClassifier(weights="distance"), random_state=0)
-    assert DistilledClassifier(bag, quick(), random_state=0).fit(X, y).cv_ == "oob"
+    for oob_score, source in ((True, "oob"), (False, "cross-fit")):
+        # only with a score of its own it shows which rows it was fitted on
+        bag = BaggingClassifier(KNeighborsClassifier(weights="distance"), 20, oob_score=oob_score, random_state=0)
+        assert DistilledClassifier(bag, quick(1), random_state=0).fit(X, y).cv_ == source
 
 
 def test_what_is_mixed_with_other_kinds_stays_in_sample():
