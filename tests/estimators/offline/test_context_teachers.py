@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -92,12 +91,12 @@ def test_what_it_learns_is_what_clones_say_of_rows_they_have_not_seen():
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(
     n=st.integers(50, 130),
     kind=st.sampled_from(sorted(TEACHERS)),
     regression=st.booleans(),
-    way=st.sampled_from(["unfitted", "fitted", "frozen", "list", "few members", "calibrated", "search"]),
+    way=st.sampled_from(["unfitted", "fitted", "frozen", "list", "mixed", "wrapped"]),
     n_classes=st.integers(2, 3),
     weight=st.sampled_from(["auto", 0.0]),
 )
@@ -112,19 +111,14 @@ def test_it_is_asked_at_most_five_times_a_training_row(n, kind, regression, way,
         teacher = FrozenEstimator(teacher)
     elif way == "list":
         teacher, members = [("a", teacher), ("b", other)], 2
-    elif way == "few members":
+    elif way == "mixed":
         # its reduced clones may fail, and the whole ones are asked too
-        teacher = [("a", teacher), ("b", KNeighborsRegressor() if regression else RandomForestClassifier(120))]
-    elif way == "calibrated" and not regression:
-        teacher = CalibratedClassifierCV(FrozenEstimator(clone(teacher).fit(X, y)))
-    elif way == "search":
-        teacher = clone(teacher).fit(X, y) if "Pipeline" in repr(teacher) else make_pipeline(teacher)
+        teacher = [("a", teacher), ("b", RandomForestRegressor(120) if regression else RandomForestClassifier(120))]
+    elif way == "wrapped":
+        teacher = make_pipeline(StandardScaler(), teacher)
     CALLS.clear()
-    est = Estimator(teacher, quick(1), blend=weight, hard_weight=weight, random_state=0)
-    fitting = n if way == "calibrated" and not regression else 0
-    with_calls = est.fit(X, y)
-    assert with_calls.n_iter_ >= 1
-    assert sum(CALLS) <= members * 5 * n + fitting * 3
+    Estimator(teacher, quick(1), blend=weight, hard_weight=weight, random_state=0).fit(X, y)
+    assert sum(CALLS) <= members * 5 * n
 
 
 @pytest.mark.parametrize(("fitted", "synthetic"), [(False, 3), (True, 2)])
