@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
@@ -33,7 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklkd import DistilledClassifier
+from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.students import TabularStudent
 from sklkd.teachers import Teacher, adapt, is_costly, is_fitted, learns_in_context
 
@@ -155,11 +156,10 @@ def test_the_adapter_says_so(wrap, multilabel):
 
 def test_a_gaussian_process_that_answers_from_its_prior_is_not_fitted():
     X, y = np.arange(20.0)[:, None], np.arange(20.0)
-    for wrap in (lambda one: one, lambda one: make_pipeline(StandardScaler(), one), FrozenEstimator):
-        teacher = wrap(GaussianProcessRegressor(optimizer=None))
-        if not isinstance(teacher, FrozenEstimator):
-            assert not is_fitted(teacher) and is_fitted(teacher.fit(X, y))
-        else:
-            assert not is_fitted(teacher) and is_fitted(
-                FrozenEstimator(GaussianProcessRegressor(optimizer=None).fit(X, y))
-            )
+    process = GaussianProcessRegressor(optimizer=None)
+    pipeline = make_pipeline(StandardScaler(), process)
+    assert not any(map(is_fitted, (process, pipeline, FrozenEstimator(process), [("a", process)])))
+    pipeline.fit(X, y)
+    assert all(map(is_fitted, (process, pipeline, FrozenEstimator(process), [("a", process)])))
+    est = DistilledRegressor(clone(process), TabularStudent("tiny", max_epochs=1), random_state=0)
+    assert est.fit(X, y).teacher_refitted_
