@@ -71,7 +71,9 @@ explaining = models["distilled tree"]
 
 measures = ("accuracy", "log loss (less is better)", "agreement with the stack")
 for name, found in scores.items():
-    print(f"{name:15s}", ", ".join(f"{one} {value:.3f}" for one, value in zip(measures, np.mean(found, 0), strict=True)))
+    print(
+        f"{name:15s}", ", ".join(f"{one} {value:.3f}" for one, value in zip(measures, np.mean(found, 0), strict=True))
+    )
 
 # %%
 # Bars are means over the splits, lines reach from the worst to the best one.
@@ -90,8 +92,8 @@ for ax, measure, values in zip(axes, measures, np.moveaxis(np.array(list(scores.
 # %%
 # The tree
 # --------
-# ``est.student_`` is the fitted tree, ``est.encoder_`` names its columns: numbers in their own units, one column for each
-# category. Here are its first levels.
+# ``est.student_`` is the fitted tree, ``est.encoder_`` names its columns: numbers in their own units, one column for
+# each category. Here are its first levels.
 
 names = explaining.encoder_.get_feature_names_out()
 fig, ax = plt.subplots(figsize=(11, 5), layout="constrained")

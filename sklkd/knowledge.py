@@ -13,13 +13,18 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import check_cv
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
-from sklkd._progress import SILENT, Progress
+from sklkd._progress import SILENT, Pieces, Progress
 from sklkd._side_by_side import side_by_side, within
 from sklkd._sklearn import _safe_indexing
+from sklkd._warn import warn
+from sklkd.exceptions import TeacherWarning
 from sklkd.rows import Rows
-from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part
+from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part, learns_in_context
 
 Split = tuple[NDArray, NDArray]
+
+FOLDS, FEWEST = 5, 50
+"""Into how many folds "auto" cross-fits teachers that learn in context, and the distinct rows from which on it does."""
 
 
 @dataclass
@@ -95,11 +100,23 @@ def gather(
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
 
+    def crossed(cv: Any) -> Knowledge:
+        splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
+        options: dict[str, Any] = {"spread": spread, "empty": empty, "checkpoint": checkpoint, "progress": progress}
+        return cross_fit(fitter, teacher, adapter, rows, splits, **options)
+
     def answer() -> tuple[Outputs | None, NDArray, str]:
-        if folds:
-            splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
-            found = cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty, checkpoint=checkpoint)
-        else:
+        found = crossed(cv) if folds else None
+        if isinstance(cv, str) and cv == "auto" and _gives_labels_again(teacher, adapter, groups):
+            try:
+                found = crossed(FOLDS)
+            except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way on a part of the rows
+                warn(
+                    f"cv='auto' takes the outputs of {adapter.name} for the training rows as they are, because it "
+                    f"could not be cross-fitted ({type(error).__name__}): set cv=None, or cv to other folds.",
+                    TeacherWarning,
+                )
+        if found is None:
             with within(fitter.estimator.n_jobs):
                 found = outputs_of(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
@@ -108,6 +125,13 @@ def gather(
         knowledge = Knowledge(adapter, *checkpoint.kept("outputs", answer))
     progress.note("the outputs for %d training rows are %s", len(rows), knowledge.source)
     return knowledge
+
+
+def _gives_labels_again(teacher: Any, adapter: Teacher, groups: Callable[[], NDArray]) -> bool:
+    """Whether an unfitted teacher's answers for its own rows are near to the labels, and clones of it cost nothing."""
+    if any_fitted(teacher) or has_frozen_part(teacher) or adapter.has_out_of_bag or not learns_in_context(teacher):
+        return False
+    return int(groups().max()) + 1 >= FEWEST
 
 
 def outputs_of(
@@ -146,6 +170,7 @@ def cross_fit(
     spread: bool,
     empty: Callable[..., NDArray] = np.empty,
     checkpoint: Checkpoint = NOTHING_KEPT,
+    progress: Progress = SILENT,
 ) -> Knowledge:
     """Outputs for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
@@ -153,8 +178,9 @@ def cross_fit(
         if unseen[test].any():
             raise ValueError("cv must hold out each row at most once, got splits whose test rows overlap.")
         unseen[test] = True
+    pieces = progress.pieces(len(splits))
     folds = [
-        (fitter, teacher, rows, train, test, spread, checkpoint.part(f"fold-{k}"))
+        (fitter, teacher, rows, train, test, spread, checkpoint.part(f"fold-{k}"), pieces)
         for k, (train, test) in enumerate(splits)
     ]
     parts = side_by_side(fitter.estimator.n_jobs, predict_fold, folds)
@@ -177,16 +203,20 @@ def predict_fold(
     train: NDArray,
     test: NDArray,
     spread: bool,
-    checkpoint: Checkpoint = NOTHING_KEPT,
+    checkpoint: Checkpoint,
+    pieces: Pieces,
 ) -> Outputs:
-    """Fit a clone without a fold, and predict the fold with it."""
+    """Fit a clone without a fold, and predict the fold with it, at once."""
 
     def predict() -> Outputs:
         part = rows.take(train).copied()
         fitted = fitter.fit(teacher, part, refit=True)
-        return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
+        adapter = fitter.adapt(teacher, fitted, part, refit=True)
+        return fitter.answers(teacher, part, refit=True).of(adapter, _safe_indexing(rows.X, test), spread=spread)
 
-    return checkpoint.kept("outputs", predict)
+    outputs = checkpoint.kept("outputs", predict)
+    pieces.advance()
+    return outputs
 
 
 def make_splits(

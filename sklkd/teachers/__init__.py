@@ -1,20 +1,25 @@
 """What a teacher knows: adapters from fitted models to outputs, features, split thresholds and out-of-bag rows."""
 
 from sklkd.teachers._adapt import adapt, layers
+from sklkd.teachers._answers import Answers
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._confirm import confirm_estimand, natural_if_balanced, shifted_in_error
 from sklkd.teachers._decision import decision_threshold
 from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._fit import TeacherFitter, fit_teacher, seeded, weight_name
+from sklkd.teachers._in_context import is_costly, learns_in_context
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._precomputed import Precomputed
 from sklkd.teachers._probe import accepts_missing
 from sklkd.teachers._recognise import any_fitted, can_clone, has_frozen_part, is_fitted, takes_codes
 from sklkd.teachers._reduced import reduced_teacher, unfrozen
+from sklkd.teachers._rows import CHUNK, chunks
 
 __all__ = [
+    "CHUNK",
     "FLOOR",
+    "Answers",
     "Estimand",
     "Outputs",
     "Precomputed",
@@ -24,13 +29,16 @@ __all__ = [
     "adapt",
     "any_fitted",
     "can_clone",
+    "chunks",
     "clone_teacher",
     "confirm_estimand",
     "decision_threshold",
     "fit_teacher",
     "has_frozen_part",
+    "is_costly",
     "is_fitted",
     "layers",
+    "learns_in_context",
     "natural_if_balanced",
     "reduced_teacher",
     "seeded",

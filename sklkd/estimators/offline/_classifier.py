@@ -63,14 +63,18 @@ class DistilledClassifier(Classification, BaseOffline):
         How the teacher's outputs for its own training rows are obtained. None: as they are. "oob": out-of-bag, for
         bagged ensembles, without a refit; rows that all members have seen keep the in-bag output. An int, a splitter or
         an iterable: cross-fitted by clones [3]_, which needs an unfitted teacher; an int never separates identical
-        rows. "auto": out-of-bag where that is free, else in-sample, because synthetic rows are unseen anyway.
+        rows. "auto": out-of-bag where that is free; five folds for an unfitted teacher that learns in context, such as
+        nearest neighbours; else in-sample, because synthetic rows are unseen anyway.
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None for sparse ones of more than 500 columns and where
         ``X_transfer`` or outputs are given.
     n_synthetic : int or "auto", default="auto"
         How many synthetic rows are made. "auto": at most ten for each distinct real row and at most 40,000; always
-        40,000 where the teacher alone is imitated.
+        40,000 where the teacher alone is imitated. In-context models, nearest neighbours and Gaussian processes, which
+        look at all training rows for each answer, are asked at most five questions a training row in all: three
+        synthetic rows for each distinct real one, two where the outputs for real rows are in-sample, less the rows of
+        ``X_transfer``.
     columns : array-like of str, int or bool, slice, callable, int or None, default=None
         Which of X's columns the student reads: names, positions, a mask, a slice, a selector such as scikit-learn's
         ``make_column_selector``, or a number: so many, those that the teacher uses most, found out by exchanging their
@@ -84,7 +88,8 @@ class DistilledClassifier(Classification, BaseOffline):
         cross-validation would not slice it.
     memory : str or object with ``cache``, default=None
         Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
-        fold's teacher once.
+        fold's teacher once. A path or a ``joblib.Memory`` also keeps the answers of teachers that look at all training
+        rows for each (see ``n_synthetic``), so that these are asked once. A fitted teacher is asked anew.
     memory_limit : int, str or "auto", default="auto"
         Bytes, also as "500MB" or "4GiB", up to which the tables of a fit are held in memory; what is beyond goes to
         files in the folder for temporary files, which are gone afterwards, however the fit ends. The student is the

@@ -33,6 +33,7 @@ from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
+    PIECE,
     TeacherOutputs,
     beside_synthetic,
     chosen_sampler,
@@ -59,7 +60,7 @@ from sklkd.teachers import (
 FEW_ROWS = (
     2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
 )
-
+LABELS_ASKED = 16  # one in so many rows of a costly teacher, of which up to six questions are asked there
 
 STAGES: tuple[str, ...] = ("teacher", "labelling", "label-only students", "transfer rows", "student")
 LABELS_ONLY_STAGES: tuple[str, ...] = ("teacher", "student")
@@ -221,14 +222,18 @@ class OfflineFit:
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
-        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs)
+        answers = self.fitter.answers(self.teacher, self.rows)
+        # each piece is looked up among the training rows, or set beside them, anew
+        piece = max(PIECE, len(self.rows))
+        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs, answers, piece)
         all_thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
         rows = self._with_columns(rows, deduplication.invertible, ask, all_thresholds)
         thresholds = all_thresholds
         if rows.columns is not None and thresholds:
             thresholds = [all_thresholds[j] for j in rows.columns.indices]
         binary = task.classification and task.n_outputs == 2
-        threshold = decision_threshold(teacher, rows.few(FEW_ROWS).X) if binary else None
+        few = rows.few(max(1, len(rows) // LABELS_ASKED) if teacher.costly else FEW_ROWS)
+        threshold = decision_threshold(teacher, few.X) if binary else None
         return Decided(
             rows,
             task,
@@ -262,11 +267,14 @@ class OfflineFit:
 
     def _transfer_rows(self, decided: Decided) -> tuple[list[Rows], Any]:
         rows, unlabelled = decided.rows, self._unlabelled(decided)
-        sampler = self._sampler(decided.ask.teacher, rows) if decided.blending.synthetic else None
-        if sampler is not None:
-            made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided))
-            unlabelled.append(replace(made, codec=rows.codec))
-        return unlabelled, sampler
+        teacher, blending = decided.ask.teacher, decided.blending
+        sampler = self._sampler(teacher, rows) if blending.synthetic else None
+        n_unlabelled = sum(map(len, unlabelled))
+        n = n_synthetic_rows(self.est.n_synthetic, rows, teacher, imitates=blending.imitates, n_unlabelled=n_unlabelled)
+        if sampler is None or n == 0:
+            return unlabelled, None
+        made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided, n))
+        return [*unlabelled, replace(made, codec=rows.codec)], sampler
 
     def _sampler(self, teacher: Any, rows: Rows) -> Any:
         """What makes synthetic rows, if anything does."""
@@ -280,7 +288,7 @@ class OfflineFit:
             return None
 
         def make(some: Rows) -> Rows:
-            n = n_synthetic_rows(self.est.n_synthetic, len(some), False)
+            n = n_synthetic_rows(self.est.n_synthetic, some, teacher, imitates=False)
             return synthetic_rows(sampler, some, codec, n, self.sample_seed)
 
         return make
@@ -290,14 +298,15 @@ class OfflineFit:
         if self.X_transfer is None:
             return []
         part = unlabelled_rows(self.X_transfer, decided.rows.codec, decided.takes_missing)
-        return [replace(part, outputs=self.checkpoint.kept("unlabelled", partial(decided.ask.of, part.X)))]
+        ask = partial(decided.ask.of, part.X, self.progress)
+        return [replace(part, outputs=self.checkpoint.kept("unlabelled", ask))]
 
-    def _synthetic(self, sampler: Any, decided: Decided) -> Rows:
-        """Synthetic rows with the teacher's outputs."""
+    def _synthetic(self, sampler: Any, decided: Decided, n: int) -> Rows:
+        """So many synthetic rows with the teacher's outputs."""
         rows = decided.rows
-        n = n_synthetic_rows(self.est.n_synthetic, len(rows), decided.blending.imitates)
         made = synthetic_rows(sampler, rows, decided.codec, n, self.sample_seed)
-        return decided.ask.label(made.take(similar_next_to_each_other(made.coded, decided.all_thresholds)))
+        made = made.take(similar_next_to_each_other(made.coded, decided.all_thresholds))
+        return decided.ask.label(made, self.progress)
 
     def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> AnyTrained:
         """The student, trained on labels only where these are all that it learns from."""
@@ -402,7 +411,8 @@ class OfflineFit:
         )
         with self.progress.stage("label-only students"):
             made = decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
-            if isinstance(self.student, EstimatorStudent) and self._all_auto and made.account.n_validation > 0:
+            tried = self._all_auto and made.account.n_validation > 0 and not teacher.costly
+            if isinstance(self.student, EstimatorStudent) and tried:
                 optional = isinstance(self.est.augment, str)
                 made = EstimatorTrial(decision, made, self._sampling(teacher, rows, codec), optional).better()
         self.progress.note("blend=%s, hard_weight=%s: %s", made.blend, made.hard_weight, made.account.reason)

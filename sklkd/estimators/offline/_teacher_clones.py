@@ -17,7 +17,7 @@ from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import validation_loss
 from sklkd.knowledge import outputs_of
 from sklkd.rows import Rows
-from sklkd.teachers import Teacher, TeacherFitter, can_clone, reduced_teacher, unfrozen
+from sklkd.teachers import Teacher, TeacherFitter, can_clone, is_costly, reduced_teacher, unfrozen
 
 REDUCED_FAILED, FAILED = 0.15, 0.5
 """A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
@@ -26,7 +26,8 @@ part of its loss on unseen rows: 0.11 at most where it has not, 0.2 to 1 where i
 ROUNDING = 1e-9
 """Losses of perfect teachers differ by that."""
 COMPARED = 2_000
-"""On about how many of the rows that both have seen this is looked at."""
+COSTLY = 4
+"""On about how many of the rows that both have seen this is looked at; of a costly teacher on one for so many held."""
 MOST = 200_000
 """Rows that a clone is fitted on; of more it tells the same, and boosters hold them twice in float64."""
 
@@ -73,7 +74,8 @@ class TeacherClones:
         """
         whole = unfrozen(self.teacher)
         reduced = reduced_teacher(whole)
-        some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / COMPARED)))
+        compared = max(1, len(held) // COSTLY) if is_costly(whole) else COMPARED
+        some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / compared)))
         usual = validation_loss(of_outputs(some.outputs), some, self.task)
         for draft in [reduced] if reduced is whole else [reduced, whole]:
             predicted, again = self._of_clone(draft, seen, [held, some])
@@ -103,8 +105,9 @@ class TeacherClones:
         return replace(seen, outputs=self.task.standardize(found)), label
 
     def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
-        clone, _ = self._fitted(draft, seen.few(MOST))
-        return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
+        clone, rows = self._fitted(draft, seen.few(MOST))
+        answers = self.fitter.answers(draft, rows, refit=True)
+        return [of_outputs(self.task.standardize(answers.of(clone, part.X, spread=False))) for part in parts]
 
     def _fitted(self, draft: Any, seen: Rows) -> tuple[Teacher, Rows]:
         """The adapter of a clone, and the rows that it was fitted on, in the user's terms."""
