@@ -17,7 +17,7 @@ from sklkd.teachers._estimator import EstimatorTeacher
 from sklkd.teachers._fallback import failure
 from sklkd.teachers._function import FunctionTeacher, PredictTeacher
 from sklkd.teachers._lightgbm import LightGBMBoosterTeacher, LightGBMTeacher
-from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher
+from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher, WeightedTeacher
 from sklkd.teachers._meta import MetaTeacher
 from sklkd.teachers._mlp import MLPTeacher
 from sklkd.teachers._multilabel import MultilabelTeacher
@@ -30,6 +30,7 @@ from sklkd.teachers._xgboost import XGBoostBoosterTeacher, XGBoostTeacher
 
 ADAPTERS: tuple[type[Teacher], ...] = (
     ListTeacher,
+    WeightedTeacher,
     PrecomputedTeacher,
     DistilledTeacher,
     NetTeacher,

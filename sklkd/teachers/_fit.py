@@ -12,7 +12,7 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassi
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_memory, has_fit_parameter
 from skorch import NeuralNet
 
@@ -27,7 +27,7 @@ from sklkd.rows import Rows
 from sklkd.teachers._adapt import adapt
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
-from sklkd.teachers._recognise import is_fitted, is_search, takes_codes
+from sklkd.teachers._recognise import is_fitted, is_search, is_weighted, takes_codes
 
 HANDING_ON = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
 """Ensembles whose members get the arguments of fit."""
@@ -88,9 +88,10 @@ class TeacherFitter:
             params = with_codes(params, present)
         params = self._routed(name, teacher, rows) | params
         checkpoint = NOTHING_KEPT if refit else self.checkpoint
+        copied = clone_teacher if refit else clone_unfitted_members
         return checkpoint.kept(
             f"teacher.{name}",
-            lambda: self.memory.cache(fit_teacher)(seeded(clone_teacher(teacher), seed), rows.X, y, params, seed),
+            lambda: self.memory.cache(fit_teacher)(seeded(copied(teacher), seed), rows.X, y, params, seed),
         )
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
@@ -123,7 +124,8 @@ class TeacherFitter:
         if _routing_enabled() and hasattr(teacher, "get_metadata_routing"):
             given = _metadata(rows)
             return dict(process_routing(self.estimator, "fit", **given)[name].fit) if given else {}
-        groups = {"groups": rows.metadata["groups"]} if is_search(teacher) and "groups" in rows.metadata else {}
+        splits = is_search(teacher) or is_weighted(teacher)
+        groups = {"groups": rows.metadata["groups"]} if splits and "groups" in rows.metadata else {}
         return self._weight_params(teacher, rows.weight) | groups
 
     def _weight_params(self, teacher: Any, weight: NDArray | None) -> dict[str, NDArray]:
@@ -142,6 +144,30 @@ class TeacherFitter:
                 SampleWeightWarning,
             )
         return {}
+
+
+def clone_unfitted_members(teacher: Any) -> Any:
+    """An unfitted clone of a teacher, in which fitted members of ``WeightedTeachers`` are kept, as those of a list."""
+    made = clone_teacher(teacher)
+    if is_weighted(teacher):
+        kept = {name: each for name, each in teacher.teachers if is_fitted(each) and hasattr(each, "get_params")}
+        made.teachers = [
+            (name, FrozenEstimator(kept[name]) if name in kept and not isinstance(each, FrozenEstimator) else each)
+            for name, each in made.teachers
+        ]
+    return made
+
+
+def teacher_router(owner: Any, teachers: Sequence[tuple[str, Any]]) -> MetadataRouter:
+    """What hands metadata of an estimator's ``fit`` on to its teachers and its splitter ``cv``."""
+    router = MetadataRouter(owner=owner).add_self_request(owner)
+    mapping = MethodMapping().add(caller="fit", callee="fit")
+    for name, teacher in teachers:
+        if hasattr(teacher, "get_metadata_routing"):
+            router.add(**{name: teacher}, method_mapping=mapping)
+    if hasattr(owner.cv, "get_metadata_routing"):
+        router.add(splitter=owner.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+    return router
 
 
 def _metadata(rows: Rows) -> dict[str, Any]:
