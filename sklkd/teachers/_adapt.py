@@ -24,7 +24,7 @@ from sklkd.teachers._multilabel import MultilabelTeacher
 from sklkd.teachers._precomputed import PrecomputedTeacher
 from sklkd.teachers._scorer import ScorerTeacher
 from sklkd.teachers._torch import ModuleTeacher, NetTeacher
-from sklkd.teachers._trees import ForestTeacher
+from sklkd.teachers._trees import ForestTeacher, QuantileForestTeacher
 from sklkd.teachers._wrapped import PipelineTeacher, WrappedTeacher
 from sklkd.teachers._xgboost import XGBoostBoosterTeacher, XGBoostTeacher
 
@@ -42,6 +42,7 @@ ADAPTERS: tuple[type[Teacher], ...] = (
     ScorerTeacher,
     BaggedTreesTeacher,
     BaggingTeacher,
+    QuantileForestTeacher,
     ForestTeacher,
     HistGradientBoostingTeacher,
     GradientBoostingTeacher,
