@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from scipy.stats import entropy
+from scipy.stats import binomtest, entropy
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
