@@ -116,7 +116,7 @@ def test_labels_repair_the_quantiles_of_a_biased_teacher():
 
 
 class QuantileForest(RandomForestRegressor):
-    """As quantile-forest has it: quantiles of the targets in the leaves, of trees that have not seen a row or of all."""
+    """As quantile-forest has it: quantiles of the targets in the leaves, of unseen trees or of all."""
 
     def __init__(self, n_estimators=30, default_quantiles=LEVELS, random_state=None, min_samples_leaf=5):
         super().__init__(n_estimators, random_state=random_state, min_samples_leaf=min_samples_leaf)
