@@ -36,11 +36,14 @@ class PinballLoss(Loss):
     Notes
     -----
     The labels' own term, of ``hard_weight``, is squared error, which asks for the mean: with quantiles leave it at 0,
-    which "auto" does. ``[("teacher", TargetLoss()), ("labels", PinballLoss(weight=0.3))]`` takes both sides.
+    which "auto" does. The estimators sort the quantiles of one target, which makes this loss no larger [2]_.
+    ``[("teacher", TargetLoss()), ("labels", PinballLoss(weight=0.3))]`` takes both sides.
 
     References
     ----------
     .. [1] Koenker and Bassett (1978), Regression Quantiles, Econometrica 46.
+    .. [2] Chernozhukov, Fernández-Val and Galichon (2010), Quantile and Probability Curves Without Crossing,
+       arXiv:0704.3649.
 
     Examples
     --------
