@@ -60,10 +60,10 @@ def test_quantiles_do_not_cross_in_any_form(tmp_path, eight_bits):
     assert values.shape == (500, 3) and never_cross(values) and est._fitted.task.target_scaling.order == (2, 0, 1)
     assert np.allclose(est.student_.predict(est.encoder_.transform(X_test)), values, atol=1e-5)
     assert np.array_equal(est.without_teacher().predict(X_test), values)
-    raw = est.student_.module_.output.bias.detach().numpy()
+    # from here on the network's own outputs are in another order, far apart
     est.student_.module_.output.bias.data += 3 * est.student_.module_.output.bias.new_tensor([-1.0, 1.0, 0.0])
-    crossed = est.predict(X_test)  # the network's own outputs are now in another order
-    assert never_cross(crossed) and not np.array_equal(raw, est.student_.module_.output.bias.detach().numpy())
+    crossed = est.predict(X_test)
+    assert never_cross(crossed) and np.abs(crossed - values).max() > 0.1
     to_onnx(est, tmp_path / "student.onnx", X=X)
     made = OnnxPredictor(tmp_path / "student.onnx").predict(X_test)
     assert never_cross(made) and np.allclose(made, crossed, atol=1e-4)
