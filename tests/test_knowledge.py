@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklkd._columns import identical_rows
-from sklkd.knowledge import group_splits
+from sklkd._splits import group_splits
 from sklkd.rows import Rows
 from sklkd.teachers import seeded, weight_name
 

@@ -262,12 +262,6 @@ def untouched_generators(random_state: Any) -> Iterator[None]:
         yield
 
 
-def tags_of(teacher: Any) -> Any:
-    """A teacher's own tags, or scikit-learn's defaults."""
-    known = hasattr(teacher, "__sklearn_tags__") and not isinstance(teacher, type)
-    return get_tags(teacher if known else BaseEstimator())
-
-
 def _has_text(rows: Any) -> bool:
     """Whether a list of rows has a value that is no number."""
     if not all(isinstance(row, (list, tuple)) for row in rows):

@@ -99,7 +99,8 @@ class Task:
         if self.multilabel:
             return outputs
         spread = None if outputs.spread is None else outputs.spread / self.target_scaling.scale
-        return replace(outputs, values=self.target_scaling.standardize(outputs.values), spread=spread)
+        values = self.target_scaling.standardize(self.target_scaling.ordered(outputs.values))
+        return replace(outputs, values=values, spread=spread)
 
     def one_label_a_row(self, outputs: Outputs, y: NDArray, weight: Any) -> tuple[Outputs, NDArray, Any]:
         """Several labels a row as so many rows of two classes, which can be judged as classes; others as they are."""
@@ -116,7 +117,7 @@ class Task:
         if self.multilabel:
             return self.target_scaling.values(outputs)
         scaling = self.target_scaling
-        return outputs if scaling.support == "real" else scaling.standardize(scaling.values(outputs))
+        return scaling.ordered(outputs) if scaling.support == "real" else scaling.standardize(scaling.values(outputs))
 
     def values(self, outputs: NDArray) -> NDArray[np.float64]:
         """Predictions in the targets' units, shaped as the user's y, from a network's outputs."""

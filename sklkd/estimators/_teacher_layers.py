@@ -40,6 +40,8 @@ class TeacherLayers:
         self.losses, self.teacher = losses, teacher
         self.scaling = None if task is None else task.scaling
         self.names = [teacher_layers(loss, teacher) for _, loss in losses]
+        for _, loss in losses:
+            loss.learn_estimand(teacher.estimand)
 
     def of(self, X: Any, outputs: Outputs | None) -> list[Any]:
         """For each loss its layers on some rows: a tensor, a tuple of them between layers, None for losses on outputs.

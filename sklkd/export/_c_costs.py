@@ -29,7 +29,7 @@ class Costs:
         With weights, those that pad layers included.
     exponentials, divisions, square_roots : int
     comparisons : int
-        With edges of bins.
+        With edges of bins, and of quantiles that are sorted.
     """
 
     constants: int
@@ -71,6 +71,9 @@ def costs_of(weights: Weights, task: Task, arrays: Arrays, n_columns: int) -> Co
     one = 8 * max(widths) + 8 * inputs + 8 * len(folded.binned) + 8 * wide
     added = 12 * (extra + 3) if extra else 0
     found = 4 * BLOCK if len(folded.binned) else 0
+    # outputs are sorted one by one
+    ordered = len(task.scaling.order) if task.scaling is not None else 0
+    added += 4 * ordered
     return Costs(
         constants=sum(sizes[kind] * array.size for kind, array in arrays.values()),
         stack_one=one + 64 + added,
@@ -79,7 +82,7 @@ def costs_of(weights: Weights, task: Task, arrays: Arrays, n_columns: int) -> Co
         exponentials=silu + bounded * outputs,
         divisions=2 * len(folded.numeric) + len(folded.binned) + silu + divided * outputs,
         square_roots=len(folded.numeric),
-        comparisons=len(folded.edges) - 2 * len(folded.binned),
+        comparisons=len(folded.edges) - 2 * len(folded.binned) + ordered * (ordered - 1) // 2,
     )
 
 
@@ -125,13 +128,14 @@ def integer_costs_of(student: IntegerStudent, task: Task) -> IntegerCosts:
     rows = numbers + 2 * binned + len(folded.categorical) + len(folded.with_missing)
     support = None if task.scaling is None else task.scaling.support
     of_output = {None: 0, "real": 1, "unit": 8, "positive": 9}[support]
+    ordered = len(task.scaling.order) if task.scaling is not None else 0
     return IntegerCosts(
         constants=sum(SIZES[kind] * array.size for kind, array in student.arrays.values()),
-        stack_one=8 * max(widths),
+        stack_one=8 * max(widths) + 4 * ordered,
         multiply_adds=rows * widths[0] + sum(a * b for a, b in itertools.pairwise(widths)),
         products=10 * numbers + binned + 9 * sum(widths[:-1]) + of_output * widths[-1],
         ratios=numbers + binned,
-        comparisons=len(folded.edges) - 2 * binned,
+        comparisons=len(folded.edges) - 2 * binned + ordered * (ordered - 1) // 2,
     )
 
 

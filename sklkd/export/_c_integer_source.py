@@ -158,6 +158,7 @@ def _data(est: Any, student: IntegerStudent) -> str:
         "REAL": int(support == "real"),
         "POSITIVE": int(support == "positive"),
         "UNIT": int(support == "unit"),
+        "ORDERED": int(task.scaling is not None and len(task.scaling.order) > 0),
         "NUMBERS": len(folded.numeric),
         "BINNED": len(folded.binned),
         "WITH_MISSING": len(folded.with_missing),

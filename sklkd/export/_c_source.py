@@ -61,6 +61,8 @@ def _constants(est: Any, weights: Weights) -> Arrays:
     scaling = est._fitted.task.scaling
     used = () if scaling is None else TARGET_ARRAYS[scaling.support]
     of_targets: Arrays = {f"target_{name}": ("sklkd_real", getattr(scaling, name)) for name in used}
+    if scaling is not None and scaling.order:
+        of_targets["target_order"] = index_array(np.array(scaling.order))
     dates = np.array(est.encoder_.calendar_, dtype=np.intp).reshape(-1, 2).T
     of_dates: Arrays = {f"date_{what}": index_array(one) for what, one in zip(("columns", "parts"), dates, strict=True)}
     return weights.arrays | of_targets | (of_dates if dates.size else {})
@@ -227,6 +229,7 @@ def _data(est: Any, weights: Weights) -> str:
         "THRESHOLD": int(est._fitted.threshold is not None),
         "POSITIVE": int(support == "positive"),
         "UNIT": int(support == "unit"),
+        "ORDERED": int(task.scaling is not None and len(task.scaling.order) > 0),
         "LEAST_LOG": _real(LEAST_LOG),
         "ALLOW_MISSING": int(est._fitted.handles_missing),
         "EIGHT_BITS": int(weights.eight_bits),

@@ -256,6 +256,8 @@ class IntegerStudent:
         if support == "positive":
             found["power_of_2"] = _int32(POWER)
         found |= {f"target_{name}": _int32(array) for name, array in self.targets.items()}
+        if self._task.scaling is not None and self._task.scaling.order:
+            found["target_order"] = index_array(np.array(self._task.scaling.order))
         return {name: (kind, array) for name, (kind, array) in found.items() if array.size}
 
     def outputs(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -299,6 +301,7 @@ class IntegerStudent:
     def _finish(self, h: Ints) -> Ints:
         if self._task.scaling is None:
             return h
+        h = self._task.scaling.ordered(h)
         support, unit, targets = self._task.scaling.support, self.units[-1], self.targets
         if support == "real":
             return targets["offset"] + _scaled(h, targets["factor"], targets["shift"])

@@ -164,13 +164,23 @@ def write_values(graph: Graph, outputs: str, scaling: TargetScaling, functions: 
     They are double: the digits may be needed where the spread is small beside the mean, and a rate that is small beside
     its mean would be 0 as float.
     """
-    value, wide = graph.free("value"), graph.op("Cast", outputs, to=TensorProto.DOUBLE)
+    value = graph.free("value")
+    wide = graph.op("Cast", _ordered(graph, outputs, scaling.order), to=TensorProto.DOUBLE)
     graph.output(value, TensorProto.DOUBLE, (len(scaling.center),))
     found = _scaled(graph, wide, scaling, "" if functions else value)
     for function in functions:
         found = FUNCTIONS[function].write(graph, found, np.float64)
     if functions:
         graph.op("Identity", found, name=value)
+
+
+def _ordered(graph: Graph, outputs: str, order: tuple[int, ...]) -> str:
+    """Outputs of which no quantiles cross."""
+    if not order:
+        return outputs
+    size = graph.constant([len(order)], np.int64)
+    ascending, _ = graph.two("TopK", outputs, size, axis=1, largest=0, sorted=1)
+    return ascending if list(order) == sorted(order) else graph.columns(ascending, list(order))
 
 
 def _scaled(graph: Graph, wide: str, scaling: TargetScaling, name: str) -> str:

@@ -224,7 +224,7 @@ def _with_targets(model: TransformedTargetRegressor) -> Unwrapped:
     elif isinstance(transformer, scalers) and scaling.support == "real" and not functions:
         zero = transformer.inverse_transform(np.zeros((1, transformer.n_features_in_)))[0]
         scale = transformer.inverse_transform(np.ones((1, transformer.n_features_in_)))[0] - zero
-        scaling = TargetScaling(scaling.center * scale + zero, scaling.scale * np.abs(scale))
+        scaling = TargetScaling(scaling.center * scale + zero, scaling.scale * np.abs(scale), order=scaling.order)
     else:
         known = ", ".join(f"np.{function.__name__}" for function in FUNCTIONS)
         named = getattr(getattr(transformer, "inverse_func", None), "__name__", None) or type(transformer).__name__

@@ -356,6 +356,17 @@ APART void silu(float *x, int rows, int width, const float *scale)
 static void finish(float *y, sklkd_real *out)
 {
     int k;
+#if ORDERED
+    float least[SKLKD_OUTPUTS]; /* quantiles do not cross */
+    for (k = 0; k < SKLKD_OUTPUTS; k++) {
+        int i = k;
+        for (; i > 0 && least[i - 1] > y[k]; i--)
+            least[i] = least[i - 1];
+        least[i] = y[k];
+    }
+    for (k = 0; k < SKLKD_OUTPUTS; k++)
+        y[k] = least[target_order[k]];
+#endif
 #if CLASSES
     float most = y[0], total = y[0] - y[0]; /* NAN stays NAN */
     for (k = 1; k < SKLKD_OUTPUTS; k++)

@@ -179,9 +179,20 @@ static void swap(int32_t **a, int32_t **b)
 #endif
 
 /* from the last layer's sums to what the caller gets */
-static void finish(const int32_t *y, int32_t *out)
+static void finish(int32_t *y, int32_t *out)
 {
     int k;
+#if ORDERED
+    int32_t least[SKLKD_OUTPUTS]; /* quantiles do not cross */
+    for (k = 0; k < SKLKD_OUTPUTS; k++) {
+        int i = k;
+        for (; i > 0 && least[i - 1] > y[k]; i--)
+            least[i] = least[i - 1];
+        least[i] = y[k];
+    }
+    for (k = 0; k < SKLKD_OUTPUTS; k++)
+        y[k] = least[target_order[k]];
+#endif
     for (k = 0; k < SKLKD_OUTPUTS; k++) {
 #if CLASSES
         out[k] = y[k];

@@ -19,6 +19,7 @@ from sklkd.losses._logit_mse import LogitMSELoss
 from sklkd.losses._multilabel_target import MultilabelTargetLoss
 from sklkd.losses._nst import NSTLoss
 from sklkd.losses._ofd import OFDLoss
+from sklkd.losses._pinball import PinballLoss
 from sklkd.losses._pkt import PKTLoss
 from sklkd.losses._review_kd import ReviewKDLoss
 from sklkd.losses._rkd import RKDAngleLoss, RKDDistanceLoss
@@ -49,6 +50,7 @@ __all__ = [
     "NSTLoss",
     "OFDLoss",
     "PKTLoss",
+    "PinballLoss",
     "RKDAngleLoss",
     "RKDDistanceLoss",
     "ReviewKDLoss",

@@ -88,6 +88,9 @@ class Loss(BaseEstimator, nn.Module):
         """What ``compare`` is given of one side's layers: the only one, or a tuple of them between layers."""
         return layers[0] if self.n_layers == 1 else tuple(layers)
 
+    def learn_estimand(self, estimand: Any) -> None:
+        """Learn what the teacher estimates, a :class:`~sklkd.teachers.Estimand`, before anything else of a fit."""
+
     def build(self, student_shape: Any, teacher_shape: Any) -> None:
         """Make the learnt parts, from the shapes of one row of each side (a tuple of shapes between layers)."""
 

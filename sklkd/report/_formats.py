@@ -67,6 +67,7 @@ FORMATS: dict[str, tuple[str, Callable[[float], str]]] = {
     "rmse": ("RMSE", units),
     "pinball": ("pinball loss", units),
     "coverage": ("targets at or below", "{:.1%}".format),
+    "inside": ("targets inside", "{:.1%}".format),
     "brier": ("Brier score", "{:.4f}".format),
     "ece": ("calibration error", "{:.4f}".format),
     "gain_retained": ("gain retained", _gain),

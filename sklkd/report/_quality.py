@@ -133,7 +133,7 @@ def quality_of_values(
     dict of str to Measure
         ``score`` and ``rmse``; with levels, ``pinball``, mean over them; for other locations than the mean also
         ``coverage``, the share of the targets at or below the values, for several levels one for each,
-        ``coverage 0.1`` and so on.
+        ``coverage 0.1`` and so on, and ``inside 0.1 to 0.9``, the share from the least quantile to the largest.
     """
     targets = np.broadcast_to(y.reshape(len(y), -1), values.shape).astype(np.float64)
     squares, centered = (targets - values) ** 2, targets - targets.mean(axis=0)
@@ -148,7 +148,10 @@ def quality_of_values(
         found["pinball"] = mean_of(np.maximum(level * above, (level - 1) * above).mean(axis=1))
     below = targets <= values
     if len(levels) > 1:
-        return found | {f"coverage {level:g}": share_of(part) for level, part in zip(levels, below.T, strict=True)}
+        found |= {f"coverage {level:g}": share_of(part) for level, part in zip(levels, below.T, strict=True)}
+        first, last = int(np.argmin(levels)), int(np.argmax(levels))
+        inside = (targets[:, first] >= values[:, first]) & below[:, last]
+        return found | {f"inside {levels[first]:g} to {levels[last]:g}": share_of(inside)}
     return found | {"coverage": share_of(below[:, 0]) if below.shape[1] == 1 else mean_of(below.mean(axis=1))}
 
 

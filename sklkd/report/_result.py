@@ -36,7 +36,8 @@ class DistillationReport(Contents):
     ``pinball``                 regression, where the teacher estimates a median or quantiles: the loss whose minimum
                                 these are, mean over the levels
     ``coverage``                regression, where the teacher estimates another location than the mean: part of the
-                                targets at or below the predictions; of several quantiles ``coverage 0.1`` and so on
+                                targets at or below the predictions; of several quantiles ``coverage 0.1`` and so on,
+                                and ``inside 0.1 to 0.9``: part from the least quantile to the largest
     ``gain_retained``           (loss of the baseline - loss of the student) / (loss of the baseline - loss of the
                                 teacher), with the log loss, RMSE or pinball loss; 1: as good as the teacher. NaN where
                                 the teacher gains nothing over the baseline
@@ -164,7 +165,7 @@ class DistillationReport(Contents):
             for model, (cost, _) in points.items()
         }
         across = COSTS[x] + (f" of {self.n_batch:,}" if x == "us_per_row" else "")
-        better = "" if y.startswith("coverage") else f" ({'higher' if y in HIGHER else 'lower'} is better)"
+        better = "" if y.startswith(("coverage", "inside")) else f" ({'higher' if y in HIGHER else 'lower'} is better)"
         upwards = f"{label(y, self.task, self.n_batch)}{better}"
         return picture(ax, points, texts, (across, upwards))
 

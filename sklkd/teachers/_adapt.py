@@ -17,19 +17,20 @@ from sklkd.teachers._estimator import EstimatorTeacher
 from sklkd.teachers._fallback import failure
 from sklkd.teachers._function import FunctionTeacher, PredictTeacher
 from sklkd.teachers._lightgbm import LightGBMBoosterTeacher, LightGBMTeacher
-from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher
+from sklkd.teachers._members import ListTeacher, StackingTeacher, VotingTeacher, WeightedTeacher
 from sklkd.teachers._meta import MetaTeacher
 from sklkd.teachers._mlp import MLPTeacher
 from sklkd.teachers._multilabel import MultilabelTeacher
 from sklkd.teachers._precomputed import PrecomputedTeacher
 from sklkd.teachers._scorer import ScorerTeacher
 from sklkd.teachers._torch import ModuleTeacher, NetTeacher
-from sklkd.teachers._trees import ForestTeacher
+from sklkd.teachers._trees import ForestTeacher, QuantileForestTeacher
 from sklkd.teachers._wrapped import PipelineTeacher, WrappedTeacher
 from sklkd.teachers._xgboost import XGBoostBoosterTeacher, XGBoostTeacher
 
 ADAPTERS: tuple[type[Teacher], ...] = (
     ListTeacher,
+    WeightedTeacher,
     PrecomputedTeacher,
     DistilledTeacher,
     NetTeacher,
@@ -41,6 +42,7 @@ ADAPTERS: tuple[type[Teacher], ...] = (
     ScorerTeacher,
     BaggedTreesTeacher,
     BaggingTeacher,
+    QuantileForestTeacher,
     ForestTeacher,
     HistGradientBoostingTeacher,
     GradientBoostingTeacher,

@@ -15,7 +15,7 @@ from sklkd.teachers._estimand_sklearn import ROBUST, SCORES, estimator_type, rea
 from sklkd.teachers._estimand_target import of_transformed_target
 from sklkd.teachers._estimand_weights import reweighted
 
-LIBRARIES = ("imblearn", "xgboost", "lightgbm", "catboost", "skorch", "sklearn")
+LIBRARIES = ("imblearn", "quantile_forest", "xgboost", "lightgbm", "catboost", "skorch", "sklearn")
 BASES = ("sklearn.base", "sklearn.utils")
 """Modules of scikit-learn whose classes say nothing of what is estimated."""
 
@@ -56,7 +56,7 @@ def read_estimand(estimator: Any, classifier: bool) -> Estimand:
     if not classifier and estimator_type(estimator) in SCORES:
         return Estimand("score", name_of(estimator))
     library, own_class = origin(estimator)
-    if library in ("imblearn", "sklearn"):
+    if library in ("imblearn", "quantile_forest", "sklearn"):
         read = _read_wrapper(estimator, classifier) or _read_sklearn(estimator, classifier)
     elif library == "xgboost":
         read = read_xgboost(estimator, classifier)

@@ -39,6 +39,11 @@ def read_regressor(estimator: Any) -> Estimand:
     special = next((SPECIAL[key] for key in own if key in SPECIAL), None)
     if special is not None:
         return special(estimator, name)
+    levels = getattr(estimator, "default_quantiles", None)
+    if levels is not None and not isinstance(levels, str):
+        # a forest of quantile-forest, whose trees have the criterion of a mean
+        levels = [levels] if isinstance(levels, (int, float)) else list(levels)
+        return quantile_estimand(levels, f"{name}(default_quantiles={levels})")
     if own & ROBUST:
         return Estimand("robust location", name)
     for key in ("loss", "criterion"):

@@ -15,7 +15,7 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassi
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_memory, has_fit_parameter
 from skorch import NeuralNet
 
@@ -32,7 +32,7 @@ from sklkd.teachers._answers import Answers
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._in_context import is_costly
-from sklkd.teachers._recognise import any_fitted, has_frozen_part, is_fitted, is_search, takes_codes
+from sklkd.teachers._recognise import any_fitted, has_frozen_part, is_fitted, is_search, is_weighted, takes_codes
 
 HANDING_ON = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
 """Ensembles whose members get the arguments of fit."""
@@ -101,10 +101,12 @@ class TeacherFitter:
             return member.teacher
         checkpoint = NOTHING_KEPT if refit else self.checkpoint
         return checkpoint.kept(
-            f"teacher.{member.name}", lambda: self.memory.cache(fit_teacher)(*self._fit_arguments(member, rows))
+            f"teacher.{member.name}", lambda: self.memory.cache(fit_teacher)(*self._fit_arguments(member, rows, refit))
         )
 
-    def _fit_arguments(self, member: Member, rows: Rows) -> tuple[Any, Any, NDArray, dict[str, Any], int | None]:
+    def _fit_arguments(
+        self, member: Member, rows: Rows, refit: bool
+    ) -> tuple[Any, Any, NDArray, dict[str, Any], int | None]:
         """What :func:`fit_teacher` is given."""
         teacher, params, y = member.teacher, member.params, rows.y
         if self.classes is not None and takes_codes(teacher):
@@ -112,7 +114,8 @@ class TeacherFitter:
             present, y = np.unique(y, return_inverse=True)
             params = with_codes(params, present)
         params = self._routed(member.name, teacher, rows) | params
-        return seeded(clone_teacher(teacher), member.seed), rows.X, y, params, member.seed
+        copied = clone_teacher if refit else clone_unfitted_members
+        return seeded(copied(teacher), member.seed), rows.X, y, params, member.seed
 
     def answers(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Answers:
         """How what ``fit`` makes of a teacher is asked: by way of ``memory``, where it is costly and not kept.
@@ -122,7 +125,7 @@ class TeacherFitter:
         kept = has_frozen_part(teacher) or (not refit and any_fitted(teacher))
         if not isinstance(self.memory, Memory) or self.memory.location is None or kept or not is_costly(teacher):
             return Answers()
-        fits = [self._fit_arguments(member, rows) for member in self._members(teacher)]
+        fits = [self._fit_arguments(member, rows, refit) for member in self._members(teacher)]
         return Answers(self.memory, joblib.hash((fits, self.classes, self.multilabel)))
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
@@ -155,7 +158,8 @@ class TeacherFitter:
         if _routing_enabled() and hasattr(teacher, "get_metadata_routing"):
             given = _metadata(rows)
             return dict(process_routing(self.estimator, "fit", **given)[name].fit) if given else {}
-        groups = {"groups": rows.metadata["groups"]} if is_search(teacher) and "groups" in rows.metadata else {}
+        splits = is_search(teacher) or is_weighted(teacher)
+        groups = {"groups": rows.metadata["groups"]} if splits and "groups" in rows.metadata else {}
         return self._weight_params(teacher, rows.weight) | groups
 
     def _weight_params(self, teacher: Any, weight: NDArray | None) -> dict[str, NDArray]:
@@ -174,6 +178,30 @@ class TeacherFitter:
                 SampleWeightWarning,
             )
         return {}
+
+
+def clone_unfitted_members(teacher: Any) -> Any:
+    """An unfitted clone of a teacher, in which fitted members of ``WeightedTeachers`` are kept, as those of a list."""
+    made = clone_teacher(teacher)
+    if is_weighted(teacher):
+        kept = {name: each for name, each in teacher.teachers if is_fitted(each) and hasattr(each, "get_params")}
+        made.teachers = [
+            (name, FrozenEstimator(kept[name]) if name in kept and not isinstance(each, FrozenEstimator) else each)
+            for name, each in made.teachers
+        ]
+    return made
+
+
+def teacher_router(owner: Any, teachers: Sequence[tuple[str, Any]]) -> MetadataRouter:
+    """What hands metadata of an estimator's ``fit`` on to its teachers and its splitter ``cv``."""
+    router = MetadataRouter(owner=owner).add_self_request(owner)
+    mapping = MethodMapping().add(caller="fit", callee="fit")
+    for name, teacher in teachers:
+        if hasattr(teacher, "get_metadata_routing"):
+            router.add(**{name: teacher}, method_mapping=mapping)
+    if hasattr(owner.cv, "get_metadata_routing"):
+        router.add(splitter=owner.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+    return router
 
 
 def _metadata(rows: Rows) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, TypeVar
 
@@ -101,14 +102,46 @@ class ListTeacher(MembersTeacher):
         if len(set(names)) < len(names):
             raise ValueError(f"names in a list of teachers must differ, got {names}.")
         self.name = "the list of teachers"
-        self.members = {
-            name: self.adapted(each, self.classes, seen=self.seen, missing=self.missing) for name, each in estimator
-        }
+        self._take(estimator)
         self.weights = np.ones(len(names))
+
+    def _take(self, named: Sequence[tuple[str, Any]]) -> None:
+        self.members = {
+            name: self.adapted(each, self.classes, seen=self.seen, missing=self.missing) for name, each in named
+        }
 
     @classmethod
     def accepts(cls, estimator: Any) -> bool:
         return isinstance(estimator, (list, tuple))
+
+
+class WeightedTeacher(ListTeacher):
+    """``WeightedTeachers``: a list with weights, and with predictions for rows that the members have not seen."""
+
+    def setup(self) -> None:
+        if self.seen is None:
+            self.seen = getattr(self.estimator, "classes_", None)
+        self._take(self.estimator.teachers_)
+        self.weights = self.estimator.weights_
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return hasattr(estimator, "teachers_") and hasattr(estimator, "weights_")
+
+    @property
+    def has_out_of_bag(self) -> bool:
+        return hasattr(self.estimator, "unseen_") or super().has_out_of_bag
+
+    def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        if not hasattr(self.estimator, "unseen_"):
+            return super().out_of_bag(X, y, sample_weight)
+        if not self.estimator.was_fitted_on(X, y):
+            raise ValueError(
+                f"cv='oob' needs the rows that {self.name} was fitted on, in that order, got others; use cv='auto' or, "
+                "with an unfitted teacher, cv=5."
+            )
+        # rows and labels are those of the fit, and so are the classes
+        return self._mean(self.estimator.unseen_predictions_), self.estimator.unseen_.copy()
 
 
 class VotingTeacher(MembersTeacher):

@@ -49,8 +49,15 @@ def is_fitted(teacher: Any) -> bool:
 
 
 def any_fitted(teacher: Any) -> bool:
-    """Whether a teacher, or one of a list of them, was fitted by the user."""
+    """Whether a teacher, or one of several, was fitted by the user."""
+    if is_weighted(teacher):
+        return is_fitted(teacher) or any_fitted(teacher.teachers)
     return any(is_fitted(member) for _, member in teacher) if isinstance(teacher, list) else is_fitted(teacher)
+
+
+def is_weighted(teacher: Any) -> bool:
+    """Whether it is ``WeightedTeachers``, fitted or not."""
+    return isinstance(getattr(teacher, "teachers", None), list) and hasattr(teacher, "weights")
 
 
 def takes_codes(teacher: Any) -> bool:
@@ -83,6 +90,8 @@ def can_clone(teacher: Any) -> bool:
     """
     if isinstance(teacher, list):
         return all(can_clone(member) for _, member in teacher)
+    if is_weighted(teacher):
+        return can_clone(teacher.teachers)
     if isinstance(teacher, (nn.Module, Precomputed)) or not all(hasattr(teacher, one) for one in ("get_params", "fit")):
         return False
     return not (hasattr(teacher, "student_") and getattr(teacher, "teacher", teacher) is None)

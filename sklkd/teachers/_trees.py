@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._sklearn import _num_samples
-from sklkd.teachers._base import Shape
+from sklkd.teachers._base import Shape, Teacher
 from sklkd.teachers._fallback import falls_back, or_value_error
 from sklkd.teachers._leaves import LeafTeacher
 from sklkd.teachers._oob import average_unseen, check_count, encoded, not_its_rows, row_weights, spaced, tree_has_seen
@@ -84,6 +84,12 @@ class ForestTeacher(LeafTeacher):
     def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         if not self.has_out_of_bag:
             return super().out_of_bag(X, y, sample_weight)
+        leaves = self._verified_leaves(X, y, sample_weight)
+        bags = self.estimator.estimators_samples_
+        return average_unseen(self, X, bags, lambda t, rows: self._values(t)[leaves[rows, t]])
+
+    def _verified_leaves(self, X: Any, y: Any, sample_weight: Any) -> NDArray[np.int32]:
+        """All leaves, (n, n_trees), of rows that the forest was verifiably fitted on; else an error."""
         check_count(self, _num_samples(X))
         bags, target = self.estimator.estimators_samples_, encoded(self, y)
         leaves = self._leaves_by_tree(X)
@@ -92,7 +98,7 @@ class ForestTeacher(LeafTeacher):
             values = self._values(t)
             if not any(tree_has_seen(self.trees[t], values, leaves[:, t], target, each) for each in weights):
                 raise not_its_rows(self, f"the leaves of tree {t} hold other rows")
-        return average_unseen(self, X, bags, lambda t, rows: self._values(t)[leaves[rows, t]])
+        return leaves
 
     def _leaves_by_tree(self, X: Any) -> NDArray[np.int32]:
         """All leaves, a tree's together in memory, in half the bytes."""
@@ -102,6 +108,35 @@ class ForestTeacher(LeafTeacher):
             leaves[start : start + _num_samples(part)] = self.leaves(part)
             start += _num_samples(part)
         return leaves
+
+
+class QuantileForestTeacher(ForestTeacher):
+    """A forest that predicts quantiles of the targets in its leaves, such as those of quantile-forest.
+
+    It is recognised by ``default_quantiles``. The layers are those of any forest: its trees know means.
+    """
+
+    @classmethod
+    def accepts(cls, estimator: Any) -> bool:
+        return hasattr(estimator, "default_quantiles") and super().accepts(estimator)
+
+    def spread(self, X: Any) -> NDArray[np.float64] | None:
+        # of the means, and not of quantiles
+        return None
+
+    @or_value_error
+    def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        if not self.has_out_of_bag:
+            return Teacher.out_of_bag(self, X, y, sample_weight)
+        self._verified_leaves(X, y, sample_weight)
+        n = _num_samples(X)
+        unseen = np.zeros(n, bool)
+        for bag in self.estimator.estimators_samples_:
+            unseen |= np.bincount(bag, minlength=n) == 0
+        predicted = self.predictions(X)
+        found = np.asarray(self.estimator.predict(X, oob_score=True), np.float64).reshape(n, -1)
+        predicted[unseen] = found[unseen]
+        return predicted, unseen
 
 
 def node_values(tree: Any, labels: Any = None) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ every_case = pytest.mark.parametrize(("loss_class", "kind"), CASES)
 every_loss = pytest.mark.parametrize("loss_class", LOSSES)
 
 # Not 0 where both sides are equal: a likelihood, margins, labels, and other rows enter these.
-NOT_ZERO_AT_EQUALITY = {"VIDLoss", "ABLoss", "CorrectedTargetLoss", "CRDLoss"}
+NOT_ZERO_AT_EQUALITY = {"VIDLoss", "ABLoss", "CorrectedTargetLoss", "CRDLoss", "PinballLoss"}
 # Pairs of rows have no weight.
 WITHOUT_ROW_WEIGHTS = {"RKDDistanceLoss", "RKDAngleLoss", "SPLoss", "CCLoss", "PKTLoss"}
 # Rows have weights, but their terms depend on which other rows there are: the largest distance, negatives, margins.

@@ -186,7 +186,11 @@ def test_quantiles(levels):
     names = ["coverage"] if len(levels) == 1 else [f"coverage {level:g}" for level in levels]
     assert found["pinball"] == pytest.approx(np.mean(losses))
     assert [found[name] for name in names] == pytest.approx(below)
-    assert set(found) == {"score", "rmse", "pinball", *names}
+    inside = ["inside 0.1 to 0.9"] if len(levels) > 1 else []
+    assert set(found) == {"score", "rmse", "pinball", *names, *inside}
+    for name in inside:
+        assert found[name] == np.mean((values[:, 0] <= y) & (y <= values[:, -1]))
+        assert quality_of_values(values[:, ::-1], y, None, levels[::-1]) == pytest.approx(found)
 
 
 @pytest.mark.parametrize(

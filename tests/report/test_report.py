@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from scipy.stats import entropy
+from scipy.stats import binomtest, entropy
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
@@ -238,6 +238,13 @@ def test_of_other_locations_than_the_mean(student, bodies, kind, levels):
     for row in report.rows.values():
         assert set(names) <= set(row) and ("pinball" in row) == (kind != "rate")
     assert [report.rows["student"][name] for name in names] == pytest.approx(below)
+    if len(levels) > 1:
+        n, k = len(X_test), np.sum((values[:, 0] <= y_test[:, 0]) & (y_test[:, 0] <= values[:, 2]))
+        assert report.rows["student"]["inside 0.1 to 0.9"] == k / n
+        low, high = report.intervals["student"]["inside 0.1 to 0.9"]
+        exact = binomtest(int(k), n).proportion_ci(report.confidence)
+        assert (low, high) == pytest.approx((exact.low, exact.high))
+        assert "targets inside 0.1 to 0.9" in str(report)
     assert sum(str(report.account.estimand) in note for note in report.notes) == (kind != "rate")
     assert str(report.account.estimand) in " ".join(str(report).split())
 

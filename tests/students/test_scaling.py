@@ -16,7 +16,7 @@ from sklkd import DistilledRegressor
 from sklkd.losses import TargetLoss
 from sklkd.losses._objective import Objective
 from sklkd.students import TabularStudent
-from sklkd.students._scaling import SUPPORTS, TargetScaling
+from sklkd.students._scaling import SUPPORTS, TargetScaling, order_of
 from sklkd.students._train import use_scaling
 from sklkd.transfer import TransferSet
 
@@ -166,3 +166,34 @@ def test_rates_are_learnt_where_they_are_small():
     line = Ridge().fit(X, rate).predict(X)
     assert (predicted > 0).all() and (line <= 0).any()
     assert np.median(np.abs(np.log(predicted / rate))) < 0.3
+
+
+@given(
+    st.lists(st.floats(0.01, 0.99), min_size=2, max_size=5, unique=True),
+    st.sampled_from(SUPPORTS),
+    st.integers(0, 2**31 - 1),
+)
+def test_quantiles_never_cross_and_cost_no_more(levels, support, seed):
+    rng = np.random.RandomState(seed)
+    n = len(levels)
+    ordered = TargetScaling(np.full(n, 0.4), np.full(n, 0.3), support, order_of(levels))
+    plain = TargetScaling(np.full(n, 0.4), np.full(n, 0.3), support)
+    z, y = rng.randn(20, n), rng.rand(20, 1)
+    values, level = ordered.values(z), np.array(levels)
+    by_level = values[:, np.argsort(levels)]
+    assert (np.diff(by_level, axis=1) >= 0).all()
+    assert np.allclose(by_level, np.sort(plain.values(z), axis=1))
+
+    def pinball(found):
+        return np.maximum(level * (y - found), (level - 1) * (y - found)).mean(axis=1)
+
+    assert (pinball(values) <= pinball(plain.values(z)) + 1e-12).all()
+    in_training = ordered.standardized(torch.from_numpy(z)).numpy()
+    assert np.allclose(in_training, ordered.standardize(values)) and np.allclose(ordered.ordered(values), values)
+
+
+def test_an_order_is_that_of_the_outputs_of_one_target():
+    assert order_of((0.9, 0.1, 0.5)) == (2, 0, 1) and order_of((0.9,)) == order_of(()) == ()
+    for center, order in (([0.0, 1.0], (0, 1)), ([0.0, 0.0], (0, 2)), ([0.0, 0.0], (1,))):
+        with pytest.raises(ValueError, match="order must be the places of 2 outputs of one target"):
+            TargetScaling(np.array(center), np.ones(2), order=order)

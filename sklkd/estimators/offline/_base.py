@@ -18,13 +18,13 @@ from sklearn.utils import (
     TransformerTags,
     check_consistent_length,
 )
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._dask import is_dask
 from sklkd._named import named_pairs
 from sklkd._sklearn import HasMethods, Interval, StrOptions, _routing_enabled, with_callbacks
-from sklkd.estimators._base import BaseDistilled, tags_of, untouched_generators
+from sklkd.estimators._base import BaseDistilled, untouched_generators
 from sklkd.estimators._checked_targets import check_weight
 from sklkd.estimators._task import Task
 from sklkd.estimators.offline._fit import LABELS_ONLY_STAGES, STAGES, Distilled, OfflineFit
@@ -35,7 +35,7 @@ from sklkd.estimators.offline._train_further import train_further
 from sklkd.rows import Rows
 from sklkd.students._estimator_student import trains_further
 from sklkd.students._train import without_training
-from sklkd.teachers import clone_teacher
+from sklkd.teachers import clone_teacher, tags_of_all, teacher_router
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -316,14 +316,7 @@ class BaseOffline(BaseDistilled):
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Which metadata goes where: to the teacher and to the splitter ``cv`` what they request."""
-        router = MetadataRouter(owner=self).add_self_request(self)
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        for name, teacher in self.teacher if isinstance(self.teacher, list) else [("teacher", self.teacher)]:
-            if hasattr(teacher, "get_metadata_routing"):
-                router.add(**{name: teacher}, method_mapping=mapping)
-        if hasattr(self.cv, "get_metadata_routing"):
-            router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
-        return router
+        return teacher_router(self, self.teacher if isinstance(self.teacher, list) else [("teacher", self.teacher)])
 
 
 def takes_partial_fit(estimator: Any) -> bool:
@@ -336,16 +329,7 @@ def teacher_tags(estimator: Any) -> Any:
     teacher = estimator.teacher
     if teacher is None and _kept_tags(estimator) is not None:
         return _tags_from(_kept_tags(estimator))
-    tags, *others = [tags_of(member) for _, member in named_pairs(teacher)] or [tags_of(teacher)]
-    for other in others:
-        tags.input_tags.allow_nan &= other.input_tags.allow_nan
-        tags.input_tags.sparse &= other.input_tags.sparse
-        tags.input_tags.positive_only |= other.input_tags.positive_only
-        tags.target_tags.multi_output &= other.target_tags.multi_output
-        if tags.classifier_tags is not None:
-            several = other.classifier_tags is not None and other.classifier_tags.multi_label
-            tags.classifier_tags.multi_label &= several
-    return tags
+    return tags_of_all([member for _, member in named_pairs(teacher)] or [teacher])
 
 
 def _kept_tags(estimator: Any) -> Any:

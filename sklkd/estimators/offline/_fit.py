@@ -48,7 +48,7 @@ from sklkd.losses._checked import check_losses
 from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
 from sklkd.students._estimator_student import EstimatorStudent, resolve_any
-from sklkd.students._scaling import TargetScaling
+from sklkd.students._scaling import TargetScaling, order_of
 from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.teachers import (
     TeacherFitter,
@@ -470,7 +470,7 @@ def squared_errors(predicted: NDArray, y: NDArray, weight: NDArray) -> tuple[flo
 def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
     """The task with what the teacher says of targets: which values they can have, and how many there are.
 
-    A teacher of several quantiles gives several values for one target.
+    A teacher of several quantiles gives several values for one target, which never cross in the student.
     """
     if task.scaling is None or task.multilabel:
         return task
@@ -481,7 +481,8 @@ def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
     values = None if knowledge.outputs is None else knowledge.outputs.values
     if values is not None and len(scaling.center) == 1 and estimand.levels and values.shape[1] == len(estimand.levels):
         n = values.shape[1]
-        scaling = replace(scaling, center=np.repeat(scaling.center, n), scale=np.repeat(scaling.scale, n))
+        order = order_of(estimand.levels) if estimand.kind == "quantile" else ()
+        scaling = replace(scaling, center=np.repeat(scaling.center, n), scale=np.repeat(scaling.scale, n), order=order)
     return replace(task, scaling=scaling)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sklkd._named import check_names
-from sklkd.estimators._base import tags_of
 from sklkd.losses import Loss
 from sklkd.students._estimator_student import EstimatorStudent
-from sklkd.teachers import Precomputed
+from sklkd.teachers import Precomputed, tags_of
 
 NamedLosses = list[tuple[str, Loss]]
 

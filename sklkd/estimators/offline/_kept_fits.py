@@ -24,7 +24,7 @@ from sklkd._warn import warn
 from sklkd.estimators._task import of_outputs
 from sklkd.exceptions import CheckpointWarning
 from sklkd.rows import Rows
-from sklkd.teachers import Precomputed, TeacherFitter, is_fitted
+from sklkd.teachers import Precomputed, TeacherFitter, is_fitted, is_weighted
 
 # What does not change a student
 WITHOUT = ("checkpoint", "memory", "memory_limit", "n_jobs", "verbose", "keep_teacher")
@@ -93,7 +93,8 @@ def fingerprint(estimator: Any, teacher: Any, rows: Rows, fitter: TeacherFitter,
     items = {name: digest(value) for name, value in (given | params).items()}
     items["estimator"] = digest(type(estimator))
     items["versions of libraries"] = digest([__version__, sys.version_info[:2], libraries])
-    members = teacher if isinstance(teacher, list) else [("teacher", teacher)]
+    given = teacher.teachers if is_weighted(teacher) and not is_fitted(teacher) else teacher
+    members = given if isinstance(given, list) else [("teacher", given)]
     asked = [one for _, one in members if is_fitted(one) and not isinstance(one, Precomputed)]
     return Fingerprint(items, [_answers(one, rows, fitter) for one in asked])
 

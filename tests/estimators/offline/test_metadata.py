@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 
 from sklkd import DistilledClassifier
-from sklkd.knowledge import joined_groups
+from sklkd._splits import joined_groups
 
 from ..problems import classes, quick
 
