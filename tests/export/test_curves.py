@@ -236,6 +236,16 @@ def test_numbers_that_steps_refuse_are_refused(ship):
             refusing.predict(np.where(np.arange(4) == 1, np.nan, X))
 
 
+def test_a_number_that_is_rounded_beyond_what_a_step_takes(ship, caplog):
+    X = np.linspace(0, 0.1, 60)[:, None]  # float32 has 0.1 as more than it is
+    model = fitted(SplineTransformer(extrapolation="error"), X, (X[:, 0] > 0.05).astype(int))
+    with caplog.at_level("INFO", logger="sklkd"):
+        predictor, report = ship(model, X=X)
+    assert report.numbers == "float64"
+    assert [record.name for record in caplog.records] == ["sklkd"]
+    assert_parity(model, predictor, X)
+
+
 def test_made_up_rows_reach_beyond_what_was_seen():
     X = table()
     for step, gaps in (
