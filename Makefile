@@ -69,13 +69,10 @@ serve: $(CORE)  ## the predictors alone, in an empty environment: megabytes, sec
 oldest: $(OLDEST)  ## the fast tests on the oldest versions that pyproject.toml admits
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) -m "not slow"
 
-# What depends most on the versions: scikit-learn's checks and private names, teachers, files, report. Four files of
-# tests are left out that fail on scikit-learn 1.6: docs/guide/versions.rst.
+# What depends most on the versions: scikit-learn's checks and private names, teachers, files, report.
 oldest-part: $(OLDEST)  ## the part of `make oldest` that CI runs
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) -m "not slow" tests/test_package.py tests/test_knowledge.py \
-	  tests/augment tests/export --ignore tests/export/test_curves.py --ignore tests/export/test_columns_by_name.py \
-	  --ignore tests/export/test_frames.py --ignore tests/export/test_isotonic.py \
-	  tests/report tests/teachers tests/estimators/test_common.py tests/estimators/test_input.py \
+	  tests/augment tests/export tests/report tests/teachers tests/estimators/test_common.py tests/estimators/test_input.py \
 	  tests/estimators/test_weights.py tests/estimators/test_saving.py tests/estimators/offline/test_metadata.py
 
 clean:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -39,6 +39,7 @@ __all__ = [
     "input_columns",
     "is_hist_boosting",
     "n_fitted_rows",
+    "named_parts",
     "numbered_leaves",
     "one_hot_widths",
     "power_scaler",
@@ -173,6 +174,17 @@ def spline_of_missing(transformer: Any) -> str:
 def target_dimensions(model: Any) -> int:
     """Of y as a ``TransformedTargetRegressor`` was fitted on it."""
     return model._training_dim
+
+
+def named_parts(transformer: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, part and columns of each part of a fitted ``ColumnTransformer``, those of the remainder as of the others.
+
+    scikit-learn before 1.7 keeps the remainder's by place where the others are given by name.
+    """
+    for name, part, columns in transformer.transformers_:
+        if getattr(columns, "future_dtype", None) == "str":
+            columns = [str(transformer.feature_names_in_[place]) for place in input_columns(transformer)[name]]
+        yield name, part, columns
 
 
 def input_columns(transformer: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
-from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetRegressor
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from skorch.dataset import Dataset
 from torch import nn
 
@@ -24,6 +24,7 @@ __all__ = [
     "initialized_module",
     "is_fitted_net",
     "is_net",
+    "takes_logarithms",
 ]
 
 
@@ -42,6 +43,15 @@ def is_fitted_net(estimator: Any) -> bool:
 def infers_nonlinearity(net: NeuralNet) -> bool:
     """Whether ``predict_proba`` is skorch's own, with the nonlinearity that skorch infers from the criterion."""
     return net.predict_nonlinearity == "auto" and type(net).predict_proba.__module__.partition(".")[0] == "skorch"
+
+
+def takes_logarithms(net: NeuralNet) -> bool | None:
+    """Whether a fitted net's ``NLLLoss`` is given the logarithms of what its module returns, as skorch's classifier has
+    it, or that itself; None for other criteria and for losses of the user's own."""
+    criterion = getattr(net, "criterion_", None)
+    if not isinstance(criterion, nn.NLLLoss) or not type(net).get_loss.__module__.startswith("skorch."):
+        return None
+    return isinstance(net, NeuralNetClassifier)
 
 
 def initialized_module(net: NeuralNet) -> nn.Module:

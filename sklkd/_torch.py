@@ -259,3 +259,8 @@ def fuses(device: torch.device) -> bool:
 def without_dynamo() -> dict[str, Any]:
     """The argument by which ``torch.onnx.export`` traces; torch before 2.5 does nothing else, and does not have it."""
     return {"dynamo": False} if "dynamo" in signature(torch.onnx.export).parameters else {}
+
+
+def newest_opset() -> int:
+    """The newest that ``torch.onnx.export`` writes where it traces: 17 in torch 2.2, 20 in newer ones."""
+    return getattr(getattr(torch.onnx, "_constants", None), "ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET", 20)

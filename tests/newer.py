@@ -1,19 +1,34 @@
-"""What only newer releases of scikit-learn and ONNX have, for tests that need it."""
+"""What only newer releases of scikit-learn, pandas and ONNX have, for tests that need it."""
 
 from __future__ import annotations
 
 from inspect import signature
 from typing import Any
 
+import numpy as np
 import onnx
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.preprocessing import SplineTransformer
+from sklearn.preprocessing import PowerTransformer, SplineTransformer
 from sklearn.utils.fixes import parse_version
 
 NEW = parse_version(sklearn.__version__) >= parse_version("1.8")
 HANDLE_MISSING = ("error", "zeros") if "handle_missing" in signature(SplineTransformer).parameters else ("error",)
+
+EXACT_POWERS = not hasattr(PowerTransformer, "_yeo_johnson_transform")
+"""Powers with all digits: scikit-learn 1.6 loses those of tiny numbers, and of ones that are large beside their spread,
+for which its fit, or that of SciPy 1.11, also overflows."""
+
+
+def takes_gaps_as_numbers() -> bool:
+    """Whether NumPy makes an array of floats of a nullable column with gaps, which it cannot with pandas 2.0."""
+    try:
+        np.array(pd.Series([1, None], dtype="Int64"), dtype=np.float32)
+    except ValueError:
+        return False
+    return True
 
 
 def spline_of_gaps(**params: Any) -> SplineTransformer:

@@ -35,8 +35,8 @@ def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray
         raise ValueError(f"y has classes that are not among classes={known.tolist()}: {unknown.tolist()}.")
     if len(known) < 2:
         raise ValueError(
-            f"y must have at least 2 classes, got 1 class: {known[0]!r}. There is nothing to distil; "
-            "sklearn.dummy.DummyClassifier predicts a constant."
+            "y must have at least 2 classes, got 1 class. There is nothing to distil; sklearn.dummy.DummyClassifier "
+            "predicts a constant."
         )
     return y, known
 
@@ -185,8 +185,8 @@ def check_weighted_classes(y: NDArray, weight: NDArray) -> None:
     weighted = np.unique(y[weight > 0])
     if len(weighted) == 1 and len(np.unique(y)) > 1:
         raise ValueError(
-            f"y must have at least 2 classes with a sample_weight > 0, got 1 class: {weighted[0]!r}. There is nothing "
-            "to distil."
+            "y must have at least 2 classes with a sample_weight > 0, got 1 class. There is nothing to distil: give "
+            "weight to rows of another, or take sklearn.dummy.DummyClassifier."
         )
 
 

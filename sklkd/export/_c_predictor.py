@@ -22,6 +22,7 @@ from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
 from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
+from sklkd.export._file import content_of, unreadable
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
 
@@ -60,11 +61,11 @@ class CPredictor(ColumnReader):
     Raises
     ------
     FileNotFoundError
-        Where there is no such compiler.
+        Where there is no such file, or no such compiler.
     RuntimeError
-        Where it fails.
+        Where the compiler fails.
     ValueError
-        Where ``path`` was not written by ``to_c``, or by a newer version.
+        Where ``path`` was not written by ``to_c``, or by a newer version, or ends before the code.
 
     Notes
     -----
@@ -93,11 +94,16 @@ class CPredictor(ColumnReader):
     _by_name = True
 
     def __init__(self, path: str | PathLike[str], *, compiler: str = "cc", flags: Sequence[str] = FLAGS):
-        self._open(Path(path).read_text(encoding="ascii"), compiler, tuple(flags))
+        where = repr(str(path))
+        try:
+            content = content_of(path, "to_c").decode("ascii")
+        except UnicodeDecodeError as error:
+            raise unreadable("to_c", where, "which is no C file of it") from error
+        self._open(content, compiler, tuple(flags), where)
 
-    def _open(self, content: str, compiler: str, flags: tuple[str, ...]) -> None:
+    def _open(self, content: str, compiler: str, flags: tuple[str, ...], where: str = "a pickled one") -> None:
         self._content, self.compiler, self.flags = content, compiler, flags
-        self._learn(_metadata(content))
+        self._learn(_metadata(content, where))
         self._library = library = _compiled(content, compiler, flags)
         self._predict, self._predict_one = library.sklkd_predict, library.sklkd_predict_one
         self._predict.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
@@ -238,17 +244,20 @@ class CPredictor(ColumnReader):
         self._open(state["content"], state["compiler"], state["flags"])
 
 
-def _metadata(content: str) -> dict[str, Any]:
+def _metadata(content: str, where: str) -> dict[str, Any]:
     mark = f" * {KEY}: "
     for line in content.splitlines():
         if line.startswith(mark):
-            about = json.loads(line.removeprefix(mark))
+            try:
+                about = json.loads(line.removeprefix(mark))
+            except json.JSONDecodeError as error:
+                raise unreadable("to_c", where, "which ends too early") from error
             if about["format"] > C_FORMAT:
                 raise ValueError(
                     f"path was written by sklkd {about['version']}, whose files this version cannot read: update sklkd."
                 )
             return about
-    raise ValueError("path must be a file that sklkd.to_c has written, got a file of another origin.")
+    raise unreadable("to_c", where, "a file of another origin")
 
 
 def _compiled(content: str, compiler: str, flags: tuple[str, ...]) -> Any:

@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from sklkd._torch import without_dynamo
+from sklkd._torch import newest_opset, without_dynamo
 from sklkd.export._columns import Encoded, smoothly_clipped
 from sklkd.export._graph import Graph
 from sklkd.losses._objective import logits_of
@@ -58,7 +58,8 @@ def write_module(graph: Graph, module: Any, inputs: str, shape: tuple[int, ...])
             module,
             (torch.zeros(2, *shape),),
             str(path),
-            opset_version=graph.opset,
+            # an older torch's is converted
+            opset_version=min(graph.opset, newest_opset()),
             input_names=["X"],
             output_names=["outputs"],
             dynamic_axes={"X": rows, "outputs": rows},

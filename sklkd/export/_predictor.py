@@ -6,7 +6,6 @@ import json
 import threading
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
 from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
+from sklkd.export._file import content_of, unreadable
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
@@ -65,8 +65,10 @@ class OnnxPredictor(ColumnReader):
     ------
     ImportError
         Where ONNX Runtime is not installed: it comes with ``sklkd[onnx]``.
+    FileNotFoundError
+        Where there is no file.
     ValueError
-        For a file that :func:`to_onnx` has not written, or a newer version of it.
+        For a file that :func:`to_onnx` has not written, or a newer version of it, and for one that is damaged.
 
     Notes
     -----
@@ -98,9 +100,12 @@ class OnnxPredictor(ColumnReader):
         if not isinstance(n_threads, int) or n_threads < 1:
             raise ValueError(f"n_threads must be a whole number >= 1, got n_threads={n_threads!r}.")
         self.n_threads = n_threads
-        self._open(path if isinstance(path, bytes) else Path(path).read_bytes())
+        if isinstance(path, bytes):
+            self._open(path)
+        else:
+            self._open(content_of(path, "to_onnx"), repr(str(path)))
 
-    def _open(self, content: bytes) -> None:
+    def _open(self, content: bytes, where: str = "bytes") -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -108,10 +113,14 @@ class OnnxPredictor(ColumnReader):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.n_threads, 1
         self._content = content
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # those of the runtime have no base of their own
+            why = f"which ONNX Runtime {onnxruntime.__version__} does not open ({error})"
+            raise unreadable("to_onnx", where, why) from error
         entries = self._session.get_modelmeta().custom_metadata_map
         if KEY not in entries:
-            raise ValueError("path must be a file that sklkd.to_onnx has written, got an ONNX file of another origin.")
+            raise unreadable("to_onnx", where, "an ONNX file of another origin")
         self.metadata_ = json.loads(entries[KEY])
         if self.metadata_["format"] > FORMAT:
             raise ValueError(

@@ -14,7 +14,7 @@ from sklearn.utils import get_tags
 from sklkd._columns import has_one_dimension
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
-from sklkd._sklearn import _safe_indexing
+from sklkd._sklearn import _safe_indexing, named_parts
 from sklkd.export._parts import flat, leaves, unread
 from sklkd.export._rows import learnt_texts, rows_before, training_like_rows
 from sklkd.export._wrapped import Unwrapped, unwrap
@@ -145,7 +145,7 @@ def open_source(model: Any, X: Any) -> Source:
 def columns_by_name(transformer: ColumnTransformer) -> list[str] | None:
     """The columns that a fitted ColumnTransformer reads, in the frame's order; None where it knows some by place."""
     read: set[str] = set()
-    for _, part, columns in transformer.transformers_:
+    for _, part, columns in named_parts(transformer):
         if isinstance(part, str) and part == "drop":
             continue
         named = [columns] if isinstance(columns, str) else columns

@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 from sklearn.compose import ColumnTransformer
 
 from sklkd._version import __version__
@@ -37,6 +38,9 @@ from sklkd.students._folded import fold
 
 OPSETS = (OLDEST, DEFAULT_OPSET, min(24, onnx.defs.onnx_opset_version()))
 """The oldest, the default and the newest that is tested."""
+
+MAY_BE_ROUNDING = (ValueError, Fail, RuntimeException)
+"""Errors of a file for some rows that rounding these may cause: outputs that are no numbers, and steps that stop."""
 
 
 @dataclass(frozen=True)

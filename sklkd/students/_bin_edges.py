@@ -20,9 +20,9 @@ def bin_edges(
 ) -> list[list[float]]:
     """Edges of the piecewise-linear encoding of each column, in encoded units.
 
-    A column with few values gets an edge at each. Otherwise edges stand at the gain-weighted quantiles of the
-    teacher's split thresholds in that column, filled up by quantiles of the data. Columns share ``n_bins`` by the
-    square root of what their splits gained.
+    A column with few values gets an edge at each, but for values that differ by a rounding error. Otherwise edges
+    stand at the gain-weighted quantiles of the teacher's split thresholds in that column, filled up by quantiles of
+    the data. Columns share ``n_bins`` by the square root of what their splits gained.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def bin_edges(
             continue
         values, counts = _seen(Z[:, j], weight)
         if len(values) - 1 <= share[j]:
-            edges.append([float(value) for value in values])
+            edges.append(_apart(values))
         else:
             cuts = encoder.scale_thresholds(j, thresholds[j][0])
             edges.append(_edges(values, counts, cuts, thresholds[j][1], int(share[j])))
@@ -72,7 +72,10 @@ def _edges(values: NDArray, counts: NDArray, cuts: NDArray, gain: NDArray, n_bin
     if missing > 0:
         fill = weighted_quantile(values, counts, (np.arange(missing) + 0.5) / missing)
         inner = np.union1d(inner, fill[(fill > values[0]) & (fill < values[-1])])
-    edges = np.unique(np.concatenate([values[:1], inner, values[-1:]]))
-    # edges closer than float32 can tell apart would make infinite slopes
+    return _apart(np.unique(np.concatenate([values[:1], inner, values[-1:]])))
+
+
+def _apart(edges: NDArray) -> list[float]:
+    """Without edges closer than float32 can tell apart, which would make of a rounding error a step."""
     keep = np.concatenate([[True], np.diff(edges) > 1e-6 * (1 + np.abs(edges[1:]))])
     return [float(edge) for edge in edges[keep]]

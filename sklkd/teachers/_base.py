@@ -201,6 +201,11 @@ class Teacher:
         """
         return "values" if self.classes is None else PROBABILITIES
 
+    @property
+    def mistake(self) -> str | None:
+        """What was wrong in its training, as far as its outputs for the prepared rows and its parameters tell."""
+        return None
+
     # What others call.
 
     def prepared(self, X: Any) -> Teacher:

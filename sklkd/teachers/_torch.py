@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklkd._skorch import cast_rows, infers_nonlinearity, is_fitted_net
+from sklkd._skorch import cast_rows, infers_nonlinearity, is_fitted_net, takes_logarithms
 from sklkd._torch import LAST_HIDDEN, Trace, as_tensor, collect, declared, evaluating, first, seeded, trace
 from sklkd.teachers._base import Shape
 from sklkd.teachers._checked_outputs import checked_numbers
@@ -157,6 +157,20 @@ class NetTeacher(TorchTeacher):
         # its loader draws from torch's generator, from which another thread may be training
         with seeded(0):
             return first(self.estimator.forward(cast_rows(self.module, X), training=False))
+
+    @property
+    def mistake(self) -> str | None:
+        takes = takes_logarithms(self.estimator)
+        if self.classes is None or takes is None:
+            return None
+        wanted, reading = PROBABILITIES if takes else LOG_PROBABILITIES, self.reads_as
+        if reading in (None, wanted):
+            return None
+        layer = "softmax" if takes else "log-softmax"
+        return (
+            f"its module returns {reading} under NLLLoss, which takes {wanted} in a {self.name}: end the module in a "
+            f"{layer}, or let it return logits under CrossEntropyLoss"
+        )
 
     def predict_proba(self, X: Any) -> Any:
         if self.reading(X) == PROBABILITIES and infers_nonlinearity(self.estimator):

@@ -53,6 +53,10 @@ class WrappedTeacher(Teacher):
         return self.inner.reads_as
 
     @property
+    def mistake(self) -> str | None:
+        return self.inner.mistake
+
+    @property
     def interprets(self) -> bool:  # type: ignore[override]
         return self.inner.interprets
 

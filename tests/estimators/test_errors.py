@@ -191,7 +191,7 @@ def test_spread_of_a_teacher_without_members():
             X,
             np.full(120, "ant"),
             ValueError,
-            "y must have at least 2 classes, got 1 class.*DummyClassifier predicts a constant",
+            r"^y must have at least 2 classes, got 1 class\. .*DummyClassifier predicts a constant",
         ),
         (X[:1], Y[:1], ValueError, "at least 2 classes, got 1 class"),
         (X[:, :0], Y, ValueError, r"0 feature\(s\) .*minimum of 1 is required"),

@@ -16,6 +16,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.datasets import load_iris
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
@@ -43,7 +44,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 from xgboost import XGBClassifier, XGBRegressor
 
@@ -512,6 +513,48 @@ def test_teacher_gets_the_rows_as_they_are():
             return np.full((len(X), 2), 0.5)
 
     DistilledClassifier(Picky(), quick(), hard_weight=0.5, blend=0).fit(frame, y)
+
+
+@pytest.mark.parametrize(
+    ("kind", "end", "kept", "cause"),
+    [
+        (NeuralNetClassifier, (), True, "worse on .* returns logits under NLLLoss.* end the module in a softmax,"),
+        (NeuralNetClassifier, (), False, "returns logits under NLLLoss.* end the module in a softmax,"),
+        (NeuralNetClassifier, (nn.LogSoftmax(1),), False, "returns log-probabilities under NLLLoss"),
+        (NeuralNetClassifier, (nn.Softmax(1),), False, None),
+        (NeuralNet, (), False, "returns logits under NLLLoss.* end the module in a log-softmax,"),
+        (NeuralNet, (nn.LogSoftmax(1),), False, None),
+    ],
+)
+def test_a_net_whose_module_returns_what_its_criterion_does_not_take(kind, end, kept, cause):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X).astype(np.float32)
+    torch.manual_seed(0)
+    net = kind(
+        nn.Sequential(nn.Linear(4, 3), *end), criterion=nn.NLLLoss, max_epochs=20, lr=0.1, train_split=None, verbose=0
+    )
+    est = DistilledClassifier(net.fit(X, y) if kept else net, quick(), hard_weight=0.1, blend=0, augment=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if cause is None:
+            est.fit(X, y)
+            return
+        with pytest.warns(TeacherWarning, match=cause):
+            est.fit(X, y)
+
+
+def test_a_net_of_logits_that_was_trained_elsewhere_is_no_mistake():
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X).astype(np.float32)
+    torch.manual_seed(0)
+    trained = NeuralNetClassifier(
+        nn.Linear(4, 3), criterion=nn.CrossEntropyLoss, max_epochs=20, lr=0.1, train_split=None, verbose=0
+    ).fit(X, y)
+    net = NeuralNetClassifier(trained.module_).initialize()
+    net.classes = [0, 1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert DistilledClassifier(net, quick(), hard_weight=0.1, blend=0, augment=None).fit(X, y).teacher_ is net
 
 
 def test_warning_where_a_kept_teacher_is_given_other_columns():

@@ -316,7 +316,7 @@ def test_compilers(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no 'no-such-compiler'"):
         CPredictor(tmp_path / "s.c", compiler="no-such-compiler")
     (tmp_path / "other.c").write_text("int main(void) { return 0; }\n")
-    with pytest.raises(ValueError, match=r"must be a file that sklkd\.to_c has written"):
+    with pytest.raises(ValueError, match=r"must be a whole file that sklkd\.to_c has written"):
         CPredictor(tmp_path / "other.c")
 
 

@@ -19,7 +19,7 @@ from sklkd.export._graph import TENSOR, Feed, Graph
 from sklkd.export._rows import rows_before
 from sklkd.export._steps import write_steps
 
-from ..newer import HANDLE_MISSING, skip_opset, spline_of_gaps
+from ..newer import EXACT_POWERS, HANDLE_MISSING, NEW, skip_opset, spline_of_gaps
 from .conftest import PLAIN, assert_parity, quick
 
 N = 240
@@ -41,6 +41,12 @@ def table(seed=0, positive=False):
         axis=1,
     )
     return np.abs(X[:, [0, 1, 2, 5]]) + 1e-3 if positive else X
+
+
+def table_of_powers(seed=0, positive=False):
+    """Without the columns of which scikit-learn itself has no digits, where it does not compute powers exactly."""
+    X = table(seed, positive)
+    return X if EXACT_POWERS else np.delete(X, [2] if positive else [2, 3], axis=1)
 
 
 def in_and_around(X, seed=0, reach=2.0):
@@ -78,17 +84,21 @@ def with_gaps(X, seed=0):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("standardize", [True, False])
 def test_powers(standardize, seed):
-    X = table(seed)
+    X = table_of_powers(seed)
     assert_same(PowerTransformer(standardize=standardize).fit(X), with_gaps(in_and_around(X)))
-    X = table(seed, positive=True)
+    X = table_of_powers(seed, positive=True)
     step = PowerTransformer("box-cox", standardize=standardize).fit(X)
     assert_same(step, with_gaps(np.abs(in_and_around(X)) + 1e-6))
-    got = graph_of(step, 4).run(None, {"X": np.where(np.eye(4) == 1, [[0.0, -1.0, 1.0, 0.0]], X[:4])})[0]
-    assert np.isnan(got).any(axis=1).tolist() == [True, True, False, True]
+    n = X.shape[1]
+    bad = np.resize([0.0, -1.0, 1.0, 0.0], n)
+    got = graph_of(step, n).run(None, {"X": np.where(np.eye(n) == 1, bad, X[:n])})[0]
+    assert np.isnan(got).any(axis=1).tolist() == (bad <= 0).tolist()
 
 
 @pytest.mark.parametrize("power", [0.0, 2.0, 1.0, 1e-12, 2 - 1e-12, -3.0, 4.0])
 def test_powers_that_are_logarithms_or_nearly(power):
+    if not EXACT_POWERS and min(abs(power), abs(power - 2)) == pytest.approx(1e-12, abs=1e-15):
+        pytest.skip("scikit-learn 1.6 has no digits of powers so near to a logarithm")
     X = table()[:, [0, 3]]
     step = PowerTransformer(standardize=False).fit(X)
     step.lambdas_ = np.array([power, power])
@@ -125,6 +135,8 @@ def test_splines(extrapolation, degree, knots):
         pytest.skip("scikit-learn fails beyond the knots")
     for seed, (bias, missing) in enumerate(itertools.product((True, False), HANDLE_MISSING)):
         X = table(seed)
+        if extrapolation == "periodic" and not NEW:
+            X = X[:, :-1]  # scikit-learn before 1.8 divides by the period of a constant column
         step = SplineTransformer(
             n_knots=6,
             degree=degree,
@@ -200,7 +212,8 @@ def test_files_of_pipelines(ship, name):
     X = table(positive=True)
     y = (X[:, 1] > 1).astype(int)
     # the powers of numbers that are large beside their spread lose their digits in scikit-learn
-    X = np.delete(X, 2, axis=1) if name == "in a row" else X
+    few_digits = ["in a row"] if EXACT_POWERS else ["in a row", "box-cox", "box-cox, not scaled"]
+    X = np.delete(X, 2, axis=1) if name in few_digits else X
     X = X if name == "splines" else with_gaps(X)
     model = fitted(STEPS[name](), X, y)
     for rows in (None, X):
@@ -221,6 +234,16 @@ def test_numbers_that_steps_refuse_are_refused(ship):
             refusing.predict(10 * X)
         with pytest.raises(ValueError, match="NaN"):
             refusing.predict(np.where(np.arange(4) == 1, np.nan, X))
+
+
+def test_a_number_that_is_rounded_beyond_what_a_step_takes(ship, caplog):
+    X = np.linspace(0, 0.1, 60)[:, None]  # float32 has 0.1 as more than it is
+    model = fitted(SplineTransformer(extrapolation="error"), X, (X[:, 0] > 0.05).astype(int))
+    with caplog.at_level("INFO", logger="sklkd"):
+        predictor, report = ship(model, X=X)
+    assert report.numbers == "float64"
+    assert [record.name for record in caplog.records] == ["sklkd"]
+    assert_parity(model, predictor, X)
 
 
 def test_made_up_rows_reach_beyond_what_was_seen():

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from onnx import TensorProto, helper
 
-from sklkd import OnnxPredictor
+from sklkd import CPredictor, OnnxPredictor, to_c, to_onnx
 from sklkd.export._format import FORMAT
 from sklkd.export._predictor import _BoundRow, _runner
 
@@ -163,7 +163,7 @@ def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
         [helper.make_tensor_value_info("Y", TensorProto.FLOAT, [1])],
     )
     other = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    with pytest.raises(ValueError, match=r"path must be a file that sklkd\.to_onnx has written"):
+    with pytest.raises(ValueError, match=r"path must be a whole file that sklkd\.to_onnx has written"):
         OnnxPredictor(other.SerializeToString())
     model = onnx.load_from_string(served._content)
     entry = model.metadata_props[0]
@@ -173,6 +173,21 @@ def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
         OnnxPredictor(model.SerializeToString())
     with pytest.raises(FileNotFoundError):
         OnnxPredictor(tmp_path / "nothing.onnx")
+
+
+@pytest.mark.parametrize("predictor", [OnnxPredictor, CPredictor])
+@pytest.mark.parametrize("damage", ["cut off", "text", "empty", "folder"])
+def test_damaged_files_are_named(fitted, tmp_path, predictor, damage):
+    path = tmp_path / "student.bin"
+    (to_onnx if predictor is OnnxPredictor else to_c)(fitted, path)
+    content = path.read_bytes()
+    if damage == "folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes({"cut off": content[:200], "text": "keine Datei für uns".encode(), "empty": b""}[damage])
+    with pytest.raises(ValueError, match=r"path must be a .*file that sklkd\.to_.* has written, got .*student\.bin'"):
+        predictor(path)
 
 
 def test_without_onnxruntime_the_extra_is_named(served, monkeypatch):

@@ -12,6 +12,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
@@ -51,6 +52,16 @@ def test_a_column_of_few_values_has_an_edge_at_each():
 
 def test_two_values_need_no_bins():
     assert edges_of(np.repeat([0.0, 1.0], 20)[:, None], [NONE], 10)[1] == [[]]
+
+
+@pytest.mark.parametrize("near", [0.1 + 0.2, 0.3 + 1e-9])
+def test_a_rounding_error_is_no_bin(near):
+    X = np.repeat([-1.0, 0.3, near, 2.0], 10)[:, None]
+    encoder, (edges,) = edges_of(X, [NONE], 10)
+    np.testing.assert_allclose(edges, encoder.transform(np.array([[-1.0], [0.3], [2.0]])).ravel(), atol=1e-6)
+    est = DistilledClassifier(GaussianNB(), "tiny", augment=None, random_state=0).fit(X, X.ravel() > 0.3)
+    before, behind = est.predict_proba(np.array([[0.3], [near]]))
+    np.testing.assert_allclose(before, behind, rtol=0, atol=1e-5)
 
 
 def test_edges_stand_at_the_thresholds_that_gained_most():

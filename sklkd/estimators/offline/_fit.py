@@ -431,7 +431,12 @@ class OfflineFit:
         return True
 
     def _compare_with_prior(self, teacher: Any, rows: Rows, task: Task) -> None:
-        """Warn where a kept teacher does worse on the given rows than the class prior or the mean."""
+        """Warn where a kept teacher does worse on the given rows than the class prior or the mean.
+
+        Also of an unfitted one that was trained on what its criterion does not take.
+        """
+        if teacher.mistake and not is_fitted(self.teacher):
+            warn(f"teacher was trained on another loss than was meant: {teacher.mistake}.", TeacherWarning)
         if rows.outputs is None or not is_fitted(self.teacher) or not teacher.estimand.answered_by_labels:
             return
         error, usual = squared_errors(of_outputs(rows.outputs), rows.y, rows.weight)
@@ -441,11 +446,13 @@ class OfflineFit:
                 "it was fitted on other columns than it is given here, such as unscaled ones when it now stands behind "
                 "a Pipeline's scaler"
             )
-            if not teacher.answers_new_rows:
+            if teacher.mistake:
+                cause = f"it was trained on another loss than was meant, as {teacher.mistake}"
+            elif not teacher.answers_new_rows:
                 cause = "they are in another order than the rows of X, or their columns in another than the classes"
             warn(
                 f"the {'fitted teacher does' if teacher.answers_new_rows else 'given outputs do'} worse on the "
-                f"given rows than the {baseline} alone. Usually {cause}.",
+                f"given rows than the {baseline} alone. {'Here' if teacher.mistake else 'Usually'} {cause}.",
                 TeacherWarning,
             )
 

@@ -132,9 +132,8 @@ def check_folder(checkpoint: Any) -> None:
     # hidden files are those of the system, and what has not been finished
     others = [one for one in folder.iterdir() if not one.name.startswith(".") and not FIT.fullmatch(one.name)]
     if others:
-        raise ValueError(
-            f"{rule}, got {str(folder)!r}, which holds {len(others)} other files or folders: name another one."
-        )
+        what = "another file or folder" if len(others) == 1 else f"{len(others)} other files or folders"
+        raise ValueError(f"{rule}, got {str(folder)!r}, which holds {what}: name another one.")
 
 
 def opened(checkpoint: Any, found: Fingerprint, seeds: Sequence[int]) -> tuple[Checkpoint, list[int]]:
