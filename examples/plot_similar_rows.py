@@ -79,7 +79,7 @@ for seed in seeds:
     for row, extra in enumerate(losses.values()):
         loss = [("kd", SoftTargetLoss()), *extra]
         est = DistilledClassifier(
-            forest, student, loss=loss, hard_weight=0, blend=0, n_synthetic=1000, random_state=seed
+            forest, student, loss=loss, hard_weight=0, blend=0, random_state=seed
         ).fit(X_train, y_train)
         cosines = hidden(est, X_test) @ hidden(est, X_train).T
         found[:, row, seed] = (
