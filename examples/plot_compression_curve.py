@@ -29,7 +29,6 @@ y, unit, n_train = (y / 1000, "$1,000", 3000) if stored else (y, "points", 300)
 # same sizes learn from labels only. All are scored on test rows. An integer in ``sizes`` is a number of parameters that
 # the student may not exceed. Fewer synthetic rows than by default make the fits shorter.
 
-sizes = [500, 2_000, 10_000, 100_000]
 displays = []
 for seed in range(3):
     X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=n_train, random_state=seed)
@@ -40,8 +39,9 @@ for seed in range(3):
         y_train,
         X_test=X_test,
         y_test=y_test,
-        sizes=sizes,
+        sizes=[500, 2_000, 10_000, 100_000],
         scoring="neg_root_mean_squared_error",
+        n_jobs=2,
     )
     plt.close(display.figure_)
     displays.append(display)
@@ -83,5 +83,5 @@ for size, n_bytes, latency in zip(display.parameters, display.n_bytes, display.l
     print(f"{size:7,.0f} parameters: {n_bytes:7,} bytes, {latency:.0f} us for one row")
 
 # %%
-# To fit one student within a budget, pass ``student=TabularStudent(max_parameters=2_000)``, or ``max_bytes``. The budget
-# is a parameter that a search can choose on the training rows, as ``student__max_parameters``.
+# To fit one student within a budget, pass ``student=TabularStudent(max_parameters=2_000)``, or ``max_bytes``. The
+# budget is a parameter that a search can choose on the training rows, as ``student__max_parameters``.

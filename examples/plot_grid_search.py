@@ -60,9 +60,7 @@ teacher_loss = {
 # fitted on the rows of every fold anew, so that nothing leaks, but with ``memory`` only once a fold, and not for every
 # candidate again. Synthetic rows (``augment``) are left out, for speed.
 
-distilled = DistilledClassifier(
-    forest, TabularStudent(), loss=SoftTargetLoss(), blend=0, augment=None, random_state=0
-)
+distilled = DistilledClassifier(forest, TabularStudent(), loss=SoftTargetLoss(), blend=0, augment=None, random_state=0)
 grid = {
     "loss__temperature": [1.0, 4.0],
     "hard_weight": [0.0, 0.5, 1.0],
@@ -80,7 +78,12 @@ print(f"best of the grid: log loss {-search.cv_results_['mean_test_score'].max()
 
 teachers = {"forest": forest, "boosting": boosting}
 defaults = GridSearchCV(
-    DistilledClassifier(forest, random_state=0), {"teacher": [*teachers.values()]}, cv=cv, scoring=scoring, refit=False, n_jobs=2
+    DistilledClassifier(forest, random_state=0),
+    {"teacher": [*teachers.values()]},
+    cv=cv,
+    scoring=scoring,
+    refit=False,
+    n_jobs=2,
 ).fit(frame, y)
 folds = [f"split{fold}_test_score" for fold in range(3)]
 default_loss = dict(zip(teachers, -np.array([defaults.cv_results_[fold] for fold in folds]).T, strict=True))
@@ -88,8 +91,8 @@ for name in teachers:
     print(f"{name:8s} log loss {teacher_loss[name].mean():.3f}, its student {default_loss[name].mean():.3f}")
 
 # %%
-# Folds differ more than candidates, and so each candidate is compared with the forest on the same fold. Points are means
-# over three folds, bars reach from the best to the worst fold.
+# Folds differ more than candidates, and so each candidate is compared with the forest on the same fold. Points are
+# means over three folds, bars reach from the best to the worst fold.
 
 
 def against_forest(ax, across, losses, **style):
@@ -101,7 +104,7 @@ def against_forest(ax, across, losses, **style):
 
 results = pd.DataFrame(search.cv_results_)
 plt.rcParams["font.size"] = 13
-_, axes = plt.subplots(1, 2, figsize=(9.5, 4.8), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 5), sharey=True, layout="constrained")
 styles = {1.0: {"color": "#0072B2", "fmt": "o-"}, 4.0: {"color": "#D55E00", "fmt": "s--"}}
 for ax, (hidden, lines) in zip(axes, results.groupby("param_student__module__hidden"), strict=True):
     ax.axhline(0, color="0.4", linestyle=":", label="forest")
@@ -113,5 +116,5 @@ for ax, (hidden, lines) in zip(axes, results.groupby("param_student__module__hid
     ax.set(title=f"hidden layers {hidden}", xlabel="hard_weight: weight of the labels")
     ax.set(xticks=[0, 0.5, 1, 1.2], xticklabels=["0", "0.5", "1", "auto"])
 axes[0].set_ylabel("log loss minus the forest's\n(lower is better)")
-axes[0].legend(frameon=False)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
 plt.show()

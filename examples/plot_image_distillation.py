@@ -2,9 +2,10 @@
 A convolutional teacher and a small one
 =======================================
 
-The well-known example of Keras' documentation: a convolutional teacher, and a small student, distilled at temperature 10 with a tenth of the weight on the labels. That page reports, on MNIST, about 97.6 % for the
-teacher, 97.6 % for the student without a teacher and 98.1 % for the distilled one. Here are the same three numbers on
-few images: 300 of the 8x8 digits that scikit-learn bundles.
+The well-known example of Keras' documentation: a convolutional teacher, and a small student, distilled at temperature
+10 with a tenth of the weight on the labels. That page reports, on MNIST, about 97.6 % for the teacher, 97.6 % for the
+student without a teacher and 98.1 % for the distilled one. Here are the same three numbers on few images: 300 of the
+8x8 digits that scikit-learn bundles.
 
 **What to see:** where labels are few, the distilled student is about a point better in the mean than the same student
 without a teacher, and on four of the five splits of the images.

@@ -9,6 +9,9 @@ of which 500 train.
 
 **What to see:** with a loss on the forest's leaves, the student's hidden layer keeps more of the forest's geometry, on
 every split of the rows. Its predictions do not become better by this.
+
+It does so on handwritten digits drawn with a pen and on segments of images, too, but not on printed letters, where the
+student of the probabilities alone kept more neighbours (6.3 of 10, and 6.0 with the loss on leaves).
 """
 
 import matplotlib.pyplot as plt
@@ -37,8 +40,9 @@ for name, shape in layers(RandomForestClassifier(100, random_state=0).fit(X, y))
 
 # %%
 # ``LeafEmbeddingLoss`` is a loss on features: the last hidden layer has to predict the embedding, through a linear
-# projector that is trained with the student, is kept in ``loss_`` and is not shipped. ``SPLoss`` is a loss on relations:
-# the matrices of similarities within a batch shall agree; it reads the leaves by itself, and has the weight of its paper.
+# projector that is trained with the student, is kept in ``loss_`` and is not shipped. ``SPLoss`` is a loss on
+# relations: the matrices of similarities within a batch shall agree; it reads the leaves by itself, and has the weight
+# of its paper.
 
 losses = {
     "soft targets": [],
@@ -49,8 +53,8 @@ losses = {
 # %%
 # On test rows
 # ------------
-# Three measures. *Neighbours*: of the ten training rows that are most similar to a test row in the student's hidden layer
-# (by the cosine), how many are among the forest's ten? *Similarities*: the correlation of these cosines with the
+# Three measures. *Neighbours*: of the ten training rows that are most similar to a test row in the student's hidden
+# layer (by the cosine), how many are among the forest's ten? *Similarities*: the correlation of these cosines with the
 # proximities. And the log loss of the predictions.
 
 
@@ -78,9 +82,9 @@ for seed in seeds:
     proximity = (forest.apply(X_test)[:, None] == forest.apply(X_train)[None]).mean(2)
     for row, extra in enumerate(losses.values()):
         loss = [("kd", SoftTargetLoss()), *extra]
-        est = DistilledClassifier(
-            forest, student, loss=loss, hard_weight=0, blend=0, random_state=seed
-        ).fit(X_train, y_train)
+        est = DistilledClassifier(forest, student, loss=loss, hard_weight=0, blend=0, random_state=seed).fit(
+            X_train, y_train
+        )
         cosines = hidden(est, X_test) @ hidden(est, X_train).T
         found[:, row, seed] = (
             10 * most_similar(proximity)[most_similar(cosines)].mean(),
@@ -92,8 +96,8 @@ for name, values in zip(losses, found.mean(2).T, strict=True):
     print("{:22s} neighbours {:.1f} of 10, similarities {:.2f}, log loss {:.3f}".format(name, *values))
 
 # %%
-# Points are single splits, joined by lines. ``LeafEmbeddingLoss`` keeps neighbours best, ``SPLoss`` the similarities as a
-# whole, of which most are small.
+# Points are single splits, joined by lines. ``LeafEmbeddingLoss`` keeps neighbours best, ``SPLoss`` the similarities as
+# a whole, of which most are small.
 
 plt.rcParams["font.size"] = 13
 _, axes = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
@@ -102,6 +106,8 @@ for ax, values, title in zip(axes, found, (*titles, "test log loss\n(lower is be
     ax.plot(range(3), values, color="0.7", zorder=1)
     for position, (color, marker) in enumerate((("#D55E00", "s"), ("#0072B2", "o"), ("#009E73", "^"))):
         ax.plot(np.full(len(seeds), position), values[position], marker, color=color, markersize=9)
-    ax.set(title=title, xticks=range(3), xticklabels=["soft\ntargets", "and\nleaves", "and\nrelations"], xlim=(-0.4, 2.4))
-axes[2].set_ylim(0, None)
+    ax.set(
+        title=title, xticks=range(3), xticklabels=["soft\ntargets", "and\nleaves", "and\nrelations"], xlim=(-0.4, 2.4)
+    )
+axes[2].set_ylim(0, 1.25 * found[2].max())
 plt.show()
