@@ -36,6 +36,8 @@ types: $(DEV)
 layers: $(DEV)  ## imports go in one direction
 	.venv/bin/lint-imports
 
+# Some scripts read data sets; where neither SKLKD_DATA nor the default folder is there, data that scikit-learn bundles.
+examples docs: export SKLKD_DATA ?= $(abspath $(wildcard ../shared/data))
 # Without windows, which would wait to be closed.
 examples: export MPLBACKEND := Agg
 examples: $(DEV)  ## each gallery script by itself, as a user runs it

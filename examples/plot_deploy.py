@@ -4,6 +4,9 @@ From a Pipeline to a served file
 
 A Pipeline that ends in a distilled forest becomes one ONNX file, from the columns to the labels. Writing it takes
 ``sklkd[onnx]``, serving it only ``onnxruntime``, without torch and scikit-learn.
+
+**What to see:** most of the time that a Pipeline takes for one row is spent in Python; the file answers in a small part
+of it. The student's file is a small part of the forest's, too, and its C code the fastest of all.
 """
 
 import os
@@ -98,15 +101,17 @@ for name, (one, many) in times.items():
     print(f"{name:27s} one row {one:10.1f} us, in a batch {many:8.2f} us a row")
 
 # %%
-# As a picture: shorter is better; each grid line is ten times the one before.
+# As a picture: shorter is better; each grid line is ten times the one before. The forest is orange, the
+# student blue.
 
+plt.rcParams["font.size"] = 13
 names = list(models)[::-1]
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
 for axis, position, title in zip(
     axes, (0, 1), ("one row", f"a row in a batch of {repeats * len(X_test):,}"), strict=True
 ):
     values = [times[name][position] for name in names]
-    bars = axis.barh(names, values, color=["#1f77b4"] * 3 + ["#999999"] * 2)
+    bars = axis.barh(names, values, color=["#0072B2"] * 3 + ["#D55E00"] * 2)
     axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3)
     axis.set(xscale="log", xlabel="microseconds", title=title, xlim=(1, 20 * max(values)))
     axis.grid(axis="x", alpha=0.3)
