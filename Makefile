@@ -6,15 +6,15 @@ DEV := .venv/dev.stamp
 OLDEST := .venv-oldest/dev.stamp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: compress test slow lint format types layers examples docs wheel serve oldest oldest-part clean
+.PHONY: compress test slow lint format types layers examples docs wheel serve oldest oldest-part coverage clean
 
 compress: $(CORE)  ## the main job: a forest compressed into a small network
 	.venv/bin/python examples/plot_compress_forest.py
 
 # One thread for each of the parallel workers: more would only make them wait for each other.
-test slow oldest oldest-part: export OMP_NUM_THREADS := 1
+test slow oldest oldest-part coverage: export OMP_NUM_THREADS := 1
 # The workers must agree on the names of tests, and some hold the print of a set.
-test slow oldest oldest-part: export PYTHONHASHSEED := 0
+test slow oldest oldest-part coverage: export PYTHONHASHSEED := 0
 
 test: $(DEV)  ## the fast tests
 	.venv/bin/python -m pytest -n $(WORKERS) -m "not slow"
@@ -77,10 +77,16 @@ oldest-part: $(OLDEST)  ## the part of `make oldest` that CI runs
 	  tests/augment tests/export tests/report tests/teachers tests/estimators/test_common.py tests/estimators/test_input.py \
 	  tests/estimators/test_weights.py tests/estimators/test_saving.py tests/estimators/offline/test_metadata.py
 
+# Not in CI, where its tracing would cost minutes at every run. On Python 3.11 coverage traces in C.
+coverage: export COVERAGE_CORE := ctrace
+coverage: $(DEV)  ## not in CI: which lines the fast tests run, also as pages in htmlcov
+	.venv/bin/pip install -q -c constraints.txt pytest-cov
+	.venv/bin/python -m pytest -n $(WORKERS) -m "not slow" --cov=sklkd --cov-report=term --cov-report=html
+
 clean:
 	rm -rf .venv .venv-oldest .venv-wheel .venv-serve build dist *.egg-info serve/build serve/src/*.egg-info
 	rm -rf docs/_build docs/generated docs/auto_examples
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # torch comes first and by itself: asked for in a range, pip may prefer a newer build that is several GB larger.
 $(CORE): pyproject.toml constraints.txt

@@ -307,3 +307,11 @@ def test_texts_in_a_frame_are_taken_by_the_steps_of_teacher_and_student():
 
     est = DistilledClassifier(piped(LogisticRegression()), piped(quick(40)), hard_weight=0.5, blend=0, random_state=0)
     assert (est.fit(frame, y).predict(frame) == y).all()
+
+
+@pytest.mark.parametrize(("n", "what"), [(1, "another file or folder"), (2, "2 other files or folders")])
+def test_a_folder_of_other_things_is_no_checkpoint(tmp_path, n, what):
+    for i in range(n):
+        (tmp_path / f"{i}.txt").write_text("notes")
+    with pytest.raises(ValueError, match=f"^checkpoint must be a folder .*, which holds {what}: name another one"):
+        DistilledClassifier(ExtraTreesClassifier(), checkpoint=tmp_path).fit(X, Y)
