@@ -41,7 +41,6 @@ for seed in range(3):
         y_test=y_test,
         sizes=[500, 2_000, 10_000, 100_000],
         scoring="neg_root_mean_squared_error",
-        n_jobs=2,
     )
     plt.close(display.figure_)
     displays.append(display)
