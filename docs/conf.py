@@ -34,7 +34,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/plot_",
-    "ignore_pattern": r"/_data\.py$",
+    "ignore_pattern": r"(^|/)_data\.py$",
     "download_all_examples": False,
     "abort_on_example_error": True,
     "show_memory": False,

@@ -41,7 +41,6 @@ for seed in range(3):
         y_test=y_test,
         sizes=[500, 2_000, 10_000, 100_000],
         scoring="neg_root_mean_squared_error",
-        n_jobs=2,
     )
     plt.close(display.figure_)
     displays.append(display)
@@ -77,7 +76,8 @@ plt.show()
 # Where one split is enough, a display draws itself. It also has the bytes of each network, and the measured
 # microseconds to predict one row.
 
-display.plot(x="bytes", negate_score=True)
+_, ax = plt.subplots(figsize=(6.8, 5.2), layout="constrained")
+display.plot(ax, x="bytes", negate_score=True)
 plt.show()
 for size, n_bytes, latency in zip(display.parameters, display.n_bytes, display.latency_us, strict=True):
     print(f"{size:7,.0f} parameters: {n_bytes:7,} bytes, {latency:.0f} us for one row")
