@@ -18,6 +18,9 @@ LOGGER.addHandler(logging.NullHandler())
 WIDTH = 24
 """Characters of the bar; with stage and time the line fits into a terminal of 80 columns."""
 
+SOON = 2.0
+"""Seconds left below which they are not told."""
+
 Advance = Callable[[float], None]
 """Told that a part of a stage is done, from 0 to 1, beside what it was told before."""
 
@@ -98,12 +101,22 @@ class Progress:
         if self.name:
             LOGGER.debug(f"%s: {message}", self.name, *values)
 
-    def advance(self, by: float, part: float = 1.0) -> None:
-        """Tell that so much more of a part of the stage is done."""
+    def pieces(self, n: int) -> Pieces:
+        """Tells of ``n`` pieces of the stage, or of a part of it, that take equally long."""
+        return Pieces(self, n)
+
+    def advance(self, by: float, part: float = 1.0, left: float | None = None) -> None:
+        """Tell that so much more of a part of the stage is done, and for about how many seconds it will go on."""
+        label = self._stage
+        if left is not None and left >= SOON:
+            self.note("%s, about %.0f s left", label, left)
+            label = f"{label}, about {left:.0f} s left"
+            if self._shows_lines():
+                sys.stderr.write(f"{self.name}: {label}\n")
         if self._bar is not None and self._stage in self.stages:
             self._done = min(1.0, self._done + by * part)
             place = self.stages.index(self._stage)
-            self._bar.draw((place + self._done) / len(self.stages), self._stage)
+            self._bar.draw((place + self._done) / len(self.stages), label)
 
     def advances(self, n: int = 1) -> Advance | None:
         """:meth:`advance` for one of ``n`` equal parts of the stage; None where nobody looks."""
@@ -114,8 +127,34 @@ class Progress:
         if not self.name:
             return
         LOGGER.info("%s: %s, %.2f s", self.name, stage, seconds, extra={"stage": stage, "seconds": seconds})
-        if self.verbose and sys.stderr is not None and not Bar.free.locked():
+        if self._shows_lines():
             sys.stderr.write(f"{self.name}: {stage}, {seconds:.2f} s\n")
+
+    def _shows_lines(self) -> bool:
+        return bool(self.name and self.verbose) and sys.stderr is not None and not Bar.free.locked()
+
+
+class Pieces:
+    """Pieces of a stage that take equally long, of which the time that is left is told.
+
+    Pickled, for another process, they are silent.
+
+    Parameters
+    ----------
+    progress : Progress
+    n : int
+        How many.
+    """
+
+    def __init__(self, progress: Progress, n: int):
+        self.progress, self.n, self.done, self.began = progress, n, 0, perf_counter()
+
+    def advance(self) -> None:
+        """Tell that one more is done."""
+        self.done += 1
+        rest = self.n - self.done
+        left = (perf_counter() - self.began) / self.done * rest if rest > 0 else None
+        self.progress.advance(1 / self.n, left=left)
 
 
 class Bar:

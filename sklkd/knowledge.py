@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
-from sklkd._progress import SILENT, Progress
+from sklkd._progress import SILENT, Pieces, Progress
 from sklkd._side_by_side import side_by_side, within
 from sklkd._sklearn import _safe_indexing
 from sklkd._splits import Split, make_splits
+from sklkd._warn import warn
+from sklkd.exceptions import TeacherWarning
 from sklkd.rows import Rows
-from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part
+from sklkd.teachers import Outputs, Teacher, TeacherFitter, any_fitted, has_frozen_part, learns_in_context
+
+FOLDS, FEWEST = 5, 50
+"""Into how many folds "auto" cross-fits teachers that learn in context, and the distinct rows from which on it does."""
 
 
 @dataclass
@@ -91,13 +96,25 @@ def gather(
     if not ask:
         return Knowledge(adapter, None, np.zeros(len(rows), bool), "none")
 
+    def crossed(cv: Any) -> Knowledge:
+        splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
+        options: dict[str, Any] = {"spread": spread, "empty": empty, "checkpoint": checkpoint, "progress": progress}
+        return cross_fit(fitter, teacher, adapter, rows, splits, **options)
+
     def answer() -> tuple[Outputs | None, NDArray, str]:
-        if folds:
-            splits = checkpoint.kept("splits", lambda: make_splits(cv, rows, groups, fitter.split_params(rows)))
-            found = cross_fit(fitter, teacher, adapter, rows, splits, spread=spread, empty=empty, checkpoint=checkpoint)
-        else:
+        found = crossed(cv) if folds else None
+        if isinstance(cv, str) and cv == "auto" and _gives_labels_again(teacher, adapter, groups):
+            try:
+                found = crossed(FOLDS)
+            except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way on a part of the rows
+                warn(
+                    f"cv='auto' takes the outputs of {adapter.name} for the training rows as they are, because it "
+                    f"could not be cross-fitted ({type(error).__name__}): set cv=None, or cv to other folds.",
+                    TeacherWarning,
+                )
+        if found is None:
             with within(fitter.estimator.n_jobs):
-                found = _of_one(adapter, rows, cv, spread, empty)
+                found = outputs_of(adapter, rows, cv, spread, empty)
         return found.outputs, found.unseen, found.source
 
     with progress.stage("labelling"):
@@ -106,7 +123,16 @@ def gather(
     return knowledge
 
 
-def _of_one(adapter: Teacher, rows: Rows, cv: Any, spread: bool, empty: Callable[..., NDArray]) -> Knowledge:
+def _gives_labels_again(teacher: Any, adapter: Teacher, groups: Callable[[], NDArray]) -> bool:
+    """Whether an unfitted teacher's answers for its own rows are near to the labels, and clones of it cost nothing."""
+    if any_fitted(teacher) or has_frozen_part(teacher) or adapter.has_out_of_bag or not learns_in_context(teacher):
+        return False
+    return int(groups().max()) + 1 >= FEWEST
+
+
+def outputs_of(
+    adapter: Teacher, rows: Rows, cv: Any, spread: bool = False, empty: Callable[..., NDArray] = np.empty
+) -> Knowledge:
     """Outputs of the teacher itself: out-of-bag, or else in-sample."""
     if cv == "oob" or (cv == "auto" and adapter.has_out_of_bag):
         try:
@@ -140,13 +166,15 @@ def cross_fit(
     spread: bool,
     empty: Callable[..., NDArray] = np.empty,
     checkpoint: Checkpoint = NOTHING_KEPT,
+    progress: Progress = SILENT,
 ) -> Knowledge:
     """Outputs for each fold from a clone fitted without it; rows of no fold keep the full teacher's."""
     unseen = np.zeros(len(rows), bool)
     for _, test in splits:
         unseen[test] = True
+    pieces = progress.pieces(len(splits))
     folds = [
-        (fitter, teacher, rows, train, test, spread, checkpoint.part(f"fold-{k}"))
+        (fitter, teacher, rows, train, test, spread, checkpoint.part(f"fold-{k}"), pieces)
         for k, (train, test) in enumerate(splits)
     ]
     parts = side_by_side(fitter.estimator.n_jobs, predict_fold, folds)
@@ -169,13 +197,17 @@ def predict_fold(
     train: NDArray,
     test: NDArray,
     spread: bool,
-    checkpoint: Checkpoint = NOTHING_KEPT,
+    checkpoint: Checkpoint,
+    pieces: Pieces,
 ) -> Outputs:
-    """Fit a clone without a fold, and predict the fold with it."""
+    """Fit a clone without a fold, and predict the fold with it, at once."""
 
     def predict() -> Outputs:
         part = rows.take(train).copied()
         fitted = fitter.fit(teacher, part, refit=True)
-        return fitter.adapt(teacher, fitted, part, refit=True).outputs(_safe_indexing(rows.X, test), spread=spread)
+        adapter = fitter.adapt(teacher, fitted, part, refit=True)
+        return fitter.answers(teacher, part, refit=True).of(adapter, _safe_indexing(rows.X, test), spread=spread)
 
-    return checkpoint.kept("outputs", predict)
+    outputs = checkpoint.kept("outputs", predict)
+    pieces.advance()
+    return outputs

@@ -139,3 +139,39 @@ def test_in_another_process_it_is_silent(monkeypatch, caplog):
                 sent.note("nothing")
                 advance(0.5)
             assert (terminal.getvalue(), len(caplog.records)) == before
+
+
+def test_the_time_that_is_left_is_told_while_it_is_worth_it(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+    progress = Progress("Fit", ["one", "two"], 1)
+    with progress.fit(), progress.stage("one"):
+        for left in (123.4, 12.3, 0.4, None):
+            progress.advance(0.25, left=left)
+    (shown,) = terminal.lines
+    assert ["about" in one for one in shown[:5]] == [False, True, True, False, False]
+    assert "one, about 123 s left" in shown[1] and "one, about 12 s left" in shown[2]
+    assert [percent(one) for one in shown[:5]] == [0, 12, 25, 37, 50] and max(map(len, shown)) < 80
+
+
+def test_pieces_take_as_long_as_those_before(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+    progress = Progress("Fit", ["one"], 1)
+    with progress.fit(), progress.stage("one"):
+        pieces = progress.pieces(3)
+        # as if it had begun so long ago
+        pieces.began -= 100.0
+        for _ in range(3):
+            pieces.advance()
+    (shown,) = terminal.lines
+    assert "about 200 s left" in shown[1] and "about 50 s left" in shown[2] and "left" not in shown[-1]
+    assert [percent(one) for one in shown[:4]] == [0, 33, 66, 100]
+
+
+def test_lines_tell_the_time_that_is_left_too(capsys):
+    progress = Progress("Fit", ["one"], 1)
+    with progress.fit(), progress.stage("one"):
+        pieces = progress.pieces(2)
+        pieces.began -= 60.0
+        pickle.loads(pickle.dumps(pieces)).advance()
+        pieces.advance()
+    assert capsys.readouterr().err.splitlines()[0] == "Fit: one, about 60 s left"

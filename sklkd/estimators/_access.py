@@ -34,6 +34,11 @@ def checked_training_rows(est: BaseDistilled, X: Any) -> Any:
     return est._check_X(X, reset=True, allow_nan=True)
 
 
+def fit_with_classes(est: Any, X: Any, y: Any, classes: Any, sample_weight: Any) -> Any:
+    """Fit an unfitted classifier of the offline mode on rows that may lack some of its classes."""
+    return est._partial_fit(X, y, classes, sample_weight, None)
+
+
 def task_name(est: BaseDistilled) -> str:
     """Return "classification" or "regression", of a fitted or an unfitted estimator."""
     return est._task_name

@@ -83,7 +83,8 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
         """Let predictions come from this student."""
         self._fitted = fitted
         self.encoder_, self.student_ = fitted.encoder, fitted.net
-        self.history_ = fitted.net.history
+        if fitted.is_net:
+            self.history_ = fitted.net.history
 
     def _predicting_with(self, fitted: FittedStudent) -> Any:
         """A copy whose predictions come from another trained student."""
@@ -199,9 +200,9 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
         super().__setstate__(state)
 
     @property
-    def n_iter_(self) -> int:
-        """Epochs that the student has trained."""
-        return len(self.history_)
+    def n_iter_(self) -> Any:
+        """Epochs that the student has trained, or what an estimator that is no network counts."""
+        return len(self.history_) if self._fitted.is_net else self.student_.n_iter_
 
     def _for_deployment(self) -> Any:
         """What predicts the same, and holds no more than it needs for that."""

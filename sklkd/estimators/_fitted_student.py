@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,13 @@ from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._few_texts import FEW, TextReader, text_reader
 from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.estimators._task import Task
+from sklkd.losses import Loss
 from sklkd.rows import PIECE, Rows
 from sklkd.students import InputEncoder
 from sklkd.students._double import double_copy, predicts_in_float64
 from sklkd.students._folded import Folded, fold, fold_entries
 from sklkd.students._forward import as_input, forward
+from sklkd.students._train import trained_losses
 
 SPARSE_ROWS = 4096
 """Rows of a sparse table that are predicted at once: what is dense may be made of so many, never of all."""
@@ -79,6 +82,8 @@ class FittedStudent:
     network: Any = field(default=None, init=False)
     exits: dict[str, FittedStudent] = field(default_factory=dict, init=False)
 
+    is_net: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         folded = _as_arrays(self.encoder, self.net.module_)
         self.network = double_copy(self.net.module_, float64=self.float64) if folded is None else folded
@@ -128,6 +133,10 @@ class FittedStudent:
 
     def _missing_values(self) -> ValueError:
         return ValueError(f"Input X contains NaN or another missing value, which {self.refuses_missing}")
+
+    def trained_losses(self) -> Sequence[tuple[str, Loss]]:
+        """The losses that it was trained with, and their learnt parts; none where labels alone have trained it."""
+        return trained_losses(self.net)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in NOT_SAVED}

@@ -54,6 +54,10 @@ class TrainedStudent:
     net: NeuralNet
     task: Task
 
+    @property
+    def said(self) -> str:
+        return f"the student has trained {len(self.net.history)} epochs"
+
     def predictions(self, rows: Rows) -> NDArray[np.float64]:
         """Probabilities (n, n_classes), or standardized predictions (n, n_outputs)."""
         return np.concatenate([self._of_piece(piece) for piece in rows.pieces()])
@@ -127,7 +131,7 @@ class LabelsOnly:
             advance=self.advance,
         )
 
-    def run_elsewhere(self) -> tuple[NeuralNet, nn.Module | None]:
+    def run_elsewhere(self) -> Any:
         """The trained net without what its training has left, and a module of the user's own beside it.
 
         skorch pickles that by the name of its class, which is known here alone where it is a notebook's.
@@ -135,12 +139,12 @@ class LabelsOnly:
         net = without_training(self.run())
         return net, None if type(net.module_) is TabularNet else vars(net).pop("module_")
 
-
-def put_together(net: NeuralNet, module: nn.Module | None) -> NeuralNet:
-    """A trained net from what :meth:`LabelsOnly.run_elsewhere` gives."""
-    if module is not None:
-        vars(net)["module_"] = module
-    return net
+    def put_together(self, encoder: Any, made: tuple[NeuralNet, nn.Module | None]) -> TrainedStudent:
+        """The trained student, of what :meth:`run_elsewhere` has made, and its encoder."""
+        net, module = made
+        if module is not None:
+            vars(net)["module_"] = module
+        return TrainedStudent(encoder, net, self.task)
 
 
 @dataclass(frozen=True, eq=False)

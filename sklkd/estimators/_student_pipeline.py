@@ -55,6 +55,25 @@ def fit_steps(steps: Pipeline, X: Any, y: Any, *, takes_sparse: bool = False) ->
     return encoder, converted(encoded)
 
 
+def fit_estimator_steps(steps: Pipeline, X: Any, y: Any, *, takes_missing: bool) -> tuple[Pipeline, Any]:
+    """Fit the steps that stand before a Pipeline's classifier or regressor, and encode the rows as these give them.
+
+    As of networks, medians take the place of missing numbers that the steps let through, where what follows does not
+    take these.
+    """
+    encoded = steps.fit_transform(X, y)
+    if takes_missing or np.ndim(encoded) != 2 or has_one_dimension(X) or handles_missing(steps, X):
+        return steps, encoded
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    filling = Pipeline([*steps.steps, ("fill", fill)])
+    try:
+        filled = fill.fit_transform(encoded)
+    except (TypeError, ValueError):
+        # no numbers, which the estimator may take as they are
+        return steps, encoded
+    return (filling, filled) if handles_missing(filling, X) else (steps, encoded)
+
+
 def as_float32(encoded: Any) -> NDArray[np.float32]:
     """An array, frame or sparse matrix as the dense array that a network takes."""
     return np.asarray(encoded.toarray() if sparse.issparse(encoded) else encoded, dtype=np.float32)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sklkd.estimators._task import Task
 from sklkd.rows import Rows
+from sklkd.students._estimator_student import EstimatorStudent
 from sklkd.students._resolve import Student
 
 FEWEST = 50  # distinct rows below which a part of them says nothing
@@ -39,7 +40,9 @@ def validation_splits(rows: Rows, seed: int, n_splits: int, size: float) -> list
     return [(np.setdiff1d(np.arange(len(rows)), one), one) for one in validation if len(one)]
 
 
-def split_for_early_stopping(student: Student, rows: Rows, task: Task, seed: int) -> tuple[Rows, Rows | None]:
+def split_for_early_stopping(
+    student: Student | EstimatorStudent, rows: Rows, task: Task, seed: int
+) -> tuple[Rows, Rows | None]:
     """Training rows, and validation rows where the epochs of a student that learns from labels only are not given."""
     if not student.budgeted or len(rows) < FEWEST:
         return rows, None

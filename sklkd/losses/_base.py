@@ -72,6 +72,14 @@ class Loss(BaseEstimator, nn.Module):
     def needs_trained_teacher(self) -> bool:
         return self.needs_spread or self.alone(0)
 
+    @property
+    def fits_estimators(self) -> bool:
+        """Whether an estimator that is fitted on the teacher's outputs as targets minimises the loss, up to a constant.
+
+        That is so of log loss and of squared error.
+        """
+        return False
+
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` for a parameter out of its range; called at fit and by ``forward``."""
         check_number("weight", self.weight, 0)

@@ -70,6 +70,10 @@ class SoftTargetLoss(Loss):
         self.temperature = temperature
         self.standardize = standardize
 
+    @property
+    def fits_estimators(self) -> bool:
+        return self.temperature == 1 and not self.standardize
+
     def check(self) -> None:
         super().check()
         check_number("temperature", self.temperature, 0, strict=True)

@@ -78,6 +78,10 @@ class TargetLoss(Loss):
     def needs_spread(self) -> bool:
         return self.kind == "gaussian"
 
+    @property
+    def fits_estimators(self) -> bool:
+        return self.kind == "squared"
+
     def check(self) -> None:
         super().check()
         if self.kind not in KINDS:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sklkd._side_by_side import side_by_side
-from sklkd.estimators._access import other_models, without_distillation
+from sklkd.estimators._access import fit_with_classes, other_models, without_distillation
 from sklkd.estimators._without_teacher import BaseWithoutTeacher
 from sklkd.report._measured import Measured, measured_model, measured_student
 from sklkd.rows import Rows
@@ -94,7 +94,7 @@ def fit_on_labels(est: Any, rows: Rows) -> Any:
     if est._fitted.task.classes is None:
         return made.fit(rows.X, rows.y, sample_weight=rows.weight)
     # a part of the rows may lack a class
-    return made.partial_fit(rows.X, rows.y, est._fitted.task.classes, sample_weight=rows.weight)
+    return fit_with_classes(made, rows.X, rows.y, est._fitted.task.classes, rows.weight)
 
 
 def light_fit_on_labels(est: Any, rows: Rows) -> Any:

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import Pipeline
 
 from sklkd._decision_rule import predicted_codes, predicted_labels
 from sklkd._side_by_side import side_by_side
@@ -25,11 +23,12 @@ from sklkd._sklearn import _num_samples, _safe_indexing
 from sklkd.estimators._access import checked_rows, checked_training_rows, task_name
 from sklkd.estimators.offline._base import BaseOffline
 from sklkd.report._baseline import light_fit_on_labels
-from sklkd.report._cost import check_repeats, microseconds, parameters
+from sklkd.report._cost import check_repeats, microseconds
+from sklkd.report._curve_sizes import check_sizes, sized_student, sizes_of
 from sklkd.report._measured import Measured, measured_student, measured_teacher
 from sklkd.report._picture import FACTOR, LEGEND, STYLES, new_axes, pyplot, thousands
 from sklkd.rows import Rows
-from sklkd.students import TabularNet, TabularStudent
+from sklkd.students import TabularNet
 from sklkd.students._sizes import smallest
 
 if TYPE_CHECKING:
@@ -154,10 +153,11 @@ class CompressionCurveDisplay:
             held out, stratified by class where possible; as in every cross-validation the estimator is then cloned,
             so that a fitted teacher is refitted on the other rows, and only one in a FrozenEstimator is kept.
         sizes : list, default=None
-            For each student an integer, its ``max_parameters``, or anything that ``student`` takes. Integers need a
+            For each student an integer, its ``max_parameters``, a dict of parameters of the estimator's student, such
+            as ``{"max_depth": 4}``, or anything that ``student`` takes. Integers need a
             :class:`~sklkd.students.TabularStudent` (or None, or a preset name) as the estimator's student, whose other
-            parameters are kept. None: five budgets from 1,000 parameters, or the smallest network where that takes
-            more, to 100,000.
+            parameters are kept. None, for such students: five budgets from 1,000 parameters, or the smallest network
+            where that takes more, to 100,000.
         x : {"parameters", "bytes", "latency"}, default="parameters"
             What is drawn across; all three are measured.
         scoring : str, callable or None, default=None
@@ -202,10 +202,10 @@ class CompressionCurveDisplay:
         scorer = check_scoring(estimator, scoring)
         row = _safe_indexing(checked_rows(first, X_test), slice(1))
         calls = [measured_student(est).predict for est in fitted]
-        modules = [est.student_.module_ for est in fitted]
+        found = [sizes_of(est) for est in fitted]
         display = cls(
-            parameters=[parameters(module) for module in modules],
-            n_bytes=[sum(part.numel() * part.element_size() for part in net.state_dict().values()) for net in modules],
+            parameters=[numbers for numbers, _ in found],
+            n_bytes=[n_bytes for _, n_bytes in found],
             latency_us=[microseconds(partial(call, row), n_repeats) for call in calls],
             scores=[scorer(est, X_test, y_test) for est in fitted],
             teacher_score=_teacher_score(first, scorer, X_test, y_test),
@@ -320,8 +320,7 @@ def _check(estimator: Any, X_test: Any, y_test: Any, sizes: Any, x: str, n_repea
         )
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test belong together, got one of them.")
-    if isinstance(sizes, str) or (sizes is not None and len(sizes) == 0):
-        raise ValueError(f"sizes must be a list of one size at least, or None, got sizes={sizes!r}.")
+    check_sizes(sizes, estimator.student)
     check_repeats(n_repeats)
     _check_across(x)
 
@@ -358,7 +357,10 @@ class _Fit:
         params = est.get_params(deep=False)
         # the same seeds for each, also from a generator of random numbers, which is not used up
         params |= {"random_state": copy.deepcopy(est.random_state), "keep_teacher": True}
-        params |= {"student": _student(est.student, size), "memory": self.folder if est.memory is None else est.memory}
+        params |= {
+            "student": sized_student(est.student, size),
+            "memory": self.folder if est.memory is None else est.memory,
+        }
         try:
             return type(est)(**params).fit(rows.X, rows.y, sample_weight=rows.weight)
         except pickle.PicklingError as error:
@@ -391,24 +393,6 @@ def _fit_all(fit: _Fit, sizes: Any, baseline: bool, n_jobs: int | None) -> tuple
 
 def _call(function: Callable, *arguments: Any) -> Any:
     return function(*arguments)
-
-
-def _student(student: Any, size: Any) -> Any:
-    """The estimator's own student with another budget; or what is given in its place."""
-    if isinstance(size, bool) or not isinstance(size, Integral):
-        return size
-    budget = {"max_parameters": int(size), "max_bytes": None}
-    if student is None or isinstance(student, str):
-        return TabularStudent(max_parameters=int(size))
-    if isinstance(student, TabularStudent):
-        return clone(student).set_params(**budget)
-    if isinstance(student, Pipeline) and isinstance(student.steps[-1][1], TabularStudent):
-        name = student.steps[-1][0]
-        return clone(student).set_params(**{f"{name}__{key}": value for key, value in budget.items()})
-    raise TypeError(
-        f"sizes: an integer is the max_parameters of a TabularStudent, got {size} for student={student!r}: pass the "
-        "students themselves, one a size."
-    )
 
 
 def _score_name(scoring: Any, task: str) -> str:

@@ -62,7 +62,7 @@ def measured_student(est: Any) -> Measured:
     """A fitted distilled estimator, called as users call it, without its teacher."""
     light, fitted = for_deployment(est), est._fitted
     predict = light.predict if fitted.task.kind == "regression" else light.predict_proba
-    name = type(est.student_.module_).__name__
+    name = type(est.student_.module_ if fitted.is_net else est.student_).__name__
     return Measured(name, light, predict, training_seconds(est), fitted.threshold)
 
 

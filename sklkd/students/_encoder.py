@@ -154,10 +154,14 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         out = scaled(Z, self.center_, self.scale_)
         for j, levels in enumerate(self._levels):
             if levels is not None:
-                codes = np.where(np.isnan(Z[:, j]), len(levels) - 2, Z[:, j]).astype(int)
-                # the last entry is what -1 (never seen) reads, the one before it what missing reads
-                out[:, j] = levels[codes]
+                out[:, j] = self.level_codes(Z, j)
         return (self._expand(out) if self.one_hot else out).astype(np.float32)
+
+    def level_codes(self, Z: NDArray, j: int) -> NDArray[np.float64]:
+        """The codes of the levels that are kept, of a column of categories."""
+        levels: Any = self._levels[j]
+        # the last entry is what -1 (never seen) reads, the one before it what missing reads
+        return levels[np.where(np.isnan(Z[:, j]), len(levels) - 2, Z[:, j]).astype(int)]
 
     def widened(self, Z: NDArray) -> NDArray:
         """The matrix of the codec with the parts of dates behind it: (n, n_features + n_parts)."""

@@ -15,6 +15,7 @@ from sklkd.teachers._classes import class_columns
 from sklkd.teachers._estimand import Estimand
 from sklkd.teachers._estimand_reader import read_estimand
 from sklkd.teachers._fallback import failure
+from sklkd.teachers._in_context import is_costly
 from sklkd.teachers._outputs import FLOOR, Outputs
 from sklkd.teachers._reading import PROBABILITIES
 from sklkd.teachers._rows import Reference, chunks, sample
@@ -48,6 +49,7 @@ class Teacher:
     ``out_of_bag``      predictions for the training rows from members that have not seen them, and ``has_out_of_bag``
     ``reads_as``        what the numbers that the model returns are taken for
     ``fallbacks``       what could not be read of a foreign model, and why: the adapter does without it
+    ``costly``          whether it is asked for as few rows as possible; a class of yours may set it to True
     ==================  ==============================================================================================
 
     Parameters
@@ -183,6 +185,15 @@ class Teacher:
         return read_estimand(self.estimator, self.classes is not None or self.multilabel)
 
     @property
+    def costly(self) -> bool:
+        """Whether each row that is asked costs a look at all training rows, which is so of some kinds; never timed.
+
+        These are in-context models (TabPFN, TabICL, TabDPT), nearest neighbours and Gaussian processes, also inside
+        other estimators. Such a teacher is asked for few synthetic rows.
+        """
+        return is_costly(self.estimator)
+
+    @property
     def reads_as(self) -> str | None:
         """What the numbers that the model returns are taken for: probabilities, logits, labels, values, scores.
 
@@ -277,7 +288,8 @@ class Teacher:
         if self.classes is None:
             parts = (known._regression(part, spread) for part in chunks(X))
         else:
-            raw = known._has_margins(sample(X, CHECKED))
+            # margins would be further questions
+            raw = not known.costly and known._has_margins(sample(X, CHECKED))
             parts = (known._classification(part, raw) for part in chunks(X))
         return Outputs.concatenate(list(parts)) if empty is None else Outputs.collected(parts, _num_samples(X), empty)
 

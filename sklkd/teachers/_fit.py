@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+import joblib
 import numpy as np
+from joblib import Memory
 from numpy.typing import NDArray
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
@@ -25,12 +28,24 @@ from sklkd._warn import warn
 from sklkd.exceptions import SampleWeightWarning
 from sklkd.rows import Rows
 from sklkd.teachers._adapt import adapt
+from sklkd.teachers._answers import Answers
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
-from sklkd.teachers._recognise import is_fitted, is_search, is_weighted, takes_codes
+from sklkd.teachers._in_context import is_costly
+from sklkd.teachers._recognise import any_fitted, has_frozen_part, is_fitted, is_search, is_weighted, takes_codes
 
 HANDING_ON = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
 """Ensembles whose members get the arguments of fit."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A teacher with its name, its seed and the user's arguments of its fit."""
+
+    name: str
+    teacher: Any
+    seed: int | None
+    params: dict[str, Any]
 
 
 class TeacherFitter:
@@ -66,33 +81,52 @@ class TeacherFitter:
 
     def fit(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Any:
         """The teacher, fitted: as it stands where it is already, unless ``refit``; else a fitted clone."""
+        fitted = [(one.name, self._fit_one(one, rows, refit)) for one in self._members(teacher)]
+        return fitted if isinstance(teacher, list) else fitted[0][1]
+
+    def _members(self, teacher: Any) -> list[Member]:
+        """The members of a list of teachers, or a teacher that is alone."""
         params = self.estimator.teacher_fit_params or {}
         if not isinstance(teacher, list):
-            return self._fit_one("teacher", teacher, rows, refit, self.seed, params)
+            return [Member("teacher", teacher, self.seed, params)]
         of_member = params_by_member(params, [name for name, _ in teacher])
         seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(teacher)).tolist()
         return [
-            (name, self._fit_one(name, member, rows, refit, None if self.seed is None else seed, of_member[name]))
+            Member(name, member, None if self.seed is None else seed, of_member[name])
             for (name, member), seed in zip(teacher, seeds, strict=True)
         ]
 
-    def _fit_one(
-        self, name: str, teacher: Any, rows: Rows, refit: bool, seed: int | None, params: dict[str, Any]
-    ) -> Any:
-        if not refit and is_fitted(teacher):
-            return teacher
-        y = rows.y
+    def _fit_one(self, member: Member, rows: Rows, refit: bool) -> Any:
+        if not refit and is_fitted(member.teacher):
+            return member.teacher
+        checkpoint = NOTHING_KEPT if refit else self.checkpoint
+        return checkpoint.kept(
+            f"teacher.{member.name}", lambda: self.memory.cache(fit_teacher)(*self._fit_arguments(member, rows, refit))
+        )
+
+    def _fit_arguments(
+        self, member: Member, rows: Rows, refit: bool
+    ) -> tuple[Any, Any, NDArray, dict[str, Any], int | None]:
+        """What :func:`fit_teacher` is given."""
+        teacher, params, y = member.teacher, member.params, rows.y
         if self.classes is not None and takes_codes(teacher):
             # over the classes present: boosters refuse codes that are missing between others
             present, y = np.unique(y, return_inverse=True)
             params = with_codes(params, present)
-        params = self._routed(name, teacher, rows) | params
-        checkpoint = NOTHING_KEPT if refit else self.checkpoint
-        copied = clone_teacher if refit else clone_unfitted_members
-        return checkpoint.kept(
-            f"teacher.{name}",
-            lambda: self.memory.cache(fit_teacher)(seeded(copied(teacher), seed), rows.X, y, params, seed),
-        )
+        params = self._routed(member.name, teacher, rows) | params
+        copied = clone_teacher(teacher) if refit else clone_unfitted_members(teacher)
+        return seeded(copied, member.seed), rows.X, y, params, member.seed
+
+    def answers(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Answers:
+        """How what ``fit`` makes of a teacher is asked: by way of ``memory``, where it is costly and not kept.
+
+        A kept teacher, or a frozen part, has no key that would be the same in another process.
+        """
+        kept = has_frozen_part(teacher) or (not refit and any_fitted(teacher))
+        if not isinstance(self.memory, Memory) or self.memory.location is None or kept or not is_costly(teacher):
+            return Answers()
+        fits = [self._fit_arguments(member, rows, refit) for member in self._members(teacher)]
+        return Answers(self.memory, joblib.hash((fits, self.classes, self.multilabel)))
 
     def adapt(self, teacher: Any, fitted: Any, rows: Rows, *, refit: bool = False) -> Teacher:
         """The adapter of what ``fit`` made of a teacher.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from catboost import CatBoostClassifier, CatBoostRegressor
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -15,14 +17,17 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
 from sklearn.utils.validation import validate_data
 from torch import nn
+from xgboost import XGBClassifier, XGBRegressor
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.losses import (
@@ -60,6 +65,38 @@ EVERY_OTHER = [(slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice
 DEFAULTS = [
     DistilledClassifier(ExtraTreesClassifier(20, random_state=0), random_state=0),
     DistilledRegressor(Ridge(), random_state=0),
+]
+
+# students that are no networks
+ESTIMATORS = [
+    DistilledClassifier(LogisticRegression(), DecisionTreeClassifier(max_depth=4), random_state=0),
+    DistilledRegressor(Ridge(), Ridge(), random_state=0),
+]
+MORE_ESTIMATORS = [
+    DistilledClassifier(LogisticRegression(), student, random_state=0)
+    for student in (
+        LogisticRegression(max_iter=500),
+        GaussianNB(),
+        SGDClassifier(loss="log_loss"),
+        ExtraTreesClassifier(10),
+        RandomForestClassifier(10),
+        HistGradientBoostingClassifier(max_iter=20),
+        XGBClassifier(n_estimators=10),
+        LGBMClassifier(n_estimators=10, verbose=-1),
+        CatBoostClassifier(iterations=10, verbose=0, allow_writing_files=False),
+        make_pipeline(RobustScaler(), LogisticRegression()),
+    )
+] + [
+    DistilledRegressor(Ridge(), student, random_state=0)
+    for student in (
+        DecisionTreeRegressor(max_depth=4),
+        SGDRegressor(),
+        ExtraTreesRegressor(10),
+        HistGradientBoostingRegressor(max_iter=20),
+        XGBRegressor(n_estimators=10),
+        LGBMRegressor(n_estimators=10, verbose=-1),
+        CatBoostRegressor(iterations=10, verbose=0, allow_writing_files=False),
+    )
 ]
 
 # enough epochs, and steps that are long enough, for the checks that want something learnt; between them every default
@@ -117,6 +154,17 @@ INEQUIVALENT = [
 
 @parametrize_with_checks(SMALL)
 def test_small_student(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_estimator_as_student(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(MORE_ESTIMATORS)
+def test_more_estimators_as_students(estimator, check):
     check(estimator)
 
 

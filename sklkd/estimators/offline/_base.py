@@ -33,7 +33,8 @@ from sklkd.estimators.offline._kept_fits import check_folder
 from sklkd.estimators.offline._partitioned_fit import check_others, fit_collections, stages_of
 from sklkd.estimators.offline._train_further import train_further
 from sklkd.rows import Rows
-from sklkd.students._train import trained_losses, without_training
+from sklkd.students._estimator_student import trains_further
+from sklkd.students._train import without_training
 from sklkd.teachers import clone_teacher, tags_of_all, teacher_router
 
 if TYPE_CHECKING:
@@ -193,15 +194,16 @@ class BaseOffline(BaseDistilled):
     def __sklearn_clone__(self) -> Self:
         # scikit-learn refuses CatBoost with a list of columns, and with it every cross-validation
         without = copy.copy(self)
-        without.teacher = None
+        without.teacher = without.student = None
         made = super(BaseOffline, without).__sklearn_clone__()
-        made.teacher = clone_teacher(self.teacher)
+        made.teacher, made.student = clone_teacher(self.teacher), clone_teacher(self.student)
         return made
 
     def _take_over(self, distilled: Distilled) -> None:
         """Set the fitted attributes."""
         student, account = distilled.student, distilled.student.blending.account
-        self._set_nonlinearity(student.net, student.task)
+        if student.is_net:
+            self._set_nonlinearity(student.net, student.task)
         self.teacher_ = distilled.teacher.estimator if self.keep_teacher else None
         if not self.keep_teacher:
             student.teacher, student.blending = None, replace(student.blending, students=())
@@ -233,7 +235,7 @@ class BaseOffline(BaseDistilled):
         rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
             student = train_further(self._fitted, rows, X_transfer, self.random_state)
-        losses = trained_losses(student.net)
+        losses = list(student.trained_losses())
         if losses:
             self.loss_ = losses if isinstance(self.loss, list) else losses[0][1]
         self._deploy(student)
@@ -281,7 +283,7 @@ class BaseOffline(BaseDistilled):
         light._deploy(
             replace(
                 self._fitted,
-                net=without_training(self.student_),
+                net=without_training(self.student_) if self._fitted.is_net else self.student_,
                 # as plain values, which skops can store
                 teacher_tags=asdict(teacher_tags(self)),
                 teacher=None,
@@ -315,6 +317,11 @@ class BaseOffline(BaseDistilled):
     def get_metadata_routing(self) -> MetadataRouter:
         """Which metadata goes where: to the teacher and to the splitter ``cv`` what they request."""
         return teacher_router(self, self.teacher if isinstance(self.teacher, list) else [("teacher", self.teacher)])
+
+
+def takes_partial_fit(estimator: Any) -> bool:
+    """Whether its student can be trained further."""
+    return trains_further(estimator.student)
 
 
 def teacher_tags(estimator: Any) -> Any:

@@ -9,7 +9,7 @@ a part of that weight. Where labels answer another question (a quantile, reweigh
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,22 +21,16 @@ from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
 from sklkd._progress import SILENT, Progress
 from sklkd._side_by_side import side_by_side
 from sklkd._storage import Storage
-from sklkd.estimators._student_fit import (
-    LabelsOnly,
-    StudentTraining,
-    Thresholds,
-    TrainedStudent,
-    fit_encoder,
-    put_together,
-)
+from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task, of_outputs
+from sklkd.estimators._training import AnyTrained, fit_encoder, training_of
 from sklkd.estimators._validation import FEWEST, Split, validation_loss, validation_splits
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._mixture import Validated, compare
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.losses import Loss
 from sklkd.rows import Rows
-from sklkd.students._resolve import resolve_student
+from sklkd.students._estimator_student import resolve_any
 from sklkd.teachers import (
     Estimand,
     Outputs,
@@ -70,16 +64,19 @@ class Blending:
     Attributes
     ----------
     account : DistillationAccount
-    students : tuple of TrainedStudent
+    students : tuple of AnyTrained
         Label-only students; empty where their weight is 0.
     imitates : bool, default=False
         Whether the teacher alone is to be followed: because the user asks for it, or since labels answer another
         question; not where labels merely add nothing.
+    synthetic : bool, default=True
+        Whether synthetic rows are made, where the user leaves it open.
     """
 
     account: DistillationAccount
-    students: tuple[TrainedStudent, ...] = ()
+    students: tuple[AnyTrained, ...] = ()
     imitates: bool = False
+    synthetic: bool = True
 
     @property
     def blend(self) -> float:
@@ -94,14 +91,27 @@ class Blending:
         if not self.students or rows.outputs is None:
             return rows
         predicted = np.mean([student.predictions(rows) for student in self.students], axis=0)
-        blended = self.blend * predicted + (1 - self.blend) * of_outputs(rows.outputs)
-        if rows.outputs.values is None:
-            return replace(rows, outputs=Outputs(proba=blended))
-        return replace(rows, outputs=replace(rows.outputs, values=blended))
+        return replace(rows, outputs=_blended(predicted, self.blend, rows.outputs))
+
+    def with_labels(self, rows: Rows, task: Task) -> Rows:
+        """Labelled rows with their labels in the place of label-only students: for students that are no networks.
+
+        What a label-only student predicts for a row that it has seen is little else, but smoother, which networks are
+        better by, and boosters worse (benchmarks/README.md, "Other students").
+        """
+        if not self.students or rows.outputs is None:
+            return rows
+        labels = np.eye(task.n_outputs)[rows.y] if task.classification else rows.y
+        return replace(rows, outputs=_blended(labels, self.blend, rows.outputs))
 
     def with_notes(self, notes: Sequence[str]) -> Blending:
         """The same, with more to say."""
         return replace(self, account=replace(self.account, notes=(*self.account.notes, *notes)))
+
+
+def _blended(others: NDArray, weight: float, outputs: Outputs) -> Outputs:
+    blended = weight * others + (1 - weight) * of_outputs(outputs)
+    return Outputs(proba=blended) if outputs.values is None else replace(outputs, values=blended)
 
 
 class Undecided(Exception):
@@ -143,7 +153,7 @@ class BlendingDecision:
     n_jobs: int | None = None
     checkpoint: Checkpoint = NOTHING_KEPT
     progress: Progress = SILENT
-    _trained: dict[int, TrainedStudent] = field(default_factory=dict)
+    _trained: dict[int, AnyTrained] = field(default_factory=dict)
     _predicted: dict[int, NDArray] = field(default_factory=dict)
     _encoder: Any = None
 
@@ -295,7 +305,7 @@ class BlendingDecision:
                 raise Undecided("a clone of the teacher, fitted on a part of the rows, is far worse than it on these")
         return np.concatenate(found)
 
-    def _all_students(self) -> tuple[TrainedStudent, ...]:
+    def _all_students(self) -> tuple[AnyTrained, ...]:
         """The label-only students, without those that have failed where others have not."""
         held_out = [self.rows.take(held) for _, held in self._splits()]
         self._train(range(len(held_out)))
@@ -317,18 +327,42 @@ class BlendingDecision:
         wanted = [k for k in wanted if k not in self._trained]
         prepared = [self._training(k) for k in wanted]
         trainings = [(training,) for _, training in prepared]
-        nets = side_by_side(self.n_jobs, LabelsOnly.run_elsewhere, trainings, n_students)
-        for k, (encoder, _), parts in zip(wanted, prepared, nets, strict=True):
-            self._trained[k] = TrainedStudent(encoder, put_together(*parts), self.task)
+        found = side_by_side(self.n_jobs, run_elsewhere, trainings, n_students)
+        for k, (encoder, training), made in zip(wanted, prepared, found, strict=True):
+            self._trained[k] = training.put_together(encoder, made)
 
-    def _training(self, k: int) -> tuple[Any, LabelsOnly]:
+    def _training(self, k: int) -> tuple[Any, Any]:
         """The encoder and the training of the k-th label-only student."""
         seen, held = self._splits()[k]
-        student = resolve_student(self.student)
+        return self.new_training(k).labels_only(self.rows.take(seen), self.rows.take(held))
+
+    def label_student(self, k: int) -> AnyTrained:
+        """The k-th label-only student."""
+        self._train([k])
+        return self._trained[k]
+
+    def trials(self) -> list[tuple[Rows, Rows, Callable[[Rows], Rows]]]:
+        """What students would learn from that have seen parts of the rows alone, as those of the label-only students.
+
+        Returns
+        -------
+        list of (seen, held, clone)
+            Rows with outputs of a clone of the teacher that was fitted on them, the other rows, and a callable that
+            gives rows the clone's outputs.
+        """
+        parts = []
+        for seen, held in self._validation_splits():
+            labelled, clone = self.clones.labelled(self.rows.take(seen))
+            parts.append((labelled, self.rows.take(held), clone))
+        return parts
+
+    def new_training(self, k: int) -> Any:
+        """How the k-th label-only student is trained, and students beside it."""
+        student = resolve_any(self.student, self.task.kind)
         if self._encoder is None and student.encoder is None:
             # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
             self._encoder, _ = fit_encoder(student, self.rows)
-        training = StudentTraining(
+        return training_of(
             student,
             self.task,
             self.thresholds,
@@ -338,7 +372,11 @@ class BlendingDecision:
             checkpoint=self.checkpoint.part(f"label-student-{k}"),
             advance=self.progress.advances(len(self._splits())),
         )
-        return training.labels_only(self.rows.take(seen), self.rows.take(held))
+
+
+def run_elsewhere(training: Any) -> Any:
+    """What a training on labels only makes, maybe in another process."""
+    return training.run_elsewhere()
 
 
 def student_splits(rows: Rows, seed: int, n_rows: int) -> list[Split]:

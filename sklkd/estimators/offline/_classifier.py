@@ -7,12 +7,14 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklkd._named import named_pairs
 from sklkd.estimators._classification import Classification
-from sklkd.estimators.offline._base import BaseOffline, teacher_tags
+from sklkd.estimators.offline._base import BaseOffline, takes_partial_fit, teacher_tags
 from sklkd.losses import Loss
+from sklkd.students._estimator_student import is_estimator_student
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,12 +36,13 @@ class DistilledClassifier(Classification, BaseOffline):
         ``decision_function`` or ``predict``. Unfitted, a clone is fitted on the given rows; fitted, it is used as it
         stands. ``clone``, and so every cross-validation, makes a fitted teacher unfitted, so that no fold leaks;
         ``FrozenEstimator(teacher)`` is kept even there. None: ``fit`` is given ``teacher_outputs``.
-    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet or Pipeline, default=None
-        The student network. None is a :class:`~sklkd.students.TabularStudent`, sized to the data, and a name one of its
-        sizes. A module class is trained by the same recipe; its arguments ``n_features``, ``n_outputs`` and
-        ``n_classes`` are filled in at fit. A skorch net is trained with its own callbacks, optimizer and device; the
-        steps of a Pipeline before it are then the encoder. An instance has parameters to search, such as
-        ``student__lr`` and ``student__module__hidden``.
+    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet, classifier or Pipeline, default=None
+        None is a :class:`~sklkd.students.TabularStudent`, a network sized to the data, and a name one of its sizes. A
+        module class is trained by the same recipe; ``n_features``, ``n_outputs`` and ``n_classes`` are filled in at
+        fit. A skorch net keeps its callbacks, optimizer and device. Any classifier that takes ``sample_weight``, such
+        as a tree or a booster, is fitted on one copy of a row for each class, weighted by its soft targets. The steps
+        of a Pipeline before either are the encoder. An instance has parameters to search, such as ``student__lr`` or
+        ``student__max_depth``.
     loss : Loss or list of (str, Loss), default=None
         Distillation losses, of :mod:`sklkd.losses`. None is ``SoftTargetLoss()``. Their parameters are the estimator's,
         too: ``loss__temperature``, or ``name__temperature`` in a list. Clones of the objects are trained, not they
@@ -60,14 +63,18 @@ class DistilledClassifier(Classification, BaseOffline):
         How the teacher's outputs for its own training rows are obtained. None: as they are. "oob": out-of-bag, for
         bagged ensembles, without a refit; rows that all members have seen keep the in-bag output. An int, a splitter or
         an iterable: cross-fitted by clones [3]_, which needs an unfitted teacher; an int never separates identical
-        rows. "auto": out-of-bag where that is free, else in-sample, because synthetic rows are unseen anyway.
+        rows. "auto": out-of-bag where that is free; five folds for an unfitted teacher that learns in context, such as
+        nearest neighbours; else in-sample, because synthetic rows are unseen anyway.
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None for sparse ones of more than 500 columns and where
         ``X_transfer`` or outputs are given.
     n_synthetic : int or "auto", default="auto"
         How many synthetic rows are made. "auto": at most ten for each distinct real row and at most 40,000; always
-        40,000 where the teacher alone is imitated.
+        40,000 where the teacher alone is imitated. In-context models, nearest neighbours and Gaussian processes, which
+        look at all training rows for each answer, are asked at most five questions a training row in all: three
+        synthetic rows for each distinct real one, two where the outputs for real rows are in-sample, less the rows of
+        ``X_transfer``.
     columns : array-like of str, int or bool, slice, callable, int or None, default=None
         Which of X's columns the student reads: names, positions, a mask, a slice, a selector such as scikit-learn's
         ``make_column_selector``, or a number: so many, those that the teacher uses most, found out by exchanging their
@@ -81,7 +88,8 @@ class DistilledClassifier(Classification, BaseOffline):
         cross-validation would not slice it.
     memory : str or object with ``cache``, default=None
         Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
-        fold's teacher once.
+        fold's teacher once. A path or a ``joblib.Memory`` also keeps the answers of teachers that look at all training
+        rows for each (see ``n_synthetic``), so that these are asked once. A fitted teacher is asked anew.
     memory_limit : int, str or "auto", default="auto"
         Bytes, also as "500MB" or "4GiB", up to which the tables of a fit are held in memory; what is beyond goes to
         files in the folder for temporary files, which are gone afterwards, however the fit ends. The student is the
@@ -113,12 +121,13 @@ class DistilledClassifier(Classification, BaseOffline):
         Whether it was fitted here.
     encoder_ : transformer
         From X to the student's input.
-    student_ : NeuralNet
-        The trained net. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)`` in float32.
+    student_ : NeuralNet or classifier
+        The trained student. ``student_.predict_proba(encoder_.transform(X))`` is ``predict_proba(X)``, of a net in
+        float32. Other classifiers know the classes by their places in ``classes_``.
     loss_ : Loss or list of (str, Loss)
         The clone that was trained.
     history_ : skorch.history.History
-        Epoch by epoch what skorch recorded.
+        Epoch by epoch what skorch recorded; of networks alone.
     classes_ : ndarray of shape (n_classes,), or list of ndarray
         Sorted labels; of several labels a row for each what its column holds, 0 and 1.
     n_features_in_ : int
@@ -232,12 +241,14 @@ class DistilledClassifier(Classification, BaseOffline):
         losses = [loss for _, loss in named_pairs(self.loss)] or [self.loss]
         return (
             teacher is not None
+            and not is_estimator_student(self.student)
             and teacher.multi_label
             and all("multilabel" in loss.tasks for loss in losses if isinstance(loss, Loss))
             # scikit-learn's splitters that stratify take classes alone
             and not isinstance(self.cv, (StratifiedKFold, StratifiedGroupKFold, StratifiedShuffleSplit))
         )
 
+    @available_if(takes_partial_fit)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None, X_transfer: Any = None
     ) -> Self:

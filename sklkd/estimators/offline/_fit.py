@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,19 +18,22 @@ from sklkd._storage import Storage
 from sklkd._warn import warn
 from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
-from sklkd.estimators._fitted_student import FittedStudent, runs_in_float64
-from sklkd.estimators._student_fit import StudentTraining, Thresholds, TrainedStudent
-from sklkd.estimators._student_pipeline import handles_missing
+from sklkd.estimators._fitted_estimator import fitted_student
+from sklkd.estimators._fitted_student import FittedStudent
+from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._teacher_layers import TeacherLayers
+from sklkd.estimators._training import AnyStudent, AnyTrained, AnyTraining, predicts_missing, training_of
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
-from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, given_teacher
+from sklkd.estimators.offline._estimator_trial import EstimatorTrial
+from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, check_losses_of_student, given_teacher
 from sklkd.estimators.offline._kept_fits import fingerprint, opened
 from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
+    PIECE,
     TeacherOutputs,
     beside_synthetic,
     chosen_sampler,
@@ -43,7 +47,7 @@ from sklkd.knowledge import Knowledge, gather
 from sklkd.losses._checked import check_losses
 from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
-from sklkd.students._resolve import Student, resolve_student
+from sklkd.students._estimator_student import EstimatorStudent, resolve_any
 from sklkd.students._scaling import TargetScaling, order_of
 from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.teachers import (
@@ -56,7 +60,7 @@ from sklkd.teachers import (
 FEW_ROWS = (
     2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
 )
-
+LABELS_ASKED = 16  # one in so many rows of a costly teacher, of which up to six questions are asked there
 
 STAGES: tuple[str, ...] = ("teacher", "labelling", "label-only students", "transfer rows", "student")
 LABELS_ONLY_STAGES: tuple[str, ...] = ("teacher", "student")
@@ -168,7 +172,8 @@ class OfflineFit:
         reserved = set(estimator.get_params(deep=False))
         self.losses = check_losses(estimator.loss, default_loss(task.kind), task.kind, reserved)
         check_hard_weight(estimator.hard_weight, self.losses)
-        self.student = resolve_student(estimator.student)
+        self.student = resolve_any(estimator.student, task.kind)
+        check_losses_of_student(self.student, self.losses)
         self.teacher = given_teacher(estimator, teacher_outputs, [name for name, _ in self.losses], task.kind)
         self.columns = check_columns(estimator.columns, rows.table)
         self.storage = Storage(estimator.memory_limit)
@@ -193,6 +198,11 @@ class OfflineFit:
         return opened(self.est.checkpoint, found, seeds)
 
     @property
+    def _all_auto(self) -> bool:
+        """Whether both weights are to be found out."""
+        return isinstance(self.est.hard_weight, str) and isinstance(self.est.blend, str)
+
+    @property
     def _labels_only(self) -> bool:
         return self.est.hard_weight == 1
 
@@ -212,14 +222,18 @@ class OfflineFit:
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
         self._compare_with_prior(teacher, rows, task)
         takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
-        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs)
+        answers = self.fitter.answers(self.teacher, self.rows)
+        # each piece is looked up among the training rows, or set beside them, anew
+        piece = max(PIECE, len(self.rows))
+        ask = TeacherOutputs(teacher, task, self.spread, self.est.n_jobs, answers, piece)
         all_thresholds = column_thresholds(self.student, teacher, rows, self.train_seed)
         rows = self._with_columns(rows, deduplication.invertible, ask, all_thresholds)
         thresholds = all_thresholds
         if rows.columns is not None and thresholds:
             thresholds = [all_thresholds[j] for j in rows.columns.indices]
         binary = task.classification and task.n_outputs == 2
-        threshold = decision_threshold(teacher, rows.few(FEW_ROWS).X) if binary else None
+        few = rows.few(max(1, len(rows) // LABELS_ASKED) if teacher.costly else FEW_ROWS)
+        threshold = decision_threshold(teacher, few.X) if binary else None
         return Decided(
             rows,
             task,
@@ -230,7 +244,7 @@ class OfflineFit:
             all_thresholds,
             thresholds,
             threshold,
-            self._blending(teacher, rows, task, thresholds, threshold),
+            self._blending(teacher, rows, task, thresholds, threshold, deduplication.invertible),
             knowledge.source,
         )
 
@@ -239,9 +253,7 @@ class OfflineFit:
         unlabelled, sampler = self._without_labels(decided)
         with self.progress.stage("student"):
             trained = self._trained(decided, unlabelled, sampler)
-        self.progress.note(
-            "the student has trained %d epochs on %d rows with labels", len(trained.net.history), len(decided.rows)
-        )
+        self.progress.note("%s, with labels on %d rows", trained.said, len(decided.rows))
         return self._distilled(decided, trained, sampler)
 
     def _without_labels(self, decided: Decided) -> tuple[list[Rows], Any]:
@@ -255,28 +267,48 @@ class OfflineFit:
 
     def _transfer_rows(self, decided: Decided) -> tuple[list[Rows], Any]:
         rows, unlabelled = decided.rows, self._unlabelled(decided)
+        teacher, blending = decided.ask.teacher, decided.blending
+        sampler = self._sampler(teacher, rows) if blending.synthetic else None
+        n_unlabelled = sum(map(len, unlabelled))
+        n = n_synthetic_rows(self.est.n_synthetic, rows, teacher, imitates=blending.imitates, n_unlabelled=n_unlabelled)
+        if sampler is None or n == 0:
+            return unlabelled, None
+        made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided, n))
+        return [*unlabelled, replace(made, codec=rows.codec)], sampler
+
+    def _sampler(self, teacher: Any, rows: Rows) -> Any:
+        """What makes synthetic rows, if anything does."""
         augment = None if self.est.n_synthetic == 0 else self.est.augment
-        sampler = chosen_sampler(augment, rows, decided.ask.teacher, len(unlabelled) > 0)
-        if sampler is not None:
-            made = self.checkpoint.kept("synthetic", partial(self._synthetic, sampler, decided))
-            unlabelled.append(replace(made, codec=rows.codec))
-        return unlabelled, sampler
+        return chosen_sampler(augment, rows, teacher, self.X_transfer is not None)
+
+    def _sampling(self, teacher: Any, rows: Rows, codec: Any) -> Callable[[Rows], Rows] | None:
+        """What makes synthetic rows like some of the rows; None where there are to be none."""
+        sampler = self._sampler(teacher, rows)
+        if sampler is None:
+            return None
+
+        def make(some: Rows) -> Rows:
+            n = n_synthetic_rows(self.est.n_synthetic, some, teacher, imitates=False)
+            return synthetic_rows(sampler, some, codec, n, self.sample_seed)
+
+        return make
 
     def _unlabelled(self, decided: Decided) -> list[Rows]:
         """The user's unlabelled rows, if there are any, with the teacher's outputs."""
         if self.X_transfer is None:
             return []
         part = unlabelled_rows(self.X_transfer, decided.rows.codec, decided.takes_missing)
-        return [replace(part, outputs=self.checkpoint.kept("unlabelled", partial(decided.ask.of, part.X)))]
+        ask = partial(decided.ask.of, part.X, self.progress)
+        return [replace(part, outputs=self.checkpoint.kept("unlabelled", ask))]
 
-    def _synthetic(self, sampler: Any, decided: Decided) -> Rows:
-        """Synthetic rows with the teacher's outputs."""
+    def _synthetic(self, sampler: Any, decided: Decided, n: int) -> Rows:
+        """So many synthetic rows with the teacher's outputs."""
         rows = decided.rows
-        n = n_synthetic_rows(self.est.n_synthetic, len(rows), decided.blending.imitates)
         made = synthetic_rows(sampler, rows, decided.codec, n, self.sample_seed)
-        return decided.ask.label(made.take(similar_next_to_each_other(made.coded, decided.all_thresholds)))
+        made = made.take(similar_next_to_each_other(made.coded, decided.all_thresholds))
+        return decided.ask.label(made, self.progress)
 
-    def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> TrainedStudent:
+    def _trained(self, decided: Decided, unlabelled: list[Rows], sampler: Any) -> AnyTrained:
         """The student, trained on labels only where these are all that it learns from."""
         rows, blending = decided.rows, decided.blending
         recipe = IMITATION if blending.imitates else WITH_TEACHER
@@ -284,13 +316,16 @@ class OfflineFit:
         if blending.hard_weight == 1:
             seen, validation = split_for_early_stopping(self.student, rows, decided.task, self.sample_seed)
             return training.fit_labels_only(seen, validation)
-        real = rows if sampler is None else beside_synthetic(rows, blending)
         unlabelled = [blending.targets(replace(part, columns=rows.columns)) for part in unlabelled]
-        return training.fit(blending.targets(real), unlabelled, decided.layers, blending.hard_weight)
+        if isinstance(self.student, EstimatorStudent):
+            real = blending.with_labels(rows, decided.task)
+        else:
+            real = blending.targets(rows if sampler is None else beside_synthetic(rows, blending))
+        return training.fit(real, unlabelled, decided.layers, blending.hard_weight)
 
-    def _training(self, decided: Decided, recipe: Recipe) -> StudentTraining:
+    def _training(self, decided: Decided, recipe: Recipe) -> AnyTraining:
         """How the student is trained."""
-        return StudentTraining(
+        return training_of(
             self.student,
             decided.task,
             decided.thresholds,
@@ -302,22 +337,21 @@ class OfflineFit:
             advance=self.progress.advances(),
         )
 
-    def _distilled(self, decided: Decided, trained: TrainedStudent, sampler: Any) -> Distilled:
+    def _distilled(self, decided: Decided, trained: AnyTrained, sampler: Any) -> Distilled:
         """What the fit has made, of the trained student."""
         rows, task, teacher, threshold = decided.rows, decided.task, decided.ask.teacher, decided.threshold
         notes = [*notes_on(teacher, threshold, task), *notes_on_rows(rows, self.est.augment)]
         one = rows.take(np.arange(1)).for_student()
-        fitted = FittedStudent(
-            trained.encoder,
-            trained.net,
-            task,
-            handles_missing=decided.takes_missing and handles_missing(trained.encoder, one.X),
+        fitted = fitted_student(
+            trained,
+            rows,
+            task=task,
+            handles_missing=decided.takes_missing and predicts_missing(trained, one.X),
             refuses_missing=(
                 f"the teacher that {type(self.est).__name__} was fitted with does not take: impute it first, or distil "
                 "a teacher that takes it (such as a Pipeline that imputes)."
             ),
             threshold=threshold,
-            float64=runs_in_float64(trained, rows),
             teacher=teacher,
             blending=decided.blending.with_notes(notes),
             columns=None if rows.columns is None else replace(rows.columns, codec=None),
@@ -357,7 +391,7 @@ class OfflineFit:
         )
 
     def _blending(
-        self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds, threshold: float | None
+        self, teacher: Any, rows: Rows, task: Task, thresholds: Thresholds, threshold: float | None, codec: Any
     ) -> Blending:
         estimand = teacher.estimand
         if self._labels_only:
@@ -377,6 +411,10 @@ class OfflineFit:
         )
         with self.progress.stage("label-only students"):
             made = decision.decide(estimand, threshold, hard_weight=self.est.hard_weight, blend=self.est.blend)
+            tried = self._all_auto and made.account.n_validation > 0 and not teacher.costly
+            if isinstance(self.student, EstimatorStudent) and tried:
+                optional = isinstance(self.est.augment, str)
+                made = EstimatorTrial(decision, made, self._sampling(teacher, rows, codec), optional).better()
         self.progress.note("blend=%s, hard_weight=%s: %s", made.blend, made.hard_weight, made.account.reason)
         return made
 
@@ -455,7 +493,7 @@ def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
     return replace(knowledge, outputs=task.standardize(knowledge.outputs))
 
 
-def column_thresholds(student: Student, teacher: Any, rows: Rows, seed: int) -> Thresholds:
+def column_thresholds(student: AnyStudent, teacher: Any, rows: Rows, seed: int) -> Thresholds:
     """The teacher's split thresholds in each column, for students that encode by them."""
     if not student.tabular or student.encoder is not None or is_csr(rows.matrix):
         return []

@@ -6,6 +6,7 @@ from typing import Any
 
 from sklkd._named import check_names
 from sklkd.losses import Loss
+from sklkd.students._estimator_student import EstimatorStudent
 from sklkd.teachers import Precomputed, tags_of
 
 NamedLosses = list[tuple[str, Loss]]
@@ -26,6 +27,19 @@ def check_hard_weight(hard_weight: Any, losses: NamedLosses) -> None:
             f"hard_weight must be > 0 with losses on hidden layers alone ({names}), which do not train the student's "
             "output; got hard_weight=0. Raise it, or add a loss on outputs such as SoftTargetLoss."
         )
+
+
+def check_losses_of_student(student: Any, losses: NamedLosses) -> None:
+    """Raise where a loss can train networks alone, and the student is none."""
+    if not isinstance(student, EstimatorStudent):
+        return
+    for _, loss in losses:
+        if not loss.fits_estimators:
+            raise ValueError(
+                f"loss must be SoftTargetLoss() with temperature=1, or TargetLoss() with kind='squared', where the "
+                f"student is no network: a {type(student.model).__name__} minimises log loss or squared error alone; "
+                f"got {loss!r}. Leave loss=None, or let a network be the student."
+            )
 
 
 def is_scorer(teacher: Any) -> bool:

@@ -29,7 +29,8 @@ from sklkd.estimators.offline._student_columns import selected_from
 from sklkd.estimators.offline._transfer_rows import weight_beside_synthetic
 from sklkd.estimators.offline._workers import on_workers
 from sklkd.rows import Rows
-from sklkd.students._resolve import resolve_student
+from sklkd.students._estimator_student import is_estimator_student
+from sklkd.students._resolve import Student, resolve_student
 from sklkd.students._tabular_student import Recipe
 from sklkd.students._train import without_training
 from sklkd.teachers import Precomputed, is_fitted
@@ -92,6 +93,11 @@ def statistics(partitions: Partitions, kind: str) -> Whole:
 
 def check_parameters(estimator: Any) -> None:
     """Raise for what needs all rows in one place."""
+    if is_estimator_student(estimator.student):
+        raise ValueError(
+            "student must be a network where X is a Dask collection: another estimator is fitted on all rows at once. "
+            "Pass X.compute()."
+        )
     if estimator.cv is not None and not (isinstance(estimator.cv, str) and estimator.cv == "auto"):
         raise ValueError(
             f"cv must be 'auto' or None where X is a Dask collection, got cv={estimator.cv!r}: folds and bags need all "
@@ -161,6 +167,7 @@ class PartitionedFit(OfflineFit):
         progress: Progress,
     ):
         super().__init__(estimator, sample, task, None, X_transfer, progress, identity)
+        self.student: Student = resolve_student(estimator.student)
         self.collections = collections
         self._factor = 1.0  # of the weights of real rows beside synthetic ones
         self.fitted_here = False  # a teacher on the collections themselves
@@ -240,7 +247,8 @@ class PartitionedFit(OfflineFit):
 
     def _training(self, decided: Decided, recipe: Recipe) -> StudentTraining:
         encoder, _ = fit_encoder(self.student, decided.rows, self._counts(decided.rows))
-        return replace(super()._training(decided, recipe), encoder=encoder, more_rows=self._shards(decided))
+        training: Any = super()._training(decided, recipe)
+        return replace(training, encoder=encoder, more_rows=self._shards(decided))
 
     def _counts(self, rows: Rows) -> dict[int, NDArray]:
         """How often each category comes in all rows, in the columns that the student reads."""

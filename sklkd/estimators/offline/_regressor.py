@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sklearn.utils.metaestimators import available_if
+
 from sklkd.estimators._regression import Regression
-from sklkd.estimators.offline._base import BaseOffline, teacher_tags
+from sklkd.estimators.offline._base import BaseOffline, takes_partial_fit, teacher_tags
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,12 +29,12 @@ class DistilledRegressor(Regression, BaseOffline):
         density, whose scores are imitated. Unfitted, a clone is fitted on the given rows; fitted, it is used as it
         stands. ``clone``, and so every cross-validation, makes a fitted teacher unfitted, so that no fold leaks;
         ``FrozenEstimator(teacher)`` is kept even there. None: ``fit`` is given ``teacher_outputs``.
-    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet or Pipeline, default=None
-        The student network. None is a :class:`~sklkd.students.TabularStudent`, sized to the data, and a name one of its
-        sizes. A module class is trained by the same recipe; its arguments ``n_features``, ``n_outputs`` and
-        ``n_targets`` are filled in at fit. A skorch net is trained with its own callbacks, optimizer and device; the
-        steps of a Pipeline before it are then the encoder. An instance has parameters to search, such as
-        ``student__lr`` and ``student__module__hidden``.
+    student : None, {"tiny", "small", "base"}, nn.Module subclass, NeuralNet, regressor or Pipeline, default=None
+        None is a :class:`~sklkd.students.TabularStudent`, a network sized to the data, and a name one of its sizes. A
+        module class is trained by the same recipe; ``n_features``, ``n_outputs`` and ``n_targets`` are filled in at
+        fit. A skorch net keeps its callbacks, optimizer and device. Any regressor that takes ``sample_weight``, such
+        as a tree or a booster, is fitted on the teacher's outputs. The steps of a Pipeline before either are the
+        encoder. An instance has parameters to search, such as ``student__lr`` or ``student__max_depth``.
     loss : Loss or list of (str, Loss), default=None
         Distillation losses, of :mod:`sklkd.losses`. None is ``TargetLoss()``. Their parameters are the estimator's,
         too: ``loss__delta``, or ``name__delta`` in a list. Clones of the objects are trained, not they themselves.
@@ -53,14 +55,18 @@ class DistilledRegressor(Regression, BaseOffline):
         How the teacher's outputs for its own training rows are obtained. None: as they are. "oob": out-of-bag, for
         bagged ensembles, without a refit; rows that all members have seen keep the in-bag output. An int, a splitter or
         an iterable: cross-fitted by clones [3]_, which needs an unfitted teacher; an int never separates identical
-        rows. "auto": out-of-bag where that is free, else in-sample, because synthetic rows are unseen anyway.
+        rows. "auto": out-of-bag where that is free; five folds for an unfitted teacher that learns in context, such as
+        nearest neighbours; else in-sample, because synthetic rows are unseen anyway.
     augment : None, sampler or "auto", default="auto"
         What makes synthetic rows: a sampler of :mod:`sklkd.augment`, or an object with ``fit`` and ``sample``. "auto"
         is :class:`~sklkd.augment.MUNGE` for tables, and None for sparse ones of more than 500 columns and where
         ``X_transfer`` or outputs are given.
     n_synthetic : int or "auto", default="auto"
         How many synthetic rows are made. "auto": at most ten for each distinct real row and at most 40,000; always
-        40,000 where the teacher alone is imitated.
+        40,000 where the teacher alone is imitated. In-context models, nearest neighbours and Gaussian processes, which
+        look at all training rows for each answer, are asked at most five questions a training row in all: three
+        synthetic rows for each distinct real one, two where the outputs for real rows are in-sample, less the rows of
+        ``X_transfer``.
     columns : array-like of str, int or bool, slice, callable, int or None, default=None
         Which of X's columns the student reads: names, positions, a mask, a slice, a selector such as scikit-learn's
         ``make_column_selector``, or a number: so many, those that the teacher uses most, found out by exchanging their
@@ -74,7 +80,8 @@ class DistilledRegressor(Regression, BaseOffline):
         cross-validation would not slice it.
     memory : str or object with ``cache``, default=None
         Caches the fitting of unfitted teachers, as in a ``Pipeline``: a search over student and loss then fits each
-        fold's teacher once.
+        fold's teacher once. A path or a ``joblib.Memory`` also keeps the answers of teachers that look at all training
+        rows for each (see ``n_synthetic``), so that these are asked once. A fitted teacher is asked anew.
     memory_limit : int, str or "auto", default="auto"
         Bytes, also as "500MB" or "4GiB", up to which the tables of a fit are held in memory; what is beyond goes to
         files in the folder for temporary files, which are gone afterwards, however the fit ends. The student is the
@@ -106,13 +113,13 @@ class DistilledRegressor(Regression, BaseOffline):
         Whether it was fitted here.
     encoder_ : transformer
         From X to the student's input.
-    student_ : NeuralNet
-        The trained net. ``student_.predict(encoder_.transform(X))`` is ``predict(X)`` in float32 and in y's units;
-        mean and scale of the targets are buffers of its module.
+    student_ : NeuralNet or regressor
+        The trained student. ``student_.predict(encoder_.transform(X))`` is ``predict(X)`` in y's units, of a net in
+        float32; mean and scale of the targets are buffers of its module.
     loss_ : Loss or list of (str, Loss)
         The clone that was trained.
     history_ : skorch.history.History
-        Epoch by epoch what skorch recorded.
+        Epoch by epoch what skorch recorded; of networks alone.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a frame whose column names are strings.
@@ -192,6 +199,7 @@ class DistilledRegressor(Regression, BaseOffline):
     True
     """
 
+    @available_if(takes_partial_fit)
     def partial_fit(self, X: Any, y: Any, *, sample_weight: Any = None, X_transfer: Any = None) -> Self:
         """Train the student further; the first call fits, and fixes teacher, encoder and scales.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,9 @@ from sklkd._checkpoint import Checkpoint
 from sklkd._sklearn import _routing_enabled
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._validation import validation_loss
+from sklkd.knowledge import outputs_of
 from sklkd.rows import Rows
-from sklkd.teachers import TeacherFitter, reduced_teacher, unfrozen
+from sklkd.teachers import Teacher, TeacherFitter, can_clone, is_costly, reduced_teacher, unfrozen
 
 REDUCED_FAILED, FAILED = 0.15, 0.5
 """A clone has failed where its loss on rows that it and the teacher have seen is above the teacher's by more than this
@@ -25,7 +26,8 @@ part of its loss on unseen rows: 0.11 at most where it has not, 0.2 to 1 where i
 ROUNDING = 1e-9
 """Losses of perfect teachers differ by that."""
 COMPARED = 2_000
-"""On about how many of the rows that both have seen this is looked at."""
+COSTLY = 4
+"""On about how many of the rows that both have seen this is looked at; of a costly teacher on one for so many held."""
 MOST = 200_000
 """Rows that a clone is fitted on; of more it tells the same, and boosters hold them twice in float64."""
 
@@ -72,7 +74,8 @@ class TeacherClones:
         """
         whole = unfrozen(self.teacher)
         reduced = reduced_teacher(whole)
-        some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / COMPARED)))
+        compared = max(1, len(held) // COSTLY) if is_costly(whole) else COMPARED
+        some = seen.take(np.arange(0, len(seen), math.ceil(len(seen) / compared)))
         usual = validation_loss(of_outputs(some.outputs), some, self.task)
         for draft in [reduced] if reduced is whole else [reduced, whole]:
             predicted, again = self._of_clone(draft, seen, [held, some])
@@ -82,9 +85,32 @@ class TeacherClones:
                 return max(predicted, of_outputs(held.outputs), key=lambda one: validation_loss(one, held, self.task))
         return None
 
-    def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
+    def labelled(self, seen: Rows) -> tuple[Rows, Callable[[Rows], Rows]]:
+        """Rows with the outputs of a clone that is fitted on them, out of bag if it has such; and how others get its.
+
+        Raises
+        ------
+        ValueError
+            Where the teacher cannot be cloned; and whatever its fit raises.
+        """
+        if not can_clone(self.teacher):
+            raise ValueError("the teacher cannot be cloned.")
         seen = seen.few(MOST)
+        clone, rows = self._fitted(reduced_teacher(unfrozen(self.teacher)), seen)
+        found: Any = outputs_of(clone, rows, "auto").outputs
+
+        def label(others: Rows) -> Rows:
+            return replace(others, outputs=self.task.standardize(clone.outputs(others.X)))
+
+        return replace(seen, outputs=self.task.standardize(found)), label
+
+    def _of_clone(self, draft: Any, seen: Rows, parts: Sequence[Rows]) -> list[NDArray]:
+        clone, rows = self._fitted(draft, seen.few(MOST))
+        answers = self.fitter.answers(draft, rows, refit=True)
+        return [of_outputs(self.task.standardize(answers.of(clone, part.X, spread=False))) for part in parts]
+
+    def _fitted(self, draft: Any, seen: Rows) -> tuple[Teacher, Rows]:
+        """The adapter of a clone, and the rows that it was fitted on, in the user's terms."""
         equal = seen.weight is None or bool(np.all(seen.weight == seen.weight[0]))
         rows = Rows(seen.X, self.task.decode(seen.y), None if equal else seen.weight, metadata=seen.metadata)
-        clone = self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True)
-        return [of_outputs(self.task.standardize(clone.outputs(part.X))) for part in parts]
+        return self.fitter.adapt(self.teacher, self.fitter.fit(draft, rows, refit=True), rows, refit=True), rows

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,24 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from sklkd._columns import has_one_dimension, is_csr
+from sklkd._progress import SILENT, Progress
 from sklkd._side_by_side import within
+from sklkd._sklearn import _num_samples
 from sklkd.augment import MUNGE
 from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import Task
 from sklkd.estimators.offline._blending import Blending
 from sklkd.rows import Rows
-from sklkd.teachers import Outputs, Teacher
+from sklkd.teachers import CHUNK, Answers, Outputs, Teacher, chunks
 
 # At most, and always so many where the teacher alone is imitated; 60,000 are better than 30,000 by 0.4 % at the mean of
 # 12 sets, but cost the teacher's predictions (benchmarks/README.md, "Synthetic rows" and "Imitation")
 SYNTHETIC_ROWS, COPIES = 40_000, 10
+# For each distinct training row of a costly teacher, so that it is asked at most five times a row in all: its outputs
+# for the real rows are one, its labels for some of them less than a half, and where these outputs are in-sample, clones
+# of it are asked for validation rows, less than 1.3
+UNSEEN, SEEN = 3, 2
+PIECE = 2_000  # rows at least, and no fewer than the training rows, that a costly teacher is asked at once
 # What orders synthetic rows: columns that the teacher splits most, and groups of values of each
 ORDERED_BY, GROUPS = 4, 16
 # Label-only students have memorised the real rows: the more of the targets is theirs, the less these rows weigh beside
@@ -41,19 +49,25 @@ class TeacherOutputs:
         Whether a loss needs the spread of an ensemble's members.
     n_jobs : int or None
         Cores for a teacher that leaves it open.
+    answers : Answers, default=Answers()
+        By which a costly teacher is asked.
+    piece : int, default=20000
+        Rows that a costly teacher is asked at once.
     """
 
     teacher: Teacher
     task: Task
     spread: bool
     n_jobs: int | None = None
+    answers: Answers = field(default_factory=Answers)
+    piece: int = CHUNK
 
-    def label(self, rows: Rows) -> Rows:
+    def label(self, rows: Rows, progress: Progress = SILENT) -> Rows:
         """The rows with the teacher's outputs."""
-        return replace(rows, outputs=self.of(rows.X))
+        return replace(rows, outputs=self.of(rows.X, progress))
 
-    def of(self, X: Any) -> Outputs:
-        """The outputs for some rows.
+    def of(self, X: Any, progress: Progress = SILENT) -> Outputs:
+        """The outputs for some rows; of the pieces in which a costly teacher is asked is told.
 
         Raises
         ------
@@ -66,8 +80,17 @@ class TeacherOutputs:
                 "the first rows alone: pass the teacher, or X_transfer=None and augment=None."
             )
         with within(self.n_jobs):
-            outputs = self.teacher.outputs(X, spread=self.spread, empty=np.empty)
+            if not self.teacher.costly:
+                outputs = self.teacher.outputs(X, spread=self.spread, empty=np.empty)
+            else:
+                outputs = Outputs.collected(self._in_pieces(X, progress), _num_samples(X), np.empty)
         return self.task.standardize(outputs)
+
+    def _in_pieces(self, X: Any, progress: Progress) -> Iterator[Outputs]:
+        pieces = progress.pieces(-(-_num_samples(X) // self.piece))
+        for part in chunks(X, self.piece):
+            yield self.answers.of(self.teacher, part, spread=self.spread)
+            pieces.advance()
 
 
 def unlabelled_rows(X: Any, codec: Any, handles_missing: bool) -> Rows:
@@ -96,11 +119,20 @@ def chosen_sampler(augment: Any, rows: Rows, teacher: Teacher, has_unlabelled: b
     return MUNGE()
 
 
-def n_synthetic_rows(n_synthetic: int | str, n_rows: int, imitates: bool) -> int:
-    """How many rows are made beside so many real ones, where the user does not say it."""
+def n_synthetic_rows(
+    n_synthetic: int | str, rows: Rows, teacher: Teacher, *, imitates: bool, n_unlabelled: int = 0
+) -> int:
+    """How many rows are made beside the distinct real ones, where the user does not say it.
+
+    Of a costly teacher the user's unlabelled rows count among them.
+    """
     if not isinstance(n_synthetic, str):
         return n_synthetic
-    return SYNTHETIC_ROWS if imitates else min(COPIES * n_rows, SYNTHETIC_ROWS)
+    n = SYNTHETIC_ROWS if imitates else min(COPIES * len(rows), SYNTHETIC_ROWS)
+    if not teacher.costly:
+        return n
+    unseen = rows.out_of_sample is not None and bool(rows.out_of_sample.all())
+    return max(0, min(n, (UNSEEN if unseen else SEEN) * len(rows) - n_unlabelled))
 
 
 def synthetic_rows(sampler: Any, rows: Rows, codec: Any, n: int, seed: int) -> Rows:
