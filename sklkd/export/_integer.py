@@ -198,6 +198,9 @@ class IntegerStudent:
         if scaling is None:
             self.out_shifts = [unit] * len(bound)
             return
+        if scaling.order:
+            # each place may get the sum of any output
+            bound = np.full_like(bound, bound.max())
         if scaling.support == "unit":
             self.out_shifts = [30] * len(bound)
             self.targets = {"gain": _whole(scaling.gain * ONE), "offset": _whole(np.ldexp(scaling.shift, unit))}

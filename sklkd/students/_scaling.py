@@ -161,7 +161,8 @@ class TargetScaling:
         return self.center * np.exp(np.clip(u, LEAST_LOG, self.bend)) * (1 + np.maximum(u - self.bend, 0))
 
     def limited(self, values: Floats) -> Floats:
-        """Predictions in the targets' units, as near as the support has them."""
+        """Predictions in the targets' units, as near as the support has them, of which no quantiles cross."""
+        values = self.ordered(values)
         if self.support == "positive":
             return np.maximum(values, self.center * np.exp(LEAST_LOG))
         return np.clip(values, 0, 1) if self.support == "unit" else values

@@ -114,8 +114,8 @@ class TeacherFitter:
             present, y = np.unique(y, return_inverse=True)
             params = with_codes(params, present)
         params = self._routed(member.name, teacher, rows) | params
-        copied = clone_teacher if refit else clone_unfitted_members
-        return seeded(copied(teacher), member.seed), rows.X, y, params, member.seed
+        copied = clone_teacher(teacher) if refit else clone_unfitted_members(teacher)
+        return seeded(copied, member.seed), rows.X, y, params, member.seed
 
     def answers(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Answers:
         """How what ``fit`` makes of a teacher is asked: by way of ``memory``, where it is costly and not kept.

@@ -52,8 +52,8 @@ def never_cross(values, levels=LEVELS):
     return (np.diff(values[:, np.argsort(levels)], axis=1) >= 0).all()
 
 
-@pytest.mark.parametrize("eight_bits", [False, True])
-def test_quantiles_do_not_cross_in_any_form(tmp_path, eight_bits):
+@pytest.mark.parametrize("quantize", [None, "int8", "integer"])
+def test_quantiles_do_not_cross_in_any_form(tmp_path, quantize):
     X, y = rows(400, 0)
     est = DistilledRegressor(Crossing().fit(X, y), TabularStudent("tiny", max_epochs=8), random_state=0).fit(X, y)
     X_test = rows(500, 1)[0]
@@ -69,9 +69,9 @@ def test_quantiles_do_not_cross_in_any_form(tmp_path, eight_bits):
     to_onnx(est, tmp_path / "student.onnx", X=X)
     made = OnnxPredictor(tmp_path / "student.onnx").predict(X_test)
     assert never_cross(made) and np.allclose(made, crossed, atol=1e-4)
-    to_c(est, tmp_path / "student.c", X=X, quantize="int8" if eight_bits else None)
+    to_c(est, tmp_path / "student.c", X=X, quantize=quantize)
     made = CPredictor(tmp_path / "student.c").predict(X_test)
-    assert never_cross(made) and np.allclose(made, crossed, atol=0.3 if eight_bits else 1e-4)
+    assert never_cross(made) and np.allclose(made, crossed, atol=0.3 if quantize else 1e-4)
 
 
 def test_the_student_learns_the_sorted_quantiles():
