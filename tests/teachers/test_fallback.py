@@ -17,7 +17,7 @@ from sklearn.ensemble import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -57,7 +57,7 @@ MODELS = {
     "resampled forest": type(
         "BalancedRandomForestClassifier", (RandomForestClassifier,), broken("estimators_samples_", RuntimeError("no"))
     )(5, random_state=0),
-    "odd scores": type("Odd", (KNeighborsClassifier,), broken("decision_function", RuntimeError("no")))(),
+    "odd scores": type("Odd", (GaussianNB,), broken("decision_function", RuntimeError("no")))(),
 }
 MODELS["in a pipeline"] = make_pipeline(StandardScaler(), MODELS["forest"])
 
