@@ -33,7 +33,7 @@ from common import codes, line, load, loss, outputs, scaled
 
 from sklkd.teachers import WeightedTeachers
 
-SETS = ["phoneme", "credit_g", "churn", "vehicle", "kin8nm", "wine_quality", "abalone", "concrete"]
+SETS = ["phoneme", "credit_g", "churn", "kin8nm", "wine_quality", "abalone", "concrete"]
 TEST = 3000
 COLUMNS = ("mean", "weighted", "best member", "chosen member")
 

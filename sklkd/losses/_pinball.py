@@ -37,7 +37,8 @@ class PinballLoss(Loss):
     -----
     The labels' own term, of ``hard_weight``, is squared error, which asks for the mean: with quantiles leave it at 0,
     which "auto" does. The estimators sort the quantiles of one target, which makes this loss no larger [2]_.
-    ``[("teacher", TargetLoss()), ("labels", PinballLoss(weight=0.3))]`` takes both sides.
+    ``[("teacher", TargetLoss()), ("labels", PinballLoss(weight=0.3))]`` takes both sides. A student that imitates is
+    not stopped early: by this loss alone a long training learns noisy labels by heart, so that fewer epochs are better.
 
     References
     ----------
