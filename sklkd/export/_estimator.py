@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, inliner, numpy_helper
 from sklearn.multioutput import MultiOutputRegressor
@@ -66,6 +67,7 @@ def write_standardized(graph: Graph, model: Any, rows: str, kind: str, width: in
     found = formula_of(model, width)
     double = _Double(graph)
     if found is not None:
+        found = found.centred() if isinstance(found, Trees) else found
         values = linked(graph, _raw(graph, found, rows, kind), found.link)
     elif isinstance(model, MultiOutputRegressor):
         each = [_by_skl2onnx(graph, one, rows, kind, width) for one in model.estimators_]
@@ -108,10 +110,10 @@ def write_trees(graph: Graph, trees: Trees, rows: str, kind: str, *, all_digits:
     ONNX Runtime gives these sums as floats. Where ``all_digits``, of each the first digits and, as another output, the
     others: the former are multiples of a power of 2 such that no sum is rounded.
     """
-    double, trees = kind == "double", trees.centred()
+    double = kind == "double"
     if double and trees.single:
         rows = graph.op("Cast", graph.op("Cast", rows, to=TENSOR["float"]), to=TENSOR["double"])
-    values, step = trees.values, 1.0
+    values, step = trees.values, 1.0  # of leaves
     if all_digits:
         most = np.add.reduce([np.abs(tree).max(axis=0) for tree in np.split(values, trees.roots[1:])]).max()
         step = 2.0 ** (np.ceil(np.log2(most)) - 22) if most > 0 else 1.0
@@ -124,6 +126,8 @@ def write_trees(graph: Graph, trees: Trees, rows: str, kind: str, *, all_digits:
         n = len(trees.base)
         parts = [graph.columns(wide, np.arange(n)), graph.columns(wide, np.arange(n, 2 * n))]
         wide = of("Mul", of("Add", *parts), step)
+    if trees.divisor != 1:
+        wide = of("Div", wide, trees.divisor)
     return of("Add", wide, trees.base) if trees.base.any() else wide
 
 
@@ -175,7 +179,8 @@ def _by_skl2onnx(graph: Graph, model: Any, rows: str, kind: str, width: int) -> 
             target_opset={"": graph.opset, ML: graph.ml_opset},
             options={id(model): {"zipmap": False}} if classifier else None,
         )
-    except Exception as error:  # its converters fail in many ways
+        onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # its converters fail in many ways, some when the graph is loaded
         if kind == "double":
             # some know floats only, which the comparison judges
             return _by_skl2onnx(graph, model, graph.op("Cast", rows, to=TENSOR["float"]), "float", width)

@@ -329,7 +329,9 @@ def _with_thresholds(rng: np.random.RandomState, numbers: NDArray, thresholds: N
     at = rng.randint(len(thresholds), size=N_ROWS)
     here, above = thresholds[at], thresholds[np.minimum(at + 1, len(thresholds) - 1)]
     between = here + rng.random(N_ROWS) * (above - here)
-    return np.choose(rng.randint(6, size=N_ROWS), [here, np.nextafter(here, np.inf), between, between, numbers, numbers])
+    return np.choose(
+        rng.randint(6, size=N_ROWS), [here, np.nextafter(here, np.inf), between, between, numbers, numbers]
+    )
 
 
 def _numbers(rng: np.random.RandomState, edges: NDArray) -> NDArray[np.float64]:
