@@ -10,6 +10,7 @@ from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.multioutput import MultiOutputRegressor
 
 from sklkd.export import _linear, _trees
+from sklkd.export._booster_trees import booster_trees
 from sklkd.export._compare import about_rows_ignored
 from sklkd.export._linear import Linear, linear_of
 from sklkd.export._links import link_of
@@ -37,6 +38,8 @@ def formula_of(model: Any, width: int) -> Trees | Linear | None:
     if isinstance(model, MultiOutputRegressor):
         return _side_by_side([formula_of(one, width) for one in model.estimators_])
     found: Any = _mean_of_members(model) if isinstance(model, BAGS) else sklearn_trees(model)
+    if found is None:
+        found = booster_trees(model)
     if found is None:
         found = linear_of(model)
     if found is None:

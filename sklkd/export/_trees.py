@@ -22,6 +22,8 @@ from sklkd._sklearn import gradient_baseline, hist_baseline, hist_trees, is_hist
 
 SINGLE = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
+BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
+FARTHEST = 1e30
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,8 @@ class Trees:
         return replace(self, values=values, base=base)
 
     def thresholds(self) -> dict[int, NDArray[np.float64]]:
-        """Sorted, by feature."""
-        inner = (self.left >= 0) & np.isfinite(self.threshold)
+        """Sorted, by feature, without those that only missing values or infinity reach."""
+        inner = (self.left >= 0) & (np.abs(self.threshold) < FARTHEST)
         return {int(j): np.unique(self.threshold[inner & (self.feature == j)]) for j in np.unique(self.feature[inner])}
 
 
@@ -132,7 +134,8 @@ def rounded_down(threshold: NDArray) -> NDArray[np.float64]:
     """The largest numbers of single precision up to these, which the same numbers of single precision reach."""
     with np.errstate(over="ignore"):
         rounded = threshold.astype(np.float32)
-    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float64)
+        lower = np.nextafter(rounded, np.float32(-np.inf))
+    return np.where(rounded > threshold, lower, rounded).astype(np.float64)
 
 
 def side_by_side(parts: Sequence[Trees]) -> Trees:

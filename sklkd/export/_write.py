@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from sklearn.compose import ColumnTransformer
 
 from sklkd._version import __version__
+from sklkd.estimators._estimator_fit import LEAST_LOG
 from sklkd.export._columns import encode
 from sklkd.export._compare import about_rows_ignored
 from sklkd.export._estimator import linked, write_probabilities, write_standardized
@@ -35,7 +36,6 @@ from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
 from sklkd.export._tabular import category_rows, write_tabular, write_tabular_exactly
 from sklkd.export._wrapped import Calibration, Isotonic
-from sklkd.estimators._estimator_fit import LEAST_LOG
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
 from sklkd.students._plain_encoder import PlainEncoder
