@@ -17,6 +17,7 @@ from sklkd._sklearn import donors, spline_of_missing
 from sklkd.export._format import UNSEEN
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._parts import flat, knots_of, parts_of, passes
+from sklkd.export._thresholds import thresholds_of, with_thresholds
 from sklkd.students import InputEncoder, TabularNet
 
 N_ROWS, REACH = 3_000, 3.0
@@ -44,13 +45,16 @@ def training_like_rows(est: Any, *, missing: bool) -> NDArray:
     encoder = est.encoder_
     if encoder.codec_.sparse_:
         return _entries(rng, encoder.scale_, missing)
-    edges = _edges(est.student_.module_, encoder)
-    columns = []
+    is_net = est._fitted.is_net
+    edges = _edges(est.student_.module_ if is_net else None, encoder)
+    thresholds = {} if is_net else thresholds_of(est.student_, encoder)
+    columns: list[NDArray] = []
     for j, categories in enumerate(encoder.codec_.categories_):
         if categories is not None:
             columns.append(_categories(rng, categories, missing))
         else:
-            columns.append(_numbers(rng, edges[j]) * encoder.scale_[j] + encoder.center_[j])
+            numbers = _numbers(rng, edges[j]) * encoder.scale_[j] + encoder.center_[j]
+            columns.append(with_thresholds(rng, numbers, thresholds[j]) if j in thresholds else numbers)
             if missing:
                 columns[-1][rng.random(N_ROWS) < ABSENT] = np.nan
     return np.stack(columns, axis=1)

@@ -10,13 +10,15 @@ from typing import Any
 from sklkd.estimators._access import with_fitted
 from sklkd.export._c_costs import Costs, IntegerCosts, integer_costs_of
 from sklkd.export._c_integer_source import fixed_point, integer_source
+from sklkd.export._c_plain import PlainCosts, PlainStudent
 from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
 from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
 from sklkd.export._composed import composed
 from sklkd.export._integer import IntegerStudent
 from sklkd.export._source import made_up_rows
-from sklkd.export._wrapped import Isotonic, Unwrapped, unwrap
+from sklkd.export._to_onnx import TOLERANCE
+from sklkd.export._wrapped import Calibration, Isotonic, Unwrapped, unwrap
 from sklkd.students._folded import fold
 
 
@@ -80,14 +82,16 @@ def to_c(
     or values in the units and the range of y. It is C++ as well, with functions that have C linkage, and compiles
     without warnings. In Python, :class:`CPredictor` compiles and calls it.
 
+    Trees, sums of trees and linear models as students are files of the same form, without bins and layers.
+
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor, or a model around one
-        Fitted, with the default student. Models around one are a search, ``FrozenEstimator``,
+        Fitted, with the default student, trees or a linear model. Models around one are a search, ``FrozenEstimator``,
         ``CalibratedClassifierCV`` of one student (by "temperature", of two classes by "sigmoid" too),
         ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, a Pipeline that
         ends in one, of scalers, ``SimpleImputer``, and encoders (``OneHotEncoder``, ``OrdinalEncoder``) that take
-        unseen categories, and these inside each other.
+        unseen categories, and these inside each other. Steps are for the default student alone.
     path : str or path
         File to write.
     X : array or frame of shape (n, n_features), default=None
@@ -109,13 +113,13 @@ def to_c(
     Raises
     ------
     TypeError
-        For an estimator that is not one of sklkd's, or whose student is not the default one.
+        For an estimator that is not one of sklkd's, or whose student is another network than the default one.
     ValueError
-        For another ``quantize``, a ``header`` that is ``path``, and for categories or classes that are neither strings,
-        numbers nor booleans.
+        For another ``quantize``, any where the student is no network, a ``header`` that is ``path``, and for categories
+        or classes that are neither strings, numbers nor booleans.
     NotImplementedError
         For ``"integer"``, where the student reads the parts of dates, or a column is so large beside its spread that
-        its numbers need more than 32 bits.
+        its numbers need more than 32 bits. For students that are neither networks, trees nor linear models.
 
     Examples
     --------
@@ -137,36 +141,40 @@ def to_c(
     if header is not None and Path(header).resolve() == Path(path).resolve():
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
     unwrapped = unwrap(est)
-    student, calibration = unwrapped.est, unwrapped.calibration
-    folded = fold(student.encoder_, student.student_.module_)
-    if folded is None:
+    student = unwrapped.est
+    is_net = student._fitted.is_net
+    folded = fold(student.encoder_, student.student_.module_) if is_net else None
+    if is_net and folded is None:
         raise TypeError(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
             "with to_onnx."
         )
-    if isinstance(calibration, Isotonic):
-        raise TypeError(
-            "est must be calibrated by method='sigmoid' or 'temperature' to become C code, got 'isotonic': export it "
-            "with to_onnx."
-        )
-    if calibration is not None:
-        if calibration.one_by_one:
-            raise TypeError(
-                "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
-                "got 'sigmoid': export it with to_onnx."
-            )
-        folded = calibration.folded(folded)
+    unwrapped.check_quantize(quantize)
+    calibration = _linear(unwrapped.calibration)
     whole = unwrapped
-    if whole.steps:
-        unwrapped, folded = composed(whole, folded)
-        student = unwrapped.est
-    weights = Weights(folded, eight_bits=quantize is not None)
+    if folded is not None:
+        folded = folded if calibration is None else calibration.folded(folded)
+        if whole.steps:
+            unwrapped, folded = composed(whole, folded)
+            student = unwrapped.est
+        weights = Weights(folded, eight_bits=quantize is not None)
+    else:
+        plain = PlainStudent(unwrapped)
     rows = made_up_rows(whole) if X is None else whole.read(X)
     rows, expected = rows_to_compare(est, rows, made_up=X is None)
     read = unwrapped.read(rows)
     in_integers: IntegerStudent | None = None
-    costs: Costs | IntegerCosts
-    if quantize == "integer":
+    costs: Costs | IntegerCosts | PlainCosts
+    if not is_net:
+        costs = plain.costs
+        code, interface = plain.source(Path(path).stem)
+        got = unwrapped.of_values(outputs_of(plain.predictor(), read))
+        if not (difference := largest_difference(unwrapped, expected, got)) <= TOLERANCE:
+            raise ValueError(
+                f"est cannot become C code: predictions of it would differ by {difference:.1e} from the estimator's "
+                f"on {len(expected):,} rows, more than {TOLERANCE:g}."
+            )
+    elif quantize == "integer":
         in_integers = _in_integers(unwrapped, weights)
         costs = integer_costs_of(in_integers, student._fitted.task)
         code, interface = integer_source(student, in_integers, Path(path).stem)
@@ -192,6 +200,21 @@ def to_c(
         stack_bytes=costs.stack_one,
         resolution=None if in_integers is None else in_integers.resolution,
     )
+
+
+def _linear(calibration: Calibration | Isotonic | None) -> Calibration | None:
+    """A calibration, if it has a form in C."""
+    if isinstance(calibration, Isotonic):
+        raise TypeError(
+            "est must be calibrated by method='sigmoid' or 'temperature' to become C code, got 'isotonic': export it "
+            "with to_onnx."
+        )
+    if calibration is not None and calibration.one_by_one:
+        raise TypeError(
+            "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
+            "got 'sigmoid': export it with to_onnx."
+        )
+    return calibration
 
 
 def _in_integers(unwrapped: Unwrapped, weights: Weights) -> IntegerStudent:

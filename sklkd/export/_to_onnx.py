@@ -84,6 +84,10 @@ def to_onnx(
     regressors, ``"value"`` (n, n_outputs) in double, in the range of the estimator's; where a column has such a name,
     with an underscore behind it.
 
+    Students that are no networks are written as they are: trees and their ensembles (of scikit-learn, XGBoost, LightGBM
+    and CatBoost) with the thresholds that they compare with, linear models in double precision, others as skl2onnx
+    converts them. Their probabilities are double, and so are their numbers where they compare in double precision.
+
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor, or a model around one
@@ -114,11 +118,12 @@ def to_onnx(
     TypeError
         For an estimator that is not one of sklkd's, and for models around other estimators.
     ValueError
-        For parameters out of range, and where the graph's predictions differ from the estimator's by more than 1e-5
-        without ``quantize``, with the step that makes the difference; nothing is written then.
+        For parameters out of range, ``quantize`` where the student is no network, and where the graph's predictions
+        differ from the estimator's by more than 1e-5 without ``quantize``, with the step that makes the difference;
+        nothing is written then.
     NotImplementedError
-        For steps of a Pipeline that cannot be converted, for rows that are texts, and for models around several
-        students.
+        For steps of a Pipeline, and students, that cannot be converted, for rows that are texts, and for models around
+        several students.
     ImportError
         Where ``sklkd[onnx]`` is not installed.
 
@@ -150,14 +155,15 @@ def to_onnx(
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
     unwrapped = source.unwrapped
+    unwrapped.check_quantize(quantize)
     try:
         rows, expected = rows_to_compare(est, source.rows, made_up=X is None)
     except ValueError as error:
         if X is not None:
             raise
         raise ValueError(f"X must be given, some rows to compare with: made-up ones are refused: {error}") from error
-    # seconds since 1970 have more digits than float32, and isotonic calibration may be steep
-    in_double = source.has_dates or isinstance(unwrapped.calibration, Isotonic)
+    # seconds since 1970 have more digits than float32, isotonic calibration may be steep, thresholds near numbers
+    in_double = source.has_dates or isinstance(unwrapped.calibration, Isotonic) or source.compares_in_double
     for double in (True,) if in_double else (False, True):
         options = Options(opset, double, None)
         content = write(source, options)
