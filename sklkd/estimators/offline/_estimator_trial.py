@@ -19,6 +19,7 @@ from sklkd.estimators._training import AnyTrained
 from sklkd.estimators._validation import validation_loss
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
 from sklkd.rows import Rows
+from sklkd.teachers import Teacher
 
 LABELS, REAL, ALL = "student on labels alone", "student without synthetic rows", "student"
 
@@ -32,6 +33,8 @@ class EstimatorTrial:
     decision : BlendingDecision
         Has made the blending.
     blending : Blending
+    teacher : Teacher
+        The adapter of the fitted teacher, of which losses ask what it estimates.
     synthetic : callable or None
         Makes synthetic rows like given ones; None: there are to be none.
     optional : bool
@@ -40,6 +43,7 @@ class EstimatorTrial:
 
     decision: BlendingDecision
     blending: Blending
+    teacher: Teacher
     synthetic: Callable[[Rows], Rows] | None
     optional: bool
 
@@ -78,7 +82,7 @@ class EstimatorTrial:
         yield LABELS, alone
         if blending.students:
             blending = replace(blending, students=(alone,))
-        layers = TeacherLayers(decision.losses, None, decision.task)
+        layers = TeacherLayers(decision.losses, self.teacher, decision.task)
 
         def fitted(real: Rows, others: list[Rows]) -> AnyTrained:
             others = [blending.targets(replace(part, columns=real.columns)) for part in others]

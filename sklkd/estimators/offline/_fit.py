@@ -414,7 +414,7 @@ class OfflineFit:
             tried = self._all_auto and made.account.n_validation > 0 and not teacher.costly
             if isinstance(self.student, EstimatorStudent) and tried:
                 optional = isinstance(self.est.augment, str)
-                made = EstimatorTrial(decision, made, self._sampling(teacher, rows, codec), optional).better()
+                made = EstimatorTrial(decision, made, teacher, self._sampling(teacher, rows, codec), optional).better()
         self.progress.note("blend=%s, hard_weight=%s: %s", made.blend, made.hard_weight, made.account.reason)
         return made
 
