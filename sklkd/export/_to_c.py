@@ -115,8 +115,8 @@ def to_c(
     TypeError
         For an estimator that is not one of sklkd's, or whose student is another network than the default one.
     ValueError
-        For another ``quantize``, any where the student is no network, a ``header`` that is ``path``, and for categories or classes that are neither strings,
-        numbers nor booleans.
+        For another ``quantize``, any where the student is no network, a ``header`` that is ``path``, and for categories
+        or classes that are neither strings, numbers nor booleans.
     NotImplementedError
         For ``"integer"``, where the student reads the parts of dates, or a column is so large beside its spread that
         its numbers need more than 32 bits. For students that are neither networks, trees nor linear models.

@@ -117,11 +117,12 @@ def to_onnx(
     TypeError
         For an estimator that is not one of sklkd's, and for models around other estimators.
     ValueError
-        For parameters out of range, ``quantize`` where the student is no network, and where the graph's predictions differ from the estimator's by more than 1e-5
-        without ``quantize``, with the step that makes the difference; nothing is written then.
+        For parameters out of range, ``quantize`` where the student is no network, and where the graph's predictions
+        differ from the estimator's by more than 1e-5 without ``quantize``, with the step that makes the difference;
+        nothing is written then.
     NotImplementedError
-        For steps of a Pipeline, and students, that cannot be converted, for rows that are texts, and for models around several
-        students.
+        For steps of a Pipeline, and students, that cannot be converted, for rows that are texts, and for models around
+        several students.
     ImportError
         Where ``sklkd[onnx]`` is not installed.
 
