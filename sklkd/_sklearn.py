@@ -129,6 +129,16 @@ def hist_trees(boosting: Any) -> list[Sequence[Any]]:
     return boosting._predictors
 
 
+def hist_baseline(boosting: Any) -> NDArray[np.float64]:
+    """What is added to its trees, (n_outputs,)."""
+    return np.ravel(boosting._baseline_prediction).astype(np.float64)
+
+
+def gradient_baseline(boosting: Any) -> NDArray[np.float64]:
+    """What is added to the trees of a ``GradientBoosting*`` whose ``init`` is None, (n_outputs,)."""
+    return np.ravel(boosting._raw_predict_init(np.zeros((1, boosting.n_features_in_)))).astype(np.float64)
+
+
 def binned_rows(boosting: Any, X: Any) -> NDArray[np.float64]:
     """Rows as the trees of a ``HistGradientBoosting*`` take them: encoded categories first."""
     return np.ascontiguousarray(boosting._preprocess_X(X, reset=False))

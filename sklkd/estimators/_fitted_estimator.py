@@ -51,10 +51,9 @@ class FittedEstimator(FittedStudent):
         if self.task.classification:
             with np.errstate(divide="ignore"):
                 return np.maximum(np.log(probabilities(self.net, encoded, self.task.n_outputs)), LEAST_LOG)
-        predicted = values(self.net, encoded)
-        if self.limits is not None:
-            predicted = self.limits.limited(predicted)
-        return self.task.target_scaling.standardize(predicted)
+        assert self.limits is not None
+        # those of the fit: the task's scaling may be another one, of a wrapper around the estimator
+        return self.limits.standardize(self.limits.limited(values(self.net, encoded)))
 
     def trained_losses(self) -> Sequence[tuple[str, Loss]]:
         return self.losses

@@ -63,6 +63,27 @@ def encode(
     tables : dict of int to ndarray
         Of each categorical column the codes of its categories, in order, of missing values and of unseen categories.
     """
+    numbers, numeric, coded = read_columns(graph, encoder, numbers, names, kind, tables)
+    if numbers is None:
+        return Encoded(None, None, None, coded)
+    scale = _scale_exactly if kind == "double" else _scale
+    return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, coded)
+
+
+def read_columns(
+    graph: Graph, encoder: InputEncoder, numbers: str | None, names: list[str], kind: str, tables: dict[int, NDArray]
+) -> tuple[str | None, list[int], list[tuple[int, str]]]:
+    """Declare the inputs, take dates apart, and code categories: the first part of :func:`encode`.
+
+    Returns
+    -------
+    numbers : str or None
+        All numbers, of shape (n, n_numeric), those of parts of dates behind; None where there are none.
+    numeric : list of int
+        Which columns of the encoder they are.
+    coded : list of (int, str)
+        Categorical columns with their codes, int64 of shape (n, 1).
+    """
     codec = encoder.codec_
     numeric = [j for j, categories in enumerate(codec.categories_) if categories is None]
     coded: list[tuple[int, str]] = []
@@ -77,12 +98,11 @@ def encode(
         if columns:
             numbers = graph.op("Concat", *columns, axis=1) if len(columns) > 1 else columns[0]
     if numbers is None or not numeric:
-        return Encoded(None, None, None, coded)
+        return None, numeric, coded
     if encoder.calendar_:
         numbers = with_calendar(graph, numbers, [(numeric.index(j), part) for j, part in encoder.calendar_])
         numeric += range(len(codec.categories_), len(encoder.center_))
-    scale = _scale_exactly if kind == "double" else _scale
-    return scale(graph, numbers, encoder.center_[numeric], encoder.scale_[numeric], allow_nan, coded)
+    return numbers, numeric, coded
 
 
 def _scale(graph: Graph, numbers: str, center: NDArray, scale: NDArray, allow_nan: bool, coded: Any) -> Encoded:

@@ -53,12 +53,9 @@ class Graph:
         self.outputs: list[Any] = []
         # tensors that are true in rows which get no prediction
         self.refused: list[str] = []
+        # of the operators of classical models: of the same age
+        self.ml_opset = 2 if opset < 15 else 3
         self._n = 0
-
-    @property
-    def ml_opset(self) -> int:
-        """Version of the operators of classical models, of the same age."""
-        return 2 if self.opset < 15 else 3
 
     def _name(self) -> str:
         self._n += 1
@@ -100,6 +97,10 @@ class Graph:
         """Give no prediction for rows with a true cell."""
         count = self.total(self.op("Cast", bad, to=TensorProto.FLOAT))
         self.refused.append(self.op("Greater", count, self.constant(0.0)))
+
+    def need_ml(self, version: int) -> None:
+        """Use a later version of the operators of classical models."""
+        self.ml_opset = max(self.ml_opset, version)
 
     def take_back_layer(self, output: str) -> tuple[str, NDArray, NDArray] | None:
         """Remove the node that has just been added, if it is a linear layer: its input, weight and bias, or None."""

@@ -65,18 +65,24 @@ def write_classes_by_lines(
 
     A threshold may be just one of these.
     """
-    label, probabilities, labels = _declare_classes(graph, classes, TensorProto.DOUBLE)
     total = ""
     for lines in calibration.members:
         mine = _of_lines(graph, logits, [broken_line(*line) for line in lines])
         total = graph.op("Add", total, mine) if total else mine
-    graph.op("Div", total, graph.constant(len(calibration.members), np.float64), name=probabilities)
+    members = graph.constant(len(calibration.members), np.float64)
+    write_double_classes(graph, graph.op("Div", total, members), classes, threshold)
+
+
+def write_double_classes(graph: Graph, probabilities: str, classes: NDArray, threshold: float | None) -> None:
+    """The same for probabilities in double that are there already."""
+    label, name, labels = _declare_classes(graph, classes, TensorProto.DOUBLE)
+    graph.op("Identity", probabilities, name=name)
     if threshold is not None:
-        second = graph.op("Gather", probabilities, graph.constant(1, np.int64), axis=1)
+        second = graph.op("Gather", name, graph.constant(1, np.int64), axis=1)
         above = graph.op("GreaterOrEqual", second, graph.constant(threshold, np.float64))
         _write_label(graph, ("Cast", [above], {"to": TensorProto.INT64}), labels, label)
     else:
-        _write_label(graph, ("ArgMax", [probabilities], {"axis": 1, "keepdims": 0}), labels, label)
+        _write_label(graph, ("ArgMax", [name], {"axis": 1, "keepdims": 0}), labels, label)
 
 
 def _of_lines(graph: Graph, logits: str, lines: list[Pieces]) -> str:

@@ -15,6 +15,7 @@ from sklkd._columns import has_one_dimension
 from sklkd._columns._cells import Coded, cell_types
 from sklkd._columns._tables import open_table
 from sklkd._sklearn import _safe_indexing
+from sklkd.export._formula import compares_in_double
 from sklkd.export._parts import flat, leaves, unread
 from sklkd.export._rows import learnt_texts, rows_before, training_like_rows
 from sklkd.export._wrapped import Unwrapped, unwrap
@@ -79,6 +80,11 @@ class Source:
         return self.coded and bool(self.est.encoder_.calendar_)
 
     @property
+    def compares_in_double(self) -> bool:
+        """Whether the student is no network, and rounding its numbers could change sides of a threshold."""
+        return not self.est._fitted.is_net and compares_in_double(self.est.student_, *self.student_shape())
+
+    @property
     def one_tensor(self) -> bool:
         """Whether all columns are numbers of an array."""
         if self.coded:
@@ -108,7 +114,8 @@ def open_source(model: Any, X: Any) -> Source:
     """
     unwrapped = unwrap(model)
     steps, est = unwrapped.steps, unwrapped.est
-    own = flat(est.encoder_.steps[:-1]) if _is_pipeline(est.encoder_) else []
+    # the last step before a network makes float32 of what they give
+    own = flat(est.encoder_.steps[: -1 if est._fitted.is_net else None]) if _is_pipeline(est.encoder_) else []
     plain = not steps and isinstance(est.encoder_, InputEncoder)
     if steps and isinstance(est.encoder_, InputEncoder) and est.encoder_.codec_._lookups:
         raise ValueError(

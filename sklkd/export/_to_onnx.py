@@ -148,15 +148,20 @@ def to_onnx(
     if quantize not in (None, "int8", "float16"):
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
-    unwrapped = source.unwrapped
+    unwrapped, student = source.unwrapped, source.est.student_
+    if quantize is not None and not source.est._fitted.is_net:
+        raise ValueError(
+            f"quantize must be None where the student is no network, got quantize={quantize!r} and a "
+            f"{type(student).__name__}."
+        )
     try:
         rows, expected = rows_to_compare(est, source.rows, made_up=X is None)
     except ValueError as error:
         if X is not None:
             raise
         raise ValueError(f"X must be given, some rows to compare with: made-up ones are refused: {error}") from error
-    # seconds since 1970 have more digits than float32, and isotonic calibration may be steep
-    in_double = source.has_dates or isinstance(unwrapped.calibration, Isotonic)
+    # seconds since 1970 have more digits than float32, isotonic calibration may be steep, thresholds near numbers
+    in_double = source.has_dates or isinstance(unwrapped.calibration, Isotonic) or source.compares_in_double
     for double in (True,) if in_double else (False, True):
         options = Options(opset, double, None)
         content = write(source, options)

@@ -14,8 +14,10 @@ from onnx import TensorProto, helper
 from sklearn.compose import ColumnTransformer
 
 from sklkd._version import __version__
+from sklkd.estimators._estimator_fit import LEAST_LOG
 from sklkd.export._columns import encode
 from sklkd.export._compare import about_rows_ignored
+from sklkd.export._estimator import linked, write_probabilities, write_standardized
 from sklkd.export._format import FORMAT
 from sklkd.export._graph import DEFAULT_OPSET, OLDEST, TENSOR, Feed, Graph
 from sklkd.export._module import write_encoded, write_module
@@ -23,10 +25,12 @@ from sklkd.export._outputs import (
     write_classes,
     write_classes_by_lines,
     write_classes_one_by_one,
+    write_double_classes,
     write_labels,
     write_values,
 )
 from sklkd.export._parts import parts_of
+from sklkd.export._plain import write_plain
 from sklkd.export._quantize import quantize
 from sklkd.export._source import Source
 from sklkd.export._steps import write_steps
@@ -34,6 +38,7 @@ from sklkd.export._tabular import category_rows, write_tabular, write_tabular_ex
 from sklkd.export._wrapped import Calibration, Isotonic
 from sklkd.students import InputEncoder
 from sklkd.students._folded import fold
+from sklkd.students._plain_encoder import PlainEncoder
 
 OPSETS = (OLDEST, DEFAULT_OPSET, min(24, onnx.defs.onnx_opset_version()))
 """The oldest, the default and the newest that is tested."""
@@ -55,18 +60,21 @@ class Options:
 def write(source: Source, options: Options) -> bytes:
     """An estimator, and the steps before it, as the content of a file."""
     graph = Graph(options.opset, source.inputs)
-    outputs = _write_student(graph, source, options)
-    calibration = source.unwrapped.calibration
+    is_net, calibration = source.est._fitted.is_net, source.unwrapped.calibration
+    outputs = (_write_student if is_net else _write_estimator)(graph, source, options)
     if isinstance(calibration, Isotonic):
         outputs = graph.op("Cast", outputs, to=TensorProto.DOUBLE)
     for bad in graph.refused:
-        nothing = graph.constant(np.nan, np.float64 if isinstance(calibration, Isotonic) else np.float32)
+        in_double = isinstance(calibration, Isotonic) or not is_net
+        nothing = graph.constant(np.nan, np.float64 if in_double else np.float32)
         outputs = graph.op("Where", bad, nothing, outputs)
     est = source.est
     task = est._fitted.task
     if task.classes is not None:
         if isinstance(calibration, Isotonic):
             write_classes_by_lines(graph, outputs, task.classes, est._fitted.threshold, calibration)
+        elif not is_net:
+            write_double_classes(graph, outputs, task.classes, est._fitted.threshold)
         elif calibration is not None and calibration.one_by_one:
             write_classes_one_by_one(graph, outputs, task.classes)
         else:
@@ -131,6 +139,33 @@ def _write_student(graph: Graph, source: Source, options: Options) -> str:
         return write_tabular(graph, folded, encoded, whole_edges=options.quantize == "int8")
     inputs, width = write_encoded(graph, est.encoder_, encoded)
     return _calibrated(graph, write_module(graph, module, inputs, (width,)), calibration)
+
+
+def _write_estimator(graph: Graph, source: Source, options: Options) -> str:
+    """The same of a student that is no network, in double: probabilities, but their logarithms for isotonic lines."""
+    est, calibration, kind = source.est, source.unwrapped.calibration, options.kind
+    rows = None
+    if source.steps:
+        rows = write_steps(graph, source.steps, _declare(graph, source, kind), kind)
+    if isinstance(est.encoder_, PlainEncoder):
+        if rows is None and source.one_tensor:
+            rows = graph.input("X", kind, source.shape)
+        rows = write_plain(graph, est.encoder_, rows, source.inputs, kind, est._fitted.handles_missing)
+    else:
+        feeds = _declare(graph, source, kind) if rows is None else [Feed(rows, kind, est.n_features_in_)]
+        rows = write_steps(graph, source.own_steps, feeds, kind)
+    (width,) = source.student_shape()
+    if not est._fitted.task.classification:
+        return write_standardized(graph, est.student_, rows, kind, width, est._fitted.limits)
+    isotonic = isinstance(calibration, Isotonic)
+    found = write_probabilities(graph, est.student_, rows, kind, width, all_digits=isotonic)
+    if calibration is None:
+        return found
+    logits = graph.op("Log", graph.op("Max", found, graph.constant(np.exp(LEAST_LOG), np.float64)))
+    if isinstance(calibration, Isotonic):
+        return logits
+    parts = (graph.constant(part, np.float64) for part in (calibration.weight, calibration.bias))
+    return linked(graph, graph.op("Gemm", logits, *parts), "one by one" if calibration.one_by_one else "softmax")
 
 
 def _calibrated(graph: Graph, logits: str, calibration: Calibration | Isotonic | None) -> str:
