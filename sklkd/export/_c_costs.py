@@ -10,7 +10,16 @@ from sklkd.estimators._task import Task
 from sklkd.export._c_weights import Arrays, Weights
 from sklkd.export._integer import IntegerStudent
 
-SIZES = {"float": 4, "sklkd_real": 8, "unsigned char": 1, "unsigned short": 2, "int": 4, "int8_t": 1, "int32_t": 4}
+SIZES = {
+    "float": 4,
+    "double": 8,
+    "sklkd_real": 8,
+    "unsigned char": 1,
+    "unsigned short": 2,
+    "int": 4,
+    "int8_t": 1,
+    "int32_t": 4,
+}
 BLOCK = 32
 """Rows at a time, as ``student.c`` has it."""
 

@@ -26,6 +26,8 @@ DIVISIONS_OF_A_PART = 10
 """Of a date, in ``student.c``."""
 
 CODE = Path(__file__).with_name("student.c")
+DATES = CODE.with_name("student_dates.c")
+"""What files of different kinds share."""
 
 
 def source(unwrapped: Unwrapped, weights: Weights, name: str) -> tuple[str, str]:
@@ -39,16 +41,16 @@ def source(unwrapped: Unwrapped, weights: Weights, name: str) -> tuple[str, str]
         Of the student, for the header's include guard.
     """
     est, functions = unwrapped.est, unwrapped.functions
-    data = _data(est, weights) + _functions(functions)
-    return with_parts(CODE, _about(est, weights), _interface(est, name, functions), data)
+    data = _data(est, weights) + functions_text(functions)
+    return with_parts(CODE, _about(est, weights), interface_of(est, name, functions), data)
 
 
 def with_parts(path: Path, about: str, interface: str, data: str) -> tuple[str, str]:
     """A C file of this package with what differs between students, and its header file."""
-    code = path.read_text(encoding="ascii")
-    for mark, part in {"ABOUT": about, "INTERFACE": interface, "DATA": data}.items():
+    code, dates = (one.read_text(encoding="ascii") for one in (path, DATES))
+    for mark, part in {"ABOUT": about, "INTERFACE": interface, "DATA": data, "DATES": dates}.items():
         code = code.replace(f"/* @{mark}@ */\n", part)
-    return code, f"/* A small network that sklkd has distilled: what its C file has for others. */\n{interface}"
+    return code, f"/* A student that sklkd has distilled: what its C file has for others. */\n{interface}"
 
 
 def c_costs(est: Any, weights: Weights) -> Costs:
@@ -94,7 +96,7 @@ def _about(est: Any, weights: Weights) -> str:
 """
 
 
-def _interface(est: Any, name: str, functions: tuple[Any, ...]) -> str:
+def interface_of(est: Any, name: str, functions: tuple[Any, ...]) -> str:
     """Types, sizes and functions, each with a comment."""
     task = est._fitted.task
     missing = (
@@ -203,8 +205,8 @@ def metadata(est: Any, **more: Any) -> str:
 
 
 def n_outputs(est: Any) -> int:
-    """Of the network."""
-    return est.student_.module_.output.out_features
+    """Probabilities or values of a row."""
+    return est._fitted.task.n_outputs
 
 
 def _plain(values: NDArray, what: str) -> list[Any]:
@@ -227,7 +229,7 @@ def _data(est: Any, weights: Weights) -> str:
         "THRESHOLD": int(est._fitted.threshold is not None),
         "POSITIVE": int(support == "positive"),
         "UNIT": int(support == "unit"),
-        "LEAST_LOG": _real(LEAST_LOG),
+        "LEAST_LOG": real_text(LEAST_LOG),
         "ALLOW_MISSING": int(est._fitted.handles_missing),
         "EIGHT_BITS": int(weights.eight_bits),
         "NUMBERS": len(folded.numeric),
@@ -244,20 +246,20 @@ def _data(est: Any, weights: Weights) -> str:
     }
     parts = [f"#define {name} {size}\n" for name, size in sizes.items()]
     parts.append(f"typedef {'signed char' if weights.eight_bits else 'float'} weight;\n\n")
-    kinds = {"sklkd_real": _real, "float": _float}
+    kinds = {"sklkd_real": real_text, "float": float_text}
     if not weights.eight_bits:
-        kinds["weight"] = _float
+        kinds["weight"] = float_text
     for name, (kind, array) in _constants(est, weights).items():
         parts.append(array_text(name, kind, [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]))
     if est._fitted.threshold is not None:
-        parts.append(f"static const sklkd_real threshold = {_real(est._fitted.threshold)};\n")
+        parts.append(f"static const sklkd_real threshold = {real_text(est._fitted.threshold)};\n")
     parts.append(_layers(weights))
     if names:
         parts.append(lookup(names))
     return "".join(parts)
 
 
-def _functions(functions: tuple[Any, ...]) -> str:
+def functions_text(functions: tuple[Any, ...]) -> str:
     """What is done to values, by libm."""
     if not functions:
         return "#define AFTERWARDS 0\n"
@@ -272,12 +274,14 @@ def array_text(name: str, kind: str, numbers: list[str]) -> str:
     return f"static const {kind} {name}[] = {{\n{body}}};\n"
 
 
-def _float(number: float) -> str:
+def float_text(number: float) -> str:
+    """A number of single precision in C."""
     digits = f"{number:.9g}"
     return f"{digits}f" if "." in digits or "e" in digits else f"{digits}.0f"
 
 
-def _real(number: float) -> str:
+def real_text(number: float) -> str:
+    """A number of the file's own type in C."""
     return f"(sklkd_real){number!r}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sklkd.estimators._access import with_fitted
 from sklkd.export._c_costs import Costs, IntegerCosts, integer_costs_of
 from sklkd.export._c_integer_source import fixed_point, integer_source
+from sklkd.export._c_plain import PlainCosts, PlainStudent
 from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
 from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
@@ -138,35 +139,38 @@ def to_c(
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
     unwrapped = unwrap(est)
     student, calibration = unwrapped.est, unwrapped.calibration
-    folded = fold(student.encoder_, student.student_.module_)
-    if folded is None:
+    is_net = student._fitted.is_net
+    folded = fold(student.encoder_, student.student_.module_) if is_net else None
+    if is_net and folded is None:
         raise TypeError(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
             "with to_onnx."
         )
-    if isinstance(calibration, Isotonic):
-        raise TypeError(
-            "est must be calibrated by method='sigmoid' or 'temperature' to become C code, got 'isotonic': export it "
-            "with to_onnx."
+    if not is_net and quantize is not None:
+        raise ValueError(
+            f"quantize must be None where the student is no network, got quantize={quantize!r} and a "
+            f"{type(student.student_).__name__}."
         )
-    if calibration is not None:
-        if calibration.one_by_one:
-            raise TypeError(
-                "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
-                "got 'sigmoid': export it with to_onnx."
-            )
-        folded = calibration.folded(folded)
+    _check_calibration(calibration)
     whole = unwrapped
-    if whole.steps:
-        unwrapped, folded = composed(whole, folded)
-        student = unwrapped.est
-    weights = Weights(folded, eight_bits=quantize is not None)
+    if folded is not None:
+        folded = folded if calibration is None else calibration.folded(folded)
+        if whole.steps:
+            unwrapped, folded = composed(whole, folded)
+            student = unwrapped.est
+        weights = Weights(folded, eight_bits=quantize is not None)
+    else:
+        plain = PlainStudent(unwrapped)
     rows = made_up_rows(whole) if X is None else whole.read(X)
     rows, expected = rows_to_compare(est, rows, made_up=X is None)
     read = unwrapped.read(rows)
     in_integers: IntegerStudent | None = None
-    costs: Costs | IntegerCosts
-    if quantize == "integer":
+    costs: Costs | IntegerCosts | PlainCosts
+    if not is_net:
+        costs = plain.costs
+        code, interface = plain.source(Path(path).stem)
+        got = unwrapped.of_values(outputs_of(plain.predictor(), read))
+    elif quantize == "integer":
         in_integers = _in_integers(unwrapped, weights)
         costs = integer_costs_of(in_integers, student._fitted.task)
         code, interface = integer_source(student, in_integers, Path(path).stem)
@@ -192,6 +196,19 @@ def to_c(
         stack_bytes=costs.stack_one,
         resolution=None if in_integers is None else in_integers.resolution,
     )
+
+
+def _check_calibration(calibration: Any) -> None:
+    if isinstance(calibration, Isotonic):
+        raise TypeError(
+            "est must be calibrated by method='sigmoid' or 'temperature' to become C code, got 'isotonic': export it "
+            "with to_onnx."
+        )
+    if calibration is not None and calibration.one_by_one:
+        raise TypeError(
+            "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
+            "got 'sigmoid': export it with to_onnx."
+        )
 
 
 def _in_integers(unwrapped: Unwrapped, weights: Weights) -> IntegerStudent:
