@@ -25,6 +25,7 @@ from sklkd.export._c_source import (
     with_parts,
 )
 from sklkd.export._c_weights import Arrays, index_array
+from sklkd.export._format import KEY
 from sklkd.export._formula import formula_of
 from sklkd.export._linear import Linear
 from sklkd.export._links import LINKS
@@ -99,13 +100,12 @@ class PlainStudent:
     @property
     def costs(self) -> PlainCosts:
         found, parts = self.formula, len(self.est.encoder_.calendar_)
-        linear = isinstance(found, Linear)
         widest = 8 * (len(found.base) + self.est._fitted.task.n_outputs * (self.unwrapped.calibration is not None))
         return PlainCosts(
             constants=sum(SIZES[kind] * array.size for kind, array in self.arrays.values()),
             stack_one=widest + (8 * (self.est.n_features_in_ + parts) if parts else 0),
             multiply_adds=found.weight.size if isinstance(found, Linear) else 0,
-            comparisons=0 if linear else sum(_depths(found)),
+            comparisons=_comparisons(found) if isinstance(found, Trees) else 0,
         )
 
     def source(self, name: str) -> tuple[str, str]:
@@ -221,14 +221,9 @@ class PlainStudent:
  * thresholds. Arrays on the stack take {costs.stack_one:,} bytes.
  * Constants take {costs.constants:,} bytes{of_names}; the code comes on top.
  *
- * {metadata_line(self.est)}
+ * {KEY}: {metadata(self.est)}
  */
 """
-
-
-def metadata_line(est: Any) -> str:
-    """What the predictor reads of a file."""
-    return f"sklkd: {metadata(est)}"
 
 
 class _Stored:
@@ -254,7 +249,7 @@ class _Stored:
 def _of_trees(trees: Trees, kind: str) -> Arrays:
     """Inner nodes, numbered by themselves, and leaves."""
     leaf = trees.left < 0
-    place = np.where(leaf, -np.cumsum(leaf), np.cumsum(~leaf) - 1)
+    place = np.where(leaf, -1 * np.cumsum(leaf), np.cumsum(~leaf) - 1)
     inner = ~leaf
     arrays: Arrays = {
         "roots": ("int", place[trees.roots]),
@@ -269,15 +264,15 @@ def _of_trees(trees: Trees, kind: str) -> Arrays:
     return arrays
 
 
-def _depths(trees: Trees) -> list[int]:
-    """Comparisons on the longest way through each tree."""
+def _comparisons(trees: Trees) -> int:
+    """On the longest way through each tree, in all."""
     depth = np.zeros(len(trees.left), int)
     at = trees.roots
     while len(at := at[trees.left[at] >= 0]):
         for side in (trees.left, trees.right):
             depth[side[at]] = depth[at] + 1
         at = np.concatenate([trees.left[at], trees.right[at]])
-    return [int(part.max()) for part in np.split(depth, trees.roots[1:])]
+    return sum(int(part.max()) for part in np.split(depth, trees.roots[1:]))
 
 
 def _number(number: float, kind: str) -> str:

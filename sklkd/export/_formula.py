@@ -58,18 +58,14 @@ def compares_in_double(model: Any, width: int) -> bool:
 
 
 def _mean_of_members(model: Any) -> Trees | None:
+    """Of members that see every class, and give probabilities or values as they are."""
     members = list(zip(model.estimators_, model.estimators_features_, strict=True))
-    parts = [formula_of(one, len(columns)) for one, columns in members]
-    first = parts[0]
-    same = [
-        isinstance(one, Trees)
-        and isinstance(first, Trees)
-        and one.link == "identity"
-        and one.single == first.single
-        and len(one.base) == getattr(model, "n_classes_", len(first.base))
-        for one in parts
-    ]
-    return mean_of(parts, [columns for _, columns in members]) if all(same) else None
+    found = [formula_of(one, len(columns)) for one, columns in members]
+    parts = [one for one in found if isinstance(one, Trees) and one.link == "identity"]
+    n_outputs = getattr(model, "n_classes_", len(parts[0].base) if parts else 0)
+    if len(parts) < len(found) or any(len(one.base) != n_outputs or one.single != parts[0].single for one in parts):
+        return None
+    return mean_of(parts, [columns for _, columns in members])
 
 
 def _side_by_side(parts: list[Any]) -> Trees | Linear | None:

@@ -15,12 +15,10 @@ from sklearn.preprocessing import PowerTransformer, QuantileTransformer, SplineT
 from sklkd._columns._cells import is_missing
 from sklkd._sklearn import donors, spline_of_missing
 from sklkd.export._format import UNSEEN
-from sklkd.export._formula import formula_of
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._parts import flat, knots_of, parts_of, passes
-from sklkd.export._trees import Trees
+from sklkd.export._thresholds import thresholds_of, with_thresholds
 from sklkd.students import InputEncoder, TabularNet
-from sklkd.students._plain_encoder import PlainEncoder
 
 N_ROWS, REACH = 3_000, 3.0
 WIDE_CELLS, STORED = 10_000_000, 0.05  # of a wide sparse table
@@ -49,15 +47,14 @@ def training_like_rows(est: Any, *, missing: bool) -> NDArray:
         return _entries(rng, encoder.scale_, missing)
     is_net = est._fitted.is_net
     edges = _edges(est.student_.module_ if is_net else None, encoder)
-    thresholds = {} if is_net else _thresholds(est.student_, encoder)
-    columns = []
+    thresholds = {} if is_net else thresholds_of(est.student_, encoder)
+    columns: list[NDArray] = []
     for j, categories in enumerate(encoder.codec_.categories_):
         if categories is not None:
             columns.append(_categories(rng, categories, missing))
         else:
-            columns.append(_numbers(rng, edges[j]) * encoder.scale_[j] + encoder.center_[j])
-            if j in thresholds:
-                columns[-1] = _with_thresholds(rng, columns[-1], thresholds[j])
+            numbers = _numbers(rng, edges[j]) * encoder.scale_[j] + encoder.center_[j]
+            columns.append(with_thresholds(rng, numbers, thresholds[j]) if j in thresholds else numbers)
             if missing:
                 columns[-1][rng.random(N_ROWS) < ABSENT] = np.nan
     return np.stack(columns, axis=1)
@@ -312,26 +309,6 @@ def _edges(module: Any, encoder: InputEncoder) -> list[NDArray]:
         mine = column == j
         edges[j] = np.stack([left[mine], left[mine] + 1 / slope[mine]], axis=1)
     return edges
-
-
-def _thresholds(student: Any, encoder: PlainEncoder) -> dict[int, NDArray]:
-    """The thresholds with which trees compare each of the user's columns, in its own units."""
-    found = formula_of(student, len(encoder.get_feature_names_out()))
-    if not isinstance(found, Trees):
-        return {}
-    numeric = [j for j, n_codes in enumerate(encoder.cardinalities_) if n_codes == 0]
-    of_columns = {numeric[k]: thresholds for k, thresholds in found.thresholds().items() if k < len(numeric)}
-    return {j: one * encoder.unit_[j] + encoder.zero_[j] for j, one in of_columns.items()}
-
-
-def _with_thresholds(rng: np.random.RandomState, numbers: NDArray, thresholds: NDArray) -> NDArray[np.float64]:
-    """Two thirds of the numbers replaced: by thresholds, by the next numbers above, and by what lies between them."""
-    at = rng.randint(len(thresholds), size=N_ROWS)
-    here, above = thresholds[at], thresholds[np.minimum(at + 1, len(thresholds) - 1)]
-    between = here + rng.random(N_ROWS) * (above - here)
-    return np.choose(
-        rng.randint(6, size=N_ROWS), [here, np.nextafter(here, np.inf), between, between, numbers, numbers]
-    )
 
 
 def _numbers(rng: np.random.RandomState, edges: NDArray) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ from sklkd.export._compare import agreement, largest_difference, outputs_of, row
 from sklkd.export._composed import composed
 from sklkd.export._integer import IntegerStudent
 from sklkd.export._source import made_up_rows
-from sklkd.export._wrapped import Isotonic, Unwrapped, unwrap
+from sklkd.export._to_onnx import TOLERANCE
+from sklkd.export._wrapped import Calibration, Isotonic, Unwrapped, unwrap
 from sklkd.students._folded import fold
 
 
@@ -81,14 +82,16 @@ def to_c(
     or values in the units and the range of y. It is C++ as well, with functions that have C linkage, and compiles
     without warnings. In Python, :class:`CPredictor` compiles and calls it.
 
+    Trees, sums of trees and linear models as students are files of the same form, without bins and layers.
+
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor, or a model around one
-        Fitted, with the default student. Models around one are a search, ``FrozenEstimator``,
+        Fitted, with the default student, trees or a linear model. Models around one are a search, ``FrozenEstimator``,
         ``CalibratedClassifierCV`` of one student (by "temperature", of two classes by "sigmoid" too),
         ``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``, ``TransformedTargetRegressor``, a Pipeline that
         ends in one, of scalers, ``SimpleImputer``, and encoders (``OneHotEncoder``, ``OrdinalEncoder``) that take
-        unseen categories, and these inside each other.
+        unseen categories, and these inside each other. Steps are for the default student alone.
     path : str or path
         File to write.
     X : array or frame of shape (n, n_features), default=None
@@ -110,13 +113,13 @@ def to_c(
     Raises
     ------
     TypeError
-        For an estimator that is not one of sklkd's, or whose student is not the default one.
+        For an estimator that is not one of sklkd's, or whose student is another network than the default one.
     ValueError
-        For another ``quantize``, a ``header`` that is ``path``, and for categories or classes that are neither strings,
-        numbers nor booleans.
+        For another ``quantize``, any where the student is no network, a ``header`` that is ``path``, and for categories
+        or classes that are neither strings, numbers nor booleans.
     NotImplementedError
         For ``"integer"``, where the student reads the parts of dates, or a column is so large beside its spread that
-        its numbers need more than 32 bits.
+        its numbers need more than 32 bits. For students that are neither networks, trees nor linear models.
 
     Examples
     --------
@@ -138,7 +141,7 @@ def to_c(
     if header is not None and Path(header).resolve() == Path(path).resolve():
         raise ValueError(f"header must be another file than path, got header={str(header)!r} for both.")
     unwrapped = unwrap(est)
-    student, calibration = unwrapped.est, unwrapped.calibration
+    student = unwrapped.est
     is_net = student._fitted.is_net
     folded = fold(student.encoder_, student.student_.module_) if is_net else None
     if is_net and folded is None:
@@ -146,12 +149,8 @@ def to_c(
             "est must have the default student to become C code, got a network or an encoder of your own: export it "
             "with to_onnx."
         )
-    if not is_net and quantize is not None:
-        raise ValueError(
-            f"quantize must be None where the student is no network, got quantize={quantize!r} and a "
-            f"{type(student.student_).__name__}."
-        )
-    _check_calibration(calibration)
+    unwrapped.check_quantize(quantize)
+    calibration = _linear(unwrapped.calibration)
     whole = unwrapped
     if folded is not None:
         folded = folded if calibration is None else calibration.folded(folded)
@@ -170,6 +169,11 @@ def to_c(
         costs = plain.costs
         code, interface = plain.source(Path(path).stem)
         got = unwrapped.of_values(outputs_of(plain.predictor(), read))
+        if not (difference := largest_difference(unwrapped, expected, got)) <= TOLERANCE:
+            raise ValueError(
+                f"est cannot become C code: predictions of it would differ by {difference:.1e} from the estimator's "
+                f"on {len(expected):,} rows, more than {TOLERANCE:g}."
+            )
     elif quantize == "integer":
         in_integers = _in_integers(unwrapped, weights)
         costs = integer_costs_of(in_integers, student._fitted.task)
@@ -198,7 +202,8 @@ def to_c(
     )
 
 
-def _check_calibration(calibration: Any) -> None:
+def _linear(calibration: Calibration | Isotonic | None) -> Calibration | None:
+    """A calibration, if it has a form in C."""
     if isinstance(calibration, Isotonic):
         raise TypeError(
             "est must be calibrated by method='sigmoid' or 'temperature' to become C code, got 'isotonic': export it "
@@ -209,6 +214,7 @@ def _check_calibration(calibration: Any) -> None:
             "est must be calibrated by method='temperature' to become C code, where it has more than two classes, "
             "got 'sigmoid': export it with to_onnx."
         )
+    return calibration
 
 
 def _in_integers(unwrapped: Unwrapped, weights: Weights) -> IntegerStudent:

@@ -83,6 +83,10 @@ def to_onnx(
     regressors, ``"value"`` (n, n_outputs) in double, in the range of the estimator's; where a column has such a name,
     with an underscore behind it.
 
+    Students that are no networks are written as they are: trees and their ensembles (of scikit-learn, XGBoost, LightGBM
+    and CatBoost) with the thresholds that they compare with, linear models in double precision, others as skl2onnx
+    converts them. Their probabilities are double, and so are their numbers where they compare in double precision.
+
     Parameters
     ----------
     est : DistilledClassifier or DistilledRegressor, or a model around one
@@ -113,11 +117,12 @@ def to_onnx(
     TypeError
         For an estimator that is not one of sklkd's, and for models around other estimators.
     ValueError
-        For parameters out of range, and where the graph's predictions differ from the estimator's by more than 1e-5
-        without ``quantize``, with the step that makes the difference; nothing is written then.
+        For parameters out of range, ``quantize`` where the student is no network, and where the graph's predictions
+        differ from the estimator's by more than 1e-5 without ``quantize``, with the step that makes the difference;
+        nothing is written then.
     NotImplementedError
-        For steps of a Pipeline that cannot be converted, for rows that are texts, and for models around several
-        students.
+        For steps of a Pipeline, and students, that cannot be converted, for rows that are texts, and for models around
+        several students.
     ImportError
         Where ``sklkd[onnx]`` is not installed.
 
@@ -148,12 +153,8 @@ def to_onnx(
     if quantize not in (None, "int8", "float16"):
         raise ValueError(f"quantize must be None, 'int8' or 'float16', got quantize={quantize!r}.")
     source = open_source(est, X)
-    unwrapped, student = source.unwrapped, source.est.student_
-    if quantize is not None and not source.est._fitted.is_net:
-        raise ValueError(
-            f"quantize must be None where the student is no network, got quantize={quantize!r} and a "
-            f"{type(student).__name__}."
-        )
+    unwrapped = source.unwrapped
+    unwrapped.check_quantize(quantize)
     try:
         rows, expected = rows_to_compare(est, source.rows, made_up=X is None)
     except ValueError as error:

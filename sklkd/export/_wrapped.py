@@ -92,6 +92,14 @@ class Unwrapped:
         columns = self.est._fitted.columns
         return X if self.steps or columns is None else columns.of(X)
 
+    def check_quantize(self, quantize: str | None) -> None:
+        """Only networks have weights to be stored in fewer bits."""
+        if quantize is not None and not self.est._fitted.is_net:
+            raise ValueError(
+                f"quantize must be None where the student is no network, got quantize={quantize!r} and a "
+                f"{type(self.est.student_).__name__}."
+            )
+
     def of_values(self, values: NDArray) -> NDArray:
         """What the functions make of values."""
         with np.errstate(all="ignore"):

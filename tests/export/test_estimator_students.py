@@ -68,11 +68,18 @@ REGRESSORS = [
     Lasso(),
     ElasticNet(),
 ]
-GAPS = [one for one in CLASSIFIERS if not isinstance(one, AdaBoostClassifier)]
+# where categories, gaps and dates make a difference
+FEW = (DecisionTreeClassifier, HistGradientBoostingClassifier, XGBClassifier, CatBoostClassifier, LogisticRegression)
+FOREST = RandomForestClassifier(10)
 
 
 def name(student):
     return type(student).__name__
+
+
+def some_slow(students, fast):
+    """Students as parameters, of which all but a few types are for the slow tests."""
+    return [one if isinstance(one, fast) else pytest.param(one, marks=pytest.mark.slow) for one in students]
 
 
 def classifier(student, teacher=None, **params):
@@ -209,7 +216,7 @@ def test_a_tie_of_trees_goes_to_the_first_class(ship):
 # --- columns of all kinds -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("student", GAPS, ids=name)
+@pytest.mark.parametrize("student", some_slow(CLASSIFIERS, FEW), ids=name)
 def test_a_frame_with_categories_gaps_and_dates(ship, student):
     X = table()
     y = np.where((X["kind"] == "x") | (X["number"] > 0.5) | (X["large"] > 1e7 + 1), "yes", "no")
@@ -362,7 +369,7 @@ def test_what_cannot_be_written_is_named(problem, tmp_path):
 @pytest.mark.parametrize("quantize", ["int8", "float16"])
 def test_quantization_is_for_networks(problem, tmp_path, quantize):
     est = classifier(DecisionTreeClassifier()).fit(*problem)
-    with pytest.raises(ValueError, match=f"quantize must be None .* got quantize='{quantize}' and a DecisionTree"):
+    with pytest.raises(ValueError, match=rf"quantize must be None .* got quantize='{quantize}' and a DecisionTree"):
         to_onnx(est, tmp_path / "model.onnx", quantize=quantize)
 
 
