@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from sklkd.export._trees import Tree, Trees, put_together
 
+ZERO = float(np.float32(1e-35))
+"""LightGBM takes numbers up to that for 0."""
+
 
 def booster_trees(model: Any) -> Trees | None:
     """The trees of a fitted booster's scikit-learn interface; None for others, and where they are of another kind.
@@ -90,6 +93,8 @@ def _of_lightgbm_tree(root: dict[str, Any], k: int, n_outputs: int) -> Tree | No
             return None
         if splits and node["missing_type"] == "None":
             node["default_left"] = node["threshold"] >= 0
+        if splits and abs(node["threshold"]) <= ZERO:
+            node["threshold"] = ZERO if node["threshold"] >= 0 else float(np.nextafter(-ZERO, -np.inf))
         if "leaf_coeff" in node:
             return None
     values = np.zeros((len(nodes), n_outputs))

@@ -201,6 +201,19 @@ def test_boosters_compare_in_double_precision(problem, ship, opset):
     assert_same(est, predictor, on_thresholds(thresholds, X, 0, np.float64))
 
 
+def test_numbers_that_lightgbm_takes_for_zero(ship):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((300, 1)) < 0.3, 0.0, rng.normal(size=(300, 1)))
+    y = (X[:, 0] >= 0).astype(int) + (X[:, 0] > 0)
+    est = classifier(LGBMClassifier(n_estimators=5, verbose=-1)).fit(X, y)
+    predictor, _ = ship(est)
+    tiny = float(np.float32(1e-35))
+    least = [0.0, 1e-300, tiny, np.nextafter(tiny, 1), 2 * tiny]
+    rows = np.array([least, np.negative(least)]).reshape(-1, 1)
+    assert len(np.unique(est.predict(rows))) == 3
+    assert_same(est, predictor, rows)
+
+
 def test_a_tie_of_trees_goes_to_the_first_class(ship):
     """Two pure trees of a forest that disagree, which sums of rounded halves might not see."""
     rng = np.random.default_rng(0)
