@@ -171,7 +171,7 @@ def other_students():
     return head, lines
 
 
-TABLES = {"quality": quality, "chosen": chosen, "latency": latency, "scale": scale, "other_students": other_students}
+TABLES = {"quality": quality, "chosen": chosen, "latency": latency, "scale": scale}
 
 
 def numeric(lines):

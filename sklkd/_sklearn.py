@@ -136,7 +136,7 @@ def hist_baseline(boosting: Any) -> NDArray[np.float64]:
 
 
 def gradient_baseline(boosting: Any) -> NDArray[np.float64]:
-    """What is added to the trees of a ``GradientBoosting*`` whose ``init`` is None, (n_outputs,)."""
+    """What is added to the trees of a ``GradientBoosting*`` whose ``init`` is no estimator, (n_outputs,)."""
     return np.ravel(boosting._raw_predict_init(np.zeros((1, boosting.n_features_in_)))).astype(np.float64)
 
 

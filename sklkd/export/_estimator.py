@@ -113,7 +113,7 @@ def write_trees(graph: Graph, trees: Trees, rows: str, kind: str, *, all_digits:
     double = kind == "double"
     if double and trees.single:
         rows = graph.op("Cast", graph.op("Cast", rows, to=TENSOR["float"]), to=TENSOR["double"])
-    values, step = trees.values, 1.0  # of leaves
+    values, step = trees.values, 1.0
     if all_digits:
         most = np.add.reduce([np.abs(tree).max(axis=0) for tree in np.split(values, trees.roots[1:])]).max()
         step = 2.0 ** (np.ceil(np.log2(most)) - 22) if most > 0 else 1.0
@@ -179,7 +179,9 @@ def _by_skl2onnx(graph: Graph, model: Any, rows: str, kind: str, width: int) -> 
             target_opset={"": graph.opset, ML: graph.ml_opset},
             options={id(model): {"zipmap": False}} if classifier else None,
         )
-        onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what it says is in the error
+        onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its converters fail in many ways, some when the graph is loaded
         if kind == "double":
             # some know floats only, which the comparison judges

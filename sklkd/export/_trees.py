@@ -181,12 +181,16 @@ def sklearn_trees(model: Any) -> Trees | None:
         trees = [_of_tree(member.tree_) for member in members]
         found = put_together(trees, np.zeros(np.shape(trees[0].values)[1]), single=True)
         return replace(found, divisor=float(len(members)))
-    if isinstance(model, BOOSTED) and model.init is None:
-        stages, n_outputs = model.estimators_, model.estimators_.shape[1]
+    if isinstance(model, BOOSTED) and (model.init is None or model.init == "zero"):
+        n_outputs = model.estimators_.shape[1]
+        # the exponential loss is one of half the logit
+        half = 2.0 if model.loss == "exponential" else 1.0
         rounds = [
-            _of_output(stage[k].tree_, k, n_outputs, model.learning_rate) for stage in stages for k in range(n_outputs)
+            _of_output(one.tree_, k, n_outputs, half * model.learning_rate)
+            for stage in model.estimators_
+            for k, one in enumerate(stage)
         ]
-        return put_together(rounds, gradient_baseline(model), single=True)
+        return put_together(rounds, half * gradient_baseline(model), single=True)
     if is_hist_boosting(model) and model.is_categorical_ is None:
         base = hist_baseline(model)
         rounds = [_of_nodes(one.nodes, k, len(base)) for stage in hist_trees(model) for k, one in enumerate(stage)]

@@ -131,7 +131,7 @@ def on_thresholds(thresholds, X, j, dtype):
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("student", CLASSIFIERS, ids=name)
+@pytest.mark.parametrize("student", some_slow(CLASSIFIERS, (*FEW, RandomForestClassifier, LGBMClassifier)), ids=name)
 def test_classifiers_of_numbers(problem, ship, student):
     X, y = problem
     est = classifier(student).fit(X, y)
@@ -145,7 +145,9 @@ def test_classifiers_of_numbers(problem, ship, student):
 
 
 @pytest.mark.parametrize("n_targets", [1, 2])
-@pytest.mark.parametrize("student", REGRESSORS, ids=name)
+@pytest.mark.parametrize(
+    "student", some_slow(REGRESSORS, (DecisionTreeRegressor, RandomForestRegressor, Ridge)), ids=name
+)
 def test_values_keep_the_digits_of_large_means(problem, ship, student, n_targets):
     X, _ = problem
     y = 1e6 + X[:, :n_targets] + 0.1 * X[:, 2:3] ** 2
@@ -167,6 +169,13 @@ def test_values_that_are_exponentials(problem, ship, student):
     X, _ = problem
     est = regressor(student).fit(X, np.exp(X[:, 0] / 3))
     np.testing.assert_allclose(ship(est)[0].predict(X), est.predict(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("params", [{"init": "zero"}, {"loss": "exponential"}])
+def test_gradient_boosting_of_another_kind(problem, ship, params):
+    X, y = problem
+    est = classifier(GradientBoostingClassifier(n_estimators=5, **params)).fit(X, y == "ant")
+    assert_same(est, ship(est)[0], X)
 
 
 def test_models_that_skl2onnx_converts(problem, ship):
