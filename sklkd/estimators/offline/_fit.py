@@ -8,29 +8,34 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
-from sklkd._columns import is_csr
 from sklkd._progress import Progress
 from sklkd._storage import Storage
-from sklkd._warn import warn
 from sklkd.estimators._checked_targets import check_scale
 from sklkd.estimators._deduplicate import Deduplication
 from sklkd.estimators._fitted_estimator import fitted_student
 from sklkd.estimators._fitted_student import FittedStudent
 from sklkd.estimators._student_fit import Thresholds
-from sklkd.estimators._task import Task, of_outputs
+from sklkd.estimators._task import Task
 from sklkd.estimators._teacher_layers import TeacherLayers
-from sklkd.estimators._training import AnyStudent, AnyTrained, AnyTraining, predicts_missing, training_of
+from sklkd.estimators._training import AnyTrained, AnyTraining, predicts_missing, training_of
 from sklkd.estimators._validation import split_for_early_stopping
 from sklkd.estimators.offline._account import DistillationAccount
 from sklkd.estimators.offline._blending import Blending, BlendingDecision
 from sklkd.estimators.offline._estimator_trial import EstimatorTrial
 from sklkd.estimators.offline._given import NamedLosses, check_hard_weight, check_losses_of_student, given_teacher
 from sklkd.estimators.offline._kept_fits import fingerprint, opened
-from sklkd.estimators.offline._student_columns import check_columns, most_used, selected_from
+from sklkd.estimators.offline._said_of_teacher import notes_on, notes_on_rows, warn_of_teacher
+from sklkd.estimators.offline._student_columns import (
+    FEW_ROWS,
+    check_columns,
+    column_thresholds,
+    most_used,
+    selected_from,
+)
+from sklkd.estimators.offline._task_of_teacher import standardized, task_of_teacher
 from sklkd.estimators.offline._teacher_clones import TeacherClones
 from sklkd.estimators.offline._transfer_rows import (
     PIECE,
@@ -42,13 +47,12 @@ from sklkd.estimators.offline._transfer_rows import (
     synthetic_rows,
     unlabelled_rows,
 )
-from sklkd.exceptions import TeacherWarning
 from sklkd.knowledge import Knowledge, gather
 from sklkd.losses._checked import check_losses
 from sklkd.losses._tasks import default_loss
 from sklkd.rows import Rows
 from sklkd.students._estimator_student import EstimatorStudent, resolve_any
-from sklkd.students._scaling import TargetScaling, order_of
+from sklkd.students._scaling import TargetScaling
 from sklkd.students._tabular_student import IMITATION, WITH_TEACHER, Recipe
 from sklkd.teachers import (
     TeacherFitter,
@@ -57,9 +61,6 @@ from sklkd.teachers import (
     is_fitted,
 )
 
-FEW_ROWS = (
-    2_000  # on which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at
-)
 LABELS_ASKED = 16  # one in so many rows of a costly teacher, of which up to six questions are asked there
 
 STAGES: tuple[str, ...] = ("teacher", "labelling", "label-only students", "transfer rows", "student")
@@ -220,7 +221,7 @@ class OfflineFit:
         self.reference = rows.X if knowledge.teacher.needs_rows else rows.table
         teacher = knowledge.teacher.prepared(self.reference)
         layers = TeacherLayers([] if self._labels_only else self.losses, teacher, task)
-        self._compare_with_prior(teacher, rows, task)
+        warn_of_teacher(teacher, rows, task, kept=is_fitted(self.teacher))
         takes_missing = self.checkpoint.kept("takes-missing", partial(self._takes_missing, teacher, rows))
         answers = self.fitter.answers(self.teacher, self.rows)
         # each piece is looked up among the training rows, or set beside them, anew
@@ -429,102 +430,3 @@ class OfflineFit:
             # it has not been asked for any of these yet
             teacher.outputs(rows.take(missing[:1]).X)
         return True
-
-    def _compare_with_prior(self, teacher: Any, rows: Rows, task: Task) -> None:
-        """Warn where a kept teacher does worse on the given rows than the class prior or the mean.
-
-        Also of an unfitted one that was trained on what its criterion does not take.
-        """
-        if teacher.mistake and not is_fitted(self.teacher):
-            warn(f"teacher was trained on another loss than was meant: {teacher.mistake}.", TeacherWarning)
-        if rows.outputs is None or not is_fitted(self.teacher) or not teacher.estimand.answered_by_labels:
-            return
-        error, usual = squared_errors(of_outputs(rows.outputs), rows.y, rows.weight)
-        if usual > 0 and error > usual * (1 + 1e-6):
-            baseline = "mean" if task.kind == "regression" else "class prior"
-            cause = (
-                "it was fitted on other columns than it is given here, such as unscaled ones when it now stands behind "
-                "a Pipeline's scaler"
-            )
-            if teacher.mistake:
-                cause = f"it was trained on another loss than was meant, as {teacher.mistake}"
-            elif not teacher.answers_new_rows:
-                cause = "they are in another order than the rows of X, or their columns in another than the classes"
-            warn(
-                f"the {'fitted teacher does' if teacher.answers_new_rows else 'given outputs do'} worse on the "
-                f"given rows than the {baseline} alone. {'Here' if teacher.mistake else 'Usually'} {cause}.",
-                TeacherWarning,
-            )
-
-
-def squared_errors(predicted: NDArray, y: NDArray, weight: NDArray) -> tuple[float, float]:
-    """Mean squared errors of predictions, and of the mean of y or the frequencies of classes.
-
-    Those of classes are Brier's: a sure prediction that is wrong is not infinitely wrong.
-    """
-    if y.ndim == 2:
-        error, usual = (
-            float(np.average(((one - y) ** 2).sum(1), weights=weight))
-            for one in (predicted, np.average(y, axis=0, weights=weight))
-        )
-        return error, usual
-    right = predicted[np.arange(len(y)), y]
-    frequency = np.bincount(y, weight, minlength=predicted.shape[1]) / weight.sum()
-    error = np.average(np.einsum("ij,ij->i", predicted, predicted) - 2 * right + 1, weights=weight)
-    return float(error), float(1 - frequency @ frequency)
-
-
-def task_of_teacher(task: Task, knowledge: Knowledge) -> Task:
-    """The task with what the teacher says of targets: which values they can have, and how many there are.
-
-    A teacher of several quantiles gives several values for one target, which never cross in the student.
-    """
-    if task.scaling is None or task.multilabel:
-        return task
-    estimand = knowledge.teacher.estimand
-    mean = task.scaling.center
-    possible = {"positive": (mean > 0).all(), "unit": ((mean >= 0) & (mean <= 1)).all()}.get(estimand.support, True)
-    scaling = replace(task.scaling, support=estimand.support) if possible else task.scaling
-    values = None if knowledge.outputs is None else knowledge.outputs.values
-    if values is not None and len(scaling.center) == 1 and estimand.levels and values.shape[1] == len(estimand.levels):
-        n = values.shape[1]
-        order = order_of(estimand.levels) if estimand.kind == "quantile" else ()
-        scaling = replace(scaling, center=np.repeat(scaling.center, n), scale=np.repeat(scaling.scale, n), order=order)
-    return replace(task, scaling=scaling)
-
-
-def standardized(knowledge: Knowledge, task: Task) -> Knowledge:
-    """The same with outputs in units of the targets' standard deviation."""
-    if knowledge.outputs is None:
-        return knowledge
-    return replace(knowledge, outputs=task.standardize(knowledge.outputs))
-
-
-def column_thresholds(student: AnyStudent, teacher: Any, rows: Rows, seed: int) -> Thresholds:
-    """The teacher's split thresholds in each column, for students that encode by them."""
-    if not student.tabular or student.encoder is not None or is_csr(rows.matrix):
-        return []
-    pick = np.random.RandomState(seed).permutation(len(rows))[:FEW_ROWS]
-    return teacher.thresholds(rows.take(np.sort(pick)).X)
-
-
-def notes_on(teacher: Any, threshold: float | None, task: Task) -> list[str]:
-    """What else is to be said of a teacher: how its outputs were read, and how it decides."""
-    # said where nothing but the numbers tells it
-    read = task.kind != "regression" and teacher.interprets and teacher.reads_as
-    notes = [f"The teacher's outputs were taken for {read}"] if read else []
-    notes += [f"Of the teacher could not be read: {failed}" for failed in teacher.fallbacks]
-    if threshold is not None and task.classes is not None:
-        notes.append(
-            f"As the teacher does, class {task.classes[1]} is predicted where its probability is at least "
-            f"{threshold:.4g}"
-        )
-    return notes
-
-
-def notes_on_rows(rows: Rows, augment: Any) -> list[str]:
-    """What is to be said of a wide sparse table."""
-    if not is_csr(rows.matrix) or not isinstance(augment, str):
-        return []
-    n_columns = rows.matrix.shape[1]
-    return [f"No synthetic rows were made: X is sparse, and neighbours are not looked for in its {n_columns:,} columns"]

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._columns import ColumnCodec, ColumnSelection
+from sklkd._columns import ColumnCodec, ColumnSelection, is_csr
 from sklkd._sklearn import _get_column_indices
 from sklkd.estimators._student_fit import Thresholds
 from sklkd.estimators._task import of_outputs
+from sklkd.estimators._training import AnyStudent
 from sklkd.estimators.offline._transfer_rows import TeacherOutputs
 from sklkd.rows import Rows
 
+FEW_ROWS = 2_000
+"""On which a teacher's thresholds are mapped back to the user's columns, and its decisions are looked at."""
 PERMUTED_ROWS = 1_000
 """Rows at most on which it is found out what a teacher uses."""
 
@@ -117,3 +120,11 @@ def selected_from(rows: Rows, indices: NDArray) -> ColumnSelection:
     codec: Any = rows.codec
     some = codec.of_columns(indices)
     return ColumnSelection(indices, codec.n_features_in_, getattr(some, "feature_names_in_", None), some)
+
+
+def column_thresholds(student: AnyStudent, teacher: Any, rows: Rows, seed: int) -> Thresholds:
+    """The teacher's split thresholds in each column, for students that encode by them."""
+    if not student.tabular or student.encoder is not None or is_csr(rows.matrix):
+        return []
+    pick = np.random.RandomState(seed).permutation(len(rows))[:FEW_ROWS]
+    return teacher.thresholds(rows.take(np.sort(pick)).X)
