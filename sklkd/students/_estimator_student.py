@@ -89,7 +89,7 @@ def resolve_any(student: Any, kind: str) -> Student | EstimatorStudent:
         For what cannot be a student, or not of this task.
     """
     if not is_estimator_student(student):
-        return resolve_student(student)
+        return resolve_student(student, or_else=", a classifier or regressor that takes sample_weight")
     steps = student.steps if isinstance(student, Pipeline) else [("student", student)]
     model = steps[-1][1]
     _check(model, kind)

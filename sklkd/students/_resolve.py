@@ -45,8 +45,11 @@ class Student:
         return isinstance(self.net, TabularStudent) and self.net.max_epochs == "auto"
 
 
-def resolve_student(student: Any) -> Student:
-    """Copies of what the user passed; a clear error where it is nothing that can be a student."""
+def resolve_student(student: Any, *, or_else: str = "") -> Student:
+    """Copies of what the user passed; a clear error where it is nothing that can be a student.
+
+    ``or_else`` says what else could have been passed.
+    """
     if student is None:
         return Student(TabularStudent())
     if isinstance(student, str):
@@ -63,8 +66,8 @@ def resolve_student(student: Any) -> Student:
     if isinstance(student, NeuralNet):
         return Student(clone(student))
     raise TypeError(
-        "student must be None, a preset name, an nn.Module subclass, a skorch net (an instance), or a Pipeline whose "
-        f"last step is one, got {student!r}."
+        f"student must be None, a preset name, an nn.Module subclass, a skorch net (an instance){or_else}, or a "
+        f"Pipeline whose last step is one, got {student!r}."
     )
 
 

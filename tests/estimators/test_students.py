@@ -308,10 +308,10 @@ def test_students_that_are_none():
     X, y = classes()
     for student in (
         Net(5, 3),
-        LogisticRegression(),
+        StandardScaler(),
         3,
         NeuralNet,
-        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(StandardScaler(), RobustScaler()),
     ):
         with pytest.raises(TypeError, match="student must be None, a preset name"):
             DistilledClassifier(LogisticRegression(), student).fit(X, y)
