@@ -39,7 +39,7 @@ for seed in range(3):
         y_train,
         X_test=X_test,
         y_test=y_test,
-        sizes=[500, 2_000, 10_000, 100_000],
+        sizes=[500, 2_000, 10_000, 50_000],
         scoring="neg_root_mean_squared_error",
     )
     plt.close(display.figure_)

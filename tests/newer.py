@@ -38,11 +38,16 @@ def spline_of_gaps(**params: Any) -> SplineTransformer:
     return SplineTransformer(handle_missing="zeros", **params)
 
 
-def by_temperature(model: Any, **params: Any) -> CalibratedClassifierCV:
-    """Calibration by temperature; the test is skipped where there is none."""
-    if not NEW:
+def calibration(model: Any, method: str, **params: Any) -> CalibratedClassifierCV:
+    """Calibration by a method; the test is skipped where there is none by temperature."""
+    if method == "temperature" and not NEW:
         pytest.skip("CalibratedClassifierCV has temperatures from scikit-learn 1.8 on")
-    return CalibratedClassifierCV(model, method="temperature", **params)
+    return CalibratedClassifierCV(model, method=method, **params)
+
+
+def by_temperature(model: Any, **params: Any) -> CalibratedClassifierCV:
+    """Calibration by temperature."""
+    return calibration(model, "temperature", **params)
 
 
 def skip_opset(opset: int) -> None:

@@ -8,7 +8,6 @@ import pytest
 from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
 from onnx import load_from_string
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -35,6 +34,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from sklkd import DistilledClassifier, DistilledRegressor, OnnxPredictor, to_onnx
 
+from ..newer import calibration
 from .conftest import PLAIN
 
 SILENT = {"verbose": 0, "allow_writing_files": False}
@@ -324,7 +324,7 @@ def test_calibrated(problem, ship, student, method, n_classes):
     X, y = (X, y) if n_classes == 3 else (X[y != "cat"], y[y != "cat"])
     half = len(X) // 2
     est = classifier(student).fit(X[:half], y[:half])
-    model = CalibratedClassifierCV(FrozenEstimator(est), method=method).fit(X[half:], y[half:])
+    model = calibration(FrozenEstimator(est), method).fit(X[half:], y[half:])
     np.testing.assert_allclose(ship(model)[0].predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-5)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from catboost import CatBoostClassifier
 from lightgbm import LGBMClassifier
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     GradientBoostingRegressor,
@@ -35,6 +34,7 @@ from xgboost import XGBClassifier
 
 from sklkd.export import CPredictor, to_c
 
+from ..newer import calibration
 from .test_estimator_students import (
     assert_same,
     classifier,
@@ -154,7 +154,7 @@ def test_calibrated(problem, compiled, method, n_classes):
     X, y = (X, y) if n_classes == 3 else (X[y != "cat"], y[y != "cat"])
     half = len(X) // 2
     est = classifier(DecisionTreeClassifier(max_depth=4)).fit(X[:half], y[:half])
-    model = CalibratedClassifierCV(FrozenEstimator(est), method=method).fit(X[half:], y[half:])
+    model = calibration(FrozenEstimator(est), method).fit(X[half:], y[half:])
     np.testing.assert_allclose(compiled(model)[0].predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-6)
 
 
