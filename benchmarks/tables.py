@@ -1,6 +1,6 @@
 """Tables of the results in benchmarks/results, for README.md, benchmarks/README.md and the documentation.
 
-    python benchmarks/tables.py quality | chosen | latency | scale | other_students
+    python benchmarks/tables.py quality | chosen | latency | scale
 
 prints one in Markdown. The documentation is built with the same ones, and tests/test_readme.py compares the pages with
 them.
@@ -143,31 +143,6 @@ def scale():
         if axis != "workers"
         for case in cases
     ]
-    return head, lines
-
-
-def other_students():
-    """What quality/other_students.py has written: a line a kind of student."""
-    head = ("student", "median change", "better", "better by more than the spread", "worse by more than it", "worst")
-    runs = read("other_students")
-    lines = []
-    for kind in runs[0]["found"]:
-        by_set = {
-            name: np.array([run["found"][kind]["excess"] for run in group])
-            for name, group in groupby(runs, key=lambda run: run["name"])
-        }
-        mean = 100 * np.array([one.mean() for one in by_set.values()])
-        spread = 100 * np.array([one.std(ddof=1) for one in by_set.values()])
-        lines.append(
-            (
-                kind,
-                f"{np.median(mean):+.1f} %",
-                f"{(mean < 0).sum()} of {len(mean)}",
-                str((mean < -spread).sum()),
-                str((mean > spread).sum()),
-                f"{mean.max():+.1f} %",
-            )
-        )
     return head, lines
 
 
