@@ -55,7 +55,7 @@ losses = {
 # ------------
 # Three measures. *Neighbours*: of the ten training rows that are most similar to a test row in the student's hidden
 # layer (by the cosine), how many are among the forest's ten? *Similarities*: the correlation of these cosines with the
-# proximities. And the log loss of the predictions. Fewer synthetic rows than by default make the fits shorter.
+# proximities. And the log loss of the predictions.
 
 
 def hidden(est, rows):
@@ -82,9 +82,9 @@ for seed in seeds:
     proximity = (forest.apply(X_test)[:, None] == forest.apply(X_train)[None]).mean(2)
     for row, extra in enumerate(losses.values()):
         loss = [("kd", SoftTargetLoss()), *extra]
-        est = DistilledClassifier(
-            forest, student, loss=loss, hard_weight=0, blend=0, n_synthetic=10_000, random_state=seed
-        ).fit(X_train, y_train)
+        est = DistilledClassifier(forest, student, loss=loss, hard_weight=0, blend=0, random_state=seed).fit(
+            X_train, y_train
+        )
         cosines = hidden(est, X_test) @ hidden(est, X_train).T
         found[:, row, seed] = (
             10 * most_similar(proximity)[most_similar(cosines)].mean(),
