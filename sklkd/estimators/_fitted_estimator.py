@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._sklearn import _num_samples, _safe_indexing
+from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._estimator_fit import LEAST_LOG, TrainedEstimator
 from sklkd.estimators._fitted_student import FittedStudent, runs_in_float64
 from sklkd.estimators._student_fit import TrainedStudent
 from sklkd.losses import Loss
-from sklkd.rows import PIECE, Rows
+from sklkd.rows import Rows
 from sklkd.students._estimator_student import probabilities, values
 from sklkd.students._scaling import TargetScaling
 from sklkd.teachers._probe import rows_with_missing
@@ -40,13 +40,8 @@ class FittedEstimator(FittedStudent):
     def __post_init__(self) -> None:
         """There is no network to be prepared."""
 
-    def outputs(self, X: Any) -> NDArray[np.float64]:
+    def _of_piece(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities (n, n_classes), or standardized predictions (n, n_outputs)."""
-        n = _num_samples(X)
-        if n > PIECE:
-            X = X.tocsr() if hasattr(X, "tocsr") else X
-            pieces = (_safe_indexing(X, slice(start, min(start + PIECE, n))) for start in range(0, n, PIECE))
-            return np.concatenate([self.outputs(piece) for piece in pieces])
         encoded = self._encoded(X)
         if self.task.classification:
             with np.errstate(divide="ignore"):

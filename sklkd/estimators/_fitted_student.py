@@ -89,7 +89,7 @@ class FittedStudent:
         self.network = double_copy(self.net.module_, float64=self.float64) if folded is None else folded
 
     def outputs(self, X: Any) -> NDArray[np.float64]:
-        """The network's outputs (n, n_outputs): logits, or what the scaling makes targets of.
+        """The student's outputs (n, n_outputs): logits, or what the scaling makes targets of.
 
         Rows are checked, and have the columns that the student reads.
         """
@@ -97,7 +97,10 @@ class FittedStudent:
         if n > size:
             X = X.tocsr() if hasattr(X, "tocsr") else X
             pieces = (_safe_indexing(X, slice(start, min(start + size, n))) for start in range(0, n, size))
-            return np.concatenate([self.outputs(piece) for piece in pieces])
+            return np.concatenate([self._of_piece(piece) for piece in pieces])
+        return self._of_piece(X)
+
+    def _of_piece(self, X: Any) -> NDArray[np.float64]:
         if isinstance(self.network, Folded):
             if has_one_dimension(X) and len(X) <= FEW and self._text_reader is not None:
                 return self.network.outputs_of_rows([self._text_reader.row(text) for text in X])
