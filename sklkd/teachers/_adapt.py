@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from sklkd.teachers._automl import AutoGluonTeacher
 from sklkd.teachers._bagging import BaggedTreesTeacher, BaggingTeacher
 from sklkd.teachers._base import Shape, Teacher
 from sklkd.teachers._boosters import AdaBoostTeacher, GradientBoostingTeacher, HistGradientBoostingTeacher
@@ -32,6 +33,7 @@ ADAPTERS: tuple[type[Teacher], ...] = (
     ListTeacher,
     WeightedTeacher,
     PrecomputedTeacher,
+    AutoGluonTeacher,
     DistilledTeacher,
     NetTeacher,
     ModuleTeacher,

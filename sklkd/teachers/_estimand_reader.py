@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from sklkd.teachers._estimand import Estimand, combined
+from sklkd.teachers._estimand_automl import read_autogluon
 from sklkd.teachers._estimand_boosters import assumed, read_catboost, read_lightgbm, read_xgboost
 from sklkd.teachers._estimand_nets import read_net
 from sklkd.teachers._estimand_sklearn import ROBUST, SCORES, estimator_type, read_classifier, read_regressor
 from sklkd.teachers._estimand_target import of_transformed_target
 from sklkd.teachers._estimand_weights import reweighted
 
-LIBRARIES = ("imblearn", "quantile_forest", "xgboost", "lightgbm", "catboost", "skorch", "sklearn")
+LIBRARIES = ("autogluon", "imblearn", "quantile_forest", "xgboost", "lightgbm", "catboost", "skorch", "sklearn")
 BASES = ("sklearn.base", "sklearn.utils")
 """Modules of scikit-learn whose classes say nothing of what is estimated."""
 
@@ -64,6 +65,8 @@ def read_estimand(estimator: Any, classifier: bool) -> Estimand:
         read = read_lightgbm(estimator, classifier)
     elif library == "catboost":
         read = read_catboost(estimator, classifier)
+    elif library == "autogluon":
+        read = read_autogluon(estimator, classifier)
     elif library == "skorch":
         read = read_net(estimator, classifier)
     else:

@@ -29,6 +29,7 @@ from sklkd.exceptions import SampleWeightWarning
 from sklkd.rows import Rows
 from sklkd.teachers._adapt import adapt
 from sklkd.teachers._answers import Answers
+from sklkd.teachers._automl import folder_of_its_own
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._in_context import is_costly
@@ -115,6 +116,7 @@ class TeacherFitter:
             params = with_codes(params, present)
         params = self._routed(member.name, teacher, rows) | params
         copied = clone_teacher(teacher) if refit else clone_unfitted_members(teacher)
+        copied = folder_of_its_own(copied, again=refit)
         return seeded(copied, member.seed), rows.X, y, params, member.seed
 
     def answers(self, teacher: Any, rows: Rows, *, refit: bool = False) -> Answers:
@@ -252,7 +254,9 @@ def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], s
             X, y = net_rows(unfitted, X, y)
         else:
             _let_nets_cast(unfitted, y)
-        return unfitted.fit(X, y, **fit_params)
+        unfitted.fit(X, y, **fit_params)
+    # FLAML's fit returns nothing
+    return unfitted
 
 
 def net_rows(net: NeuralNet, X: Any, y: NDArray) -> tuple[Any, NDArray]:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sklkd._skorch import is_net
+from sklkd.teachers._automl import searches_models
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._precomputed import Precomputed
 
@@ -42,6 +43,10 @@ def is_fitted(teacher: Any) -> bool:
     try:
         check_is_fitted(teacher)
     except NotFittedError:
+        return False
+    learnt = [value for name, value in vars(teacher).items() if name.endswith("_") and not name.startswith("__")]
+    if learnt and all(value is None for value in learnt):
+        # mljar's AutoML has such attributes from the start
         return False
     # a Gaussian process answers from its prior before it is fitted
     prior = any(parent.__name__ == "GaussianProcessRegressor" for parent in type(teacher).__mro__)
@@ -86,13 +91,15 @@ def can_clone(teacher: Any) -> bool:
     """Whether an unfitted clone of a teacher can be had.
 
     Not of torch modules, stored outputs, functions and native boosters, nor of a distilled estimator without its own
-    teacher.
+    teacher, nor of AutoML, whose clone would search anew.
     """
     if isinstance(teacher, list):
         return all(can_clone(member) for _, member in teacher)
     if is_weighted(teacher):
         return can_clone(teacher.teachers)
-    if isinstance(teacher, (nn.Module, Precomputed)) or not all(hasattr(teacher, one) for one in ("get_params", "fit")):
+    if isinstance(teacher, (nn.Module, Precomputed)) or searches_models(teacher):
+        return False
+    if not all(hasattr(teacher, one) for one in ("get_params", "fit")):
         return False
     return not (hasattr(teacher, "student_") and getattr(teacher, "teacher", teacher) is None)
 
