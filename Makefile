@@ -77,10 +77,9 @@ oldest-part: $(OLDEST)  ## the part of `make oldest` that CI runs
 	  tests/augment tests/export tests/report tests/teachers tests/estimators/test_common.py tests/estimators/test_input.py \
 	  tests/estimators/test_weights.py tests/estimators/test_saving.py tests/estimators/offline/test_metadata.py
 
-# Not in CI, where its tracing would cost minutes at every run. On Python 3.11 coverage traces in C.
+# CI runs `test` with the same options, but for the pages. On Python 3.11 coverage traces in C.
 coverage: export COVERAGE_CORE := ctrace
-coverage: $(DEV)  ## not in CI: which lines the fast tests run, also as pages in htmlcov
-	.venv/bin/pip install -q -c constraints.txt pytest-cov
+coverage: $(DEV)  ## which lines the fast tests run, also as pages in htmlcov
 	.venv/bin/python -m pytest -n $(WORKERS) -m "not slow" --cov=sklkd --cov-report=term --cov-report=html
 
 clean:

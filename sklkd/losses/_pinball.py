@@ -86,7 +86,7 @@ class PinballLoss(Loss):
             raise ValueError("PinballLoss needs labels: call it as loss(student, teacher, y).")
         labels = y.reshape(len(y), -1).to(student.dtype).expand_as(student)
         above = torch.where(labels.isnan(), target, labels) - student
-        levels = torch.tensor(self._levels(student.shape[1])).to(student)
+        levels = torch.tensor(self._levels(student.shape[1]), dtype=student.dtype).to(student.device)
         return weighted_mean(torch.maximum(levels * above, (levels - 1) * above).mean(1), sample_weight)
 
     def _levels(self, n_outputs: int) -> tuple[float, ...]:

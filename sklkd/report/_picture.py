@@ -8,8 +8,8 @@ import numpy as np
 
 STYLES = {
     "teacher": {"marker": "s", "color": "0.3"},
-    "student": {"marker": "o", "color": "tab:blue"},
-    "baseline": {"marker": "o", "color": "tab:blue", "markerfacecolor": "white"},
+    "student": {"marker": "o", "color": "#0072B2"},
+    "baseline": {"marker": "o", "color": "#0072B2", "markerfacecolor": "white"},
 }
 APART = 0.75
 """Decades between points, from which on texts stand between them."""

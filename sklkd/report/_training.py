@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 LOSSES = {
-    "train_loss": ("loss that is trained", {"color": "tab:blue"}),
-    "held_out_loss": ("loss on validation rows", {"color": "tab:orange", "linestyle": "--"}),
-    "valid_loss": ("loss of skorch's own split", {"color": "tab:green", "linestyle": "-."}),
+    "train_loss": ("loss that is trained", {"color": "#0072B2"}),
+    "held_out_loss": ("loss on validation rows", {"color": "#D55E00", "linestyle": "--"}),
+    "valid_loss": ("loss of skorch's own split", {"color": "#009E73", "linestyle": "-."}),
 }
 """What a history may hold, what it is called, and how it is drawn."""
 

@@ -99,7 +99,8 @@ def test_frames_and_seeds():
 def test_a_student_is_taught_by_its_rows():
     forest = RandomForestClassifier(20, random_state=0).fit(X, Y)
     student = TabularStudent("tiny", max_epochs=3)
-    est = DistilledClassifier(forest, student, augment=NRFI(forest), hard_weight=0, blend=0, random_state=0).fit(X, Y)
+    est = DistilledClassifier(forest, student, augment=NRFI(forest), n_synthetic=1500)
+    est.set_params(hard_weight=0, blend=0, random_state=0).fit(X, Y)
     assert np.mean(est.predict(X) == forest.predict(X)) > 0.95
 
 

@@ -241,6 +241,7 @@ def test_a_search_over_students_asks_once_a_fold(tmp_path, make, teacher):
     np.testing.assert_array_equal(scores["without"], scores["again"])
 
 
+@pytest.mark.slow
 def test_answers_are_told_apart_by_teacher_rows_labels_weights_and_seed(tmp_path):
     X, y, _ = problem(WEIGHTED)
     est = DistilledClassifier(WEIGHTED, quick(1), memory=str(tmp_path), hard_weight=0.1, blend=0.0, random_state=0)
@@ -265,7 +266,7 @@ def test_a_kept_teacher_is_asked_anew(tmp_path):
         assert asked[0] == asked[1] >= 3 * len(X)
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_folds_side_by_side_are_the_same(n_jobs):
     X, y, _ = problem(WEIGHTED)
     teacher = KNeighborsClassifier(weights="distance")

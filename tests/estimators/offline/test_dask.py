@@ -142,6 +142,7 @@ def test_scales_of_any_unit(few_decide, unit):
     np.testing.assert_allclose(est.student_.module_.target_scale, y.std() * unit, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_as_good_as_the_fit_in_memory_within_the_spread_of_seeds(few_decide):
     X, y = classes(1500)
     teacher = RandomForestClassifier(20, min_samples_leaf=3, random_state=0).fit(X[:1000], y[:1000])

@@ -41,7 +41,7 @@ CLASSIFIERS = [
     GaussianNB(),
     SGDClassifier(loss="log_loss"),
     XGBClassifier(n_estimators=5),
-    LGBMClassifier(n_estimators=5, verbose=-1),
+    LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1),
     CatBoostClassifier(iterations=5, verbose=0, allow_writing_files=False),
     make_pipeline(StandardScaler(), LogisticRegression()),
 ]
@@ -51,7 +51,7 @@ REGRESSORS = [
     HistGradientBoostingRegressor(max_iter=5),
     Ridge(),
     XGBRegressor(n_estimators=5),
-    LGBMRegressor(n_estimators=5, verbose=-1),
+    LGBMRegressor(n_estimators=5, n_jobs=1, verbose=-1),
     CatBoostRegressor(iterations=5, verbose=0, allow_writing_files=False),
     make_pipeline(StandardScaler(), Ridge()),
 ]

@@ -55,7 +55,8 @@ def never_cross(values, levels=LEVELS):
 @pytest.mark.parametrize("quantize", [None, "int8", "integer"])
 def test_quantiles_do_not_cross_in_any_form(tmp_path, quantize):
     X, y = rows(400, 0)
-    est = DistilledRegressor(Crossing().fit(X, y), TabularStudent("tiny", max_epochs=8), random_state=0).fit(X, y)
+    student = TabularStudent("tiny", max_epochs=8)
+    est = DistilledRegressor(Crossing().fit(X, y), student, n_synthetic=800, random_state=0).fit(X, y)
     X_test = rows(500, 1)[0]
     values = est.predict(X_test)
     assert values.shape == (500, 3) and never_cross(values) and est._fitted.task.target_scaling.order == (2, 0, 1)
@@ -156,7 +157,8 @@ def test_quantile_forests_are_recognised():
         teacher.out_of_bag(X[::-1], y[::-1])
     assert adapt(QuantileForest(default_quantiles=0.5, random_state=0).fit(X, y)).estimand.kind == "median"
     assert adapt(QuantileForest(default_quantiles="mean", random_state=0).fit(X, y)).estimand.kind == "mean"
-    est = DistilledRegressor(QuantileForest(random_state=0), TabularStudent("tiny", max_epochs=5), random_state=0)
+    student = TabularStudent("tiny", max_epochs=5)
+    est = DistilledRegressor(QuantileForest(random_state=0), student, n_synthetic=100, random_state=0)
     est.fit(pd.DataFrame(X, columns=list("abc")), y)
     assert est.cv_ == "oob" and never_cross(est.predict(pd.DataFrame(X, columns=list("abc"))))
 
@@ -185,7 +187,7 @@ class Conformal(RegressorMixin, BaseEstimator):
 
 def test_a_conformal_wrapper_round_a_student_covers():
     (X, y), (X_test, y_test) = rows(1000, 0), rows(2000, 1)
-    est = DistilledRegressor(Crossing(), TabularStudent("tiny", max_epochs=5), random_state=0)
+    est = DistilledRegressor(Crossing(), TabularStudent("tiny", max_epochs=5), n_synthetic=500, random_state=0)
     wrapped = Conformal(est).fit(X, y)
     low, high = wrapped.interval(X_test)
     # of 500 calibration rows coverage is 0.8 with a standard deviation of 0.018

@@ -305,6 +305,7 @@ def test_a_teacher_that_cannot_be_kept_is_an_error(tmp_path):
         estimator(teacher=Local(3), checkpoint=tmp_path).fit(X, y)
 
 
+@pytest.mark.slow
 def test_other_data_or_parameters_start_anew_and_say_so(tmp_path):
     X, y = classes()
     params = {"student": student(2), "blend": 0}

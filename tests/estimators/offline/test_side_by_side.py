@@ -159,7 +159,7 @@ def test_teachers_of_folds_have_their_share_of_the_threads(backend, tmp_path):
 
 @pytest.mark.parametrize(
     ("backend", "steps"),
-    [("loky", []), ("threading", []), ("loky", [StandardScaler()])],
+    [("loky", []), ("threading", []), pytest.param("loky", [StandardScaler()], marks=pytest.mark.slow)],
     ids=["processes", "threads", "pipeline in processes"],
 )
 def test_nets_as_teachers_of_folds_give_the_same(backend, steps):
