@@ -1,9 +1,9 @@
 """Tables of the results in benchmarks/results, for README.md, benchmarks/README.md and the documentation.
 
-    python benchmarks/tables.py quality | chosen | latency | scale
+    python benchmarks/tables.py quality
 
-prints one in Markdown. The documentation is built with the same ones, and tests/test_readme.py compares the pages with
-them.
+prints one of ``TABLES`` in Markdown. The documentation is built with the same ones, and tests/test_readme.py compares
+the pages with them.
 """
 
 import json
@@ -146,7 +146,67 @@ def scale():
     return head, lines
 
 
-TABLES = {"quality": quality, "chosen": chosen, "latency": latency, "scale": scale}
+def other_students():
+    """What quality/other_students.py has written: a line a kind of student."""
+    head = ("student", "median change", "better", "better by more than the spread", "worse by more than it", "worst")
+    runs = read("other_students")
+    lines = []
+    for kind in runs[0]["found"]:
+        by_set = {
+            name: np.array([run["found"][kind]["excess"] for run in group])
+            for name, group in groupby(runs, key=lambda run: run["name"])
+        }
+        mean = 100 * np.array([one.mean() for one in by_set.values()])
+        spread = 100 * np.array([one.std(ddof=1) for one in by_set.values()])
+        lines.append(
+            (
+                kind,
+                f"{np.median(mean):+.1f} %",
+                f"{(mean < 0).sum()} of {len(mean)}",
+                str((mean < -spread).sum()),
+                str((mean > spread).sum()),
+                f"{mean.max():+.1f} %",
+            )
+        )
+    return head, lines
+
+
+def context_teachers():
+    """What context_teachers.py has written: a line a teacher and data set, means over seeds."""
+    ways = ("teacher", "label_only", "default", "in_sample", "fewer")
+    head = ("teacher", "data set", "teacher's loss", "labels only", "default", "in-sample", "fewer questions")
+    runs = sorted(read("context_teachers"), key=lambda run: (run["teacher_kind"], run["set"]))
+    lines = []
+    for (kind, name), group in groupby(runs, key=lambda run: (run["teacher_kind"], run["set"])):
+        seeds = list(group)
+        found = [number(np.mean([run[way] for run in seeds])) for way in ways]
+        lines.append(("Gaussian process" if kind == "process" else kind, name, *found))
+    return head, lines
+
+
+def automl_predictor():
+    """What quality/automl_predictor.py has written: a line a set and model."""
+    head = ("data set", "model", "loss", "size", "one row", "made in")
+    lines = [
+        (
+            run["set"],
+            model,
+            number(found["loss"]),
+            f"{found['megabytes']:,.1f} MB",
+            f"{found['one_row_ms']:,.1f} ms",
+            f"{found['seconds']:,.0f} s",
+        )
+        for run in read("automl_predictor")
+        for model, found in run["found"].items()
+        if model != "account"
+    ]
+    return head, lines
+
+
+TABLES = {
+    made.__name__: made
+    for made in (quality, chosen, latency, scale, other_students, context_teachers, automl_predictor)
+}
 
 
 def numeric(lines):

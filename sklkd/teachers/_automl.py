@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._fallback import falls_back, or_value_error
+from sklkd.teachers._in_context import predictors
 from sklkd.teachers._oob import completed, not_its_rows
 
 SEARCHES = {"autogluon", "autosklearn", "flaml", "supervised", "tpot"}
@@ -19,8 +20,12 @@ CLASSES, VALUES = ("binary", "multiclass"), ("regression", "quantile")
 
 
 def searches_models(teacher: Any) -> bool:
-    """Whether the fit of a teacher is a search over kinds of models, for minutes or hours; never tried."""
-    return any(parent.__module__.partition(".")[0] in SEARCHES for parent in type(teacher).__mro__)
+    """Whether the fit of a teacher, or of one inside, is a search over kinds of models, for minutes or hours."""
+    return any(map(_is_search, predictors(teacher)))
+
+
+def _is_search(predictor: Any) -> bool:
+    return any(parent.__module__.partition(".")[0] in SEARCHES for parent in type(predictor).__mro__)
 
 
 class AutoGluonTeacher(Teacher):
@@ -114,19 +119,20 @@ class AutoGluonTeacher(Teacher):
 
 
 def folder_of_its_own(teacher: Any, *, again: bool) -> Any:
-    """An unfitted clone of mljar's ``AutoML`` that loads no earlier run; any other teacher as it is.
+    """An unfitted clone in which no ``AutoML`` of mljar loads an earlier run; any other teacher as it is.
 
     mljar takes what lies in ``results_path`` for its fit, whatever the rows are. A clone that is fitted on a part of
     the rows (``again``) therefore gets a folder that mljar makes.
     """
-    path = getattr(teacher, "results_path", None)
-    if path is None or not searches_models(teacher):
-        return teacher
-    if again:
-        return teacher.set_params(results_path=None)
-    if Path(path).is_dir() and any(Path(path).iterdir()):
-        raise ValueError(
-            f"teacher {type(teacher).__name__} must have an empty folder or None as results_path, got one that holds "
-            "an earlier run, which its fit would load instead: pass another folder, or the fitted object itself."
-        )
+    for part in predictors(teacher):
+        path = getattr(part, "results_path", None)
+        if path is None or not _is_search(part):
+            continue
+        if again:
+            part.set_params(results_path=None)
+        elif Path(path).is_dir() and any(Path(path).iterdir()):
+            raise ValueError(
+                f"teacher {type(part).__name__} must have an empty folder or None as results_path, got one that holds "
+                "an earlier run, which its fit would load instead: pass another folder, or the fitted object itself."
+            )
     return teacher

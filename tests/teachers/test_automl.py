@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.teachers import adapt, can_clone, is_fitted
@@ -137,13 +140,22 @@ def test_a_predictor_must_be_fitted_and_of_the_kind():
 NUMBERS = X[["a", "b"]]
 
 
+AROUND = {
+    "alone": lambda model: model,
+    "in a pipeline": lambda model: make_pipeline(FunctionTransformer(), model),
+    "in a list": lambda model: [("one", model), ("other", LogisticRegression())],
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 @pytest.mark.parametrize("fitted", [False, True])
-def test_a_search_is_not_run_to_find_out(fitted):
+def test_a_search_is_not_run_to_find_out(fitted, around):
     y, searches = labels(["no", "yes"]), []
-    teacher = FlamlAutoML(searches, None if fitted else 3)
+    model = FlamlAutoML(searches, None if fitted else 3)
     if fitted:
-        teacher.fit(NUMBERS, y, time_budget=3)
-    assert is_fitted(teacher) is fitted
+        model.fit(NUMBERS, y, time_budget=3)
+    assert is_fitted(model) is fitted
+    teacher = around(model)
     assert not can_clone(teacher)
     est = DistilledClassifier(teacher, quick(2), n_synthetic=0, random_state=0).fit(NUMBERS, y)
     assert searches == [3]
@@ -163,9 +175,10 @@ def test_attributes_that_are_none_are_not_learnt():
     assert is_fitted(MljarAutoML().fit(NUMBERS, labels(["no", "yes"])))
 
 
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 @pytest.mark.parametrize("cv", ["auto", 3])
-def test_no_earlier_run_is_taken_for_a_fit(cv, tmp_path):
-    teacher, y = MljarAutoML(str(tmp_path / "run")), labels(["no", "yes"])
+def test_no_earlier_run_is_taken_for_a_fit(cv, around, tmp_path):
+    teacher, y = around(MljarAutoML(str(tmp_path / "run"))), labels(["no", "yes"])
     est = DistilledClassifier(teacher, quick(2), cv=cv, n_synthetic=0, random_state=0).fit(NUMBERS, y)
     assert (tmp_path / "run" / "model").exists()
     with pytest.raises(ValueError, match="an empty folder or None as results_path"):
