@@ -180,7 +180,7 @@ def context_teachers():
     for (kind, name), group in groupby(runs, key=lambda run: (run["teacher_kind"], run["set"])):
         seeds = list(group)
         found = [number(np.mean([run[way] for run in seeds])) for way in ways]
-        lines.append(("Gaussian process" if kind == "process" else kind, name, *found))
+        lines.append(({"process": "Gaussian process", "ridges": "kernel ridges"}.get(kind, kind), name, *found))
     return head, lines
 
 
