@@ -70,8 +70,8 @@ class AutoGluonTeacher(Teacher):
     def out_of_bag(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Its out-of-fold outputs, verified by the features and labels that it keeps of its training rows.
 
-        A distilled model, one of ``refit_full``, and a predictor without bagging or without its training rows (as
-        ``clone_for_deployment`` makes) have none.
+        A distilled model, and a predictor without bagging or without its training rows (as ``clone_for_deployment``
+        makes), have none; of a model of ``refit_full`` they are those of the folds that it stands for.
         """
         frame = self._frame(X).reset_index(drop=True)
         kept, labels = self.estimator.load_data_internal("train")

@@ -44,10 +44,11 @@ def is_fitted(teacher: Any) -> bool:
         check_is_fitted(teacher)
     except NotFittedError:
         return False
-    learnt = [value for name, value in vars(teacher).items() if name.endswith("_") and not name.startswith("__")]
-    if learnt and all(value is None for value in learnt):
-        # mljar's AutoML has such attributes from the start
-        return False
+    if not hasattr(teacher, "__sklearn_is_fitted__"):
+        learnt = [value for name, value in vars(teacher).items() if name.endswith("_") and not name.startswith("__")]
+        if learnt and all(value is None for value in learnt):
+            # mljar's AutoML has such attributes from the start
+            return False
     # a Gaussian process answers from its prior before it is fitted
     prior = any(parent.__name__ == "GaussianProcessRegressor" for parent in type(teacher).__mro__)
     return not prior or hasattr(teacher, "X_train_")

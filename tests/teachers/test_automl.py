@@ -170,9 +170,15 @@ def test_a_search_is_cross_fitted_where_that_is_asked_for():
     assert est.account_.n_validation > 0
 
 
+class SaysIt(MljarAutoML):
+    def __sklearn_is_fitted__(self):
+        return True
+
+
 def test_attributes_that_are_none_are_not_learnt():
     assert not is_fitted(MljarAutoML())
     assert is_fitted(MljarAutoML().fit(NUMBERS, labels(["no", "yes"])))
+    assert is_fitted(SaysIt())
 
 
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
