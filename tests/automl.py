@@ -21,7 +21,7 @@ class TabularPredictor:
     def __init__(self, label, problem_type, eval_metric="log_loss", sample_weight=None, quantile_levels=None):
         self.label, self.problem_type, self.sample_weight = label, problem_type, sample_weight
         self.eval_metric, self.quantile_levels = SimpleNamespace(name=eval_metric), quantile_levels
-        self.is_fit = False
+        self.is_fit, self.decision_threshold = False, 0.5
 
     def fit(self, train_data, num_bag_folds=0):
         X = train_data.drop(columns=self.label)
@@ -84,7 +84,11 @@ class TabularPredictor:
     predict_proba, predict_proba_oof, predict_oof = _ask, _oof, _oof
 
     def predict(self, X):
-        return self._ask(X).idxmax(axis=1) if self.class_labels else self._ask(X)
+        asked = self._ask(X)
+        if self.problem_type != "binary":
+            return asked.idxmax(axis=1) if self.class_labels else asked
+        second = asked[self.class_labels[1]] >= self.decision_threshold
+        return pd.Series(np.array(self.class_labels)[second.to_numpy().astype(int)], X.index)
 
 
 class FlamlAutoML(ClassifierMixin, BaseEstimator):

@@ -95,6 +95,17 @@ def test_auto_takes_out_of_fold_outputs(folds, source):
     assert (est.account_.n_validation > 0) is (folds > 0)
 
 
+def test_a_decision_threshold_is_kept():
+    y = labels(["no", "yes"])
+    teacher = predictor(y)
+    teacher.decision_threshold = 0.7
+    est = DistilledClassifier(teacher, quick(2), n_synthetic=0, random_state=0).fit(X, y)
+    assert np.mean(teacher.predict(X) == "yes") < np.mean(y == "yes") - 0.05
+    np.testing.assert_array_equal(est.predict(X), np.where(est.predict_proba(X)[:, 1] >= est.threshold_, "yes", "no"))
+    own = teacher.predict_proba(X)["yes"]
+    np.testing.assert_array_equal(own >= est.threshold_, own >= 0.7)
+
+
 def test_rows_must_be_a_frame():
     with pytest.raises(TypeError, match=r"X must be a frame with the columns .* got ndarray"):
         adapt(predictor(labels(["no", "yes"])), ["no", "yes"]).predictions(X.to_numpy())
