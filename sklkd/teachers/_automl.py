@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._fallback import falls_back, or_value_error
 from sklkd.teachers._in_context import predictors
+from sklkd.teachers._libraries import libraries
 from sklkd.teachers._oob import completed, not_its_rows
 
 SEARCHES = {"autogluon", "autosklearn", "flaml", "supervised", "tpot"}
@@ -25,7 +26,7 @@ def searches_models(teacher: Any) -> bool:
 
 
 def _is_search(predictor: Any) -> bool:
-    return any(parent.__module__.partition(".")[0] in SEARCHES for parent in type(predictor).__mro__)
+    return bool(libraries(predictor) & SEARCHES)
 
 
 class AutoGluonTeacher(Teacher):

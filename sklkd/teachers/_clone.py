@@ -8,6 +8,8 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from sklkd.teachers._libraries import libraries
+
 
 def clone_teacher(teacher: Any) -> Any:
     """An unfitted clone of a teacher, by scikit-learn's ``clone`` but for CatBoost.
@@ -48,5 +50,4 @@ def _columns_of_fit(teacher: Any) -> dict[str, list[int]]:
 
 
 def _is_catboost(teacher: Any) -> bool:
-    library = {parent.__module__.partition(".")[0] for parent in type(teacher).__mro__}
-    return "catboost" in library and hasattr(teacher, "is_fitted")
+    return "catboost" in libraries(teacher) and hasattr(teacher, "is_fitted")

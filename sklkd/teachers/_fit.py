@@ -33,6 +33,7 @@ from sklkd.teachers._automl import folder_of_its_own
 from sklkd.teachers._base import Teacher
 from sklkd.teachers._clone import clone_teacher
 from sklkd.teachers._in_context import is_costly
+from sklkd.teachers._libraries import libraries
 from sklkd.teachers._recognise import any_fitted, has_frozen_part, is_fitted, is_search, is_weighted, takes_codes
 
 HANDING_ON = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
@@ -285,7 +286,7 @@ def _holders(teacher: Any, parts: dict[str, Any], name: str) -> list[Any]:
 
 
 def _is_distilled(estimator: Any) -> bool:
-    return any(parent.__module__.partition(".")[0] == "sklkd" for parent in type(estimator).__mro__)
+    return "sklkd" in libraries(estimator)
 
 
 def seeded(teacher: Any, seed: int | None) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sklkd.teachers._libraries import libraries
+
 LIBRARIES = {"tabpfn", "tabpfn_client", "tabpfn_extensions", "tabicl", "tabdpt"}
 """Of models that learn in context (prior-data fitted networks and their like), all of whose predictors are such."""
 KINDS = {
@@ -46,10 +48,7 @@ def _is_costly(predictor: Any) -> bool:
     said = getattr(predictor, "costly", None)
     if isinstance(said, bool):
         return said
-    return any(
-        parent.__module__.partition(".")[0] in LIBRARIES or parent.__name__ in KINDS
-        for parent in type(predictor).__mro__
-    )
+    return bool(libraries(predictor) & LIBRARIES) or any(parent.__name__ in KINDS for parent in type(predictor).__mro__)
 
 
 def predictors(teacher: Any) -> Iterator[Any]:

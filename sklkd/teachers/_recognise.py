@@ -14,6 +14,7 @@ from torch import nn
 from sklkd._skorch import is_net
 from sklkd.teachers._automl import searches_models
 from sklkd.teachers._base import Teacher
+from sklkd.teachers._libraries import libraries
 from sklkd.teachers._precomputed import Precomputed
 
 
@@ -72,8 +73,7 @@ def takes_codes(teacher: Any) -> bool:
         return takes_codes(teacher.steps[-1][1])
     if hasattr(teacher, "estimator") and hasattr(teacher, "cv"):
         return takes_codes(teacher.estimator)
-    library = {parent.__module__.partition(".")[0] for parent in type(teacher).__mro__}
-    return bool(library & {"xgboost", "skorch"})
+    return bool(libraries(teacher) & {"xgboost", "skorch"})
 
 
 def is_search(teacher: Any) -> bool:
