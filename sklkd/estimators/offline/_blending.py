@@ -97,7 +97,7 @@ class Blending:
         """Labelled rows with their labels in the place of label-only students: for students that are no networks.
 
         What a label-only student predicts for a row that it has seen is little else, but smoother, which networks are
-        better by, and boosters worse (benchmarks/README.md, "Other students").
+        better by, and boosters worse (benchmarks/README.md, "Students of other kinds").
         """
         if not self.students or rows.outputs is None:
             return rows

@@ -2,7 +2,7 @@
 
 A small network, or a single tree, gains from soft targets for any teacher that is better than itself. An ensemble that
 averages already may lose by them, and by synthetic rows, on which it spends trees: that is found out by fitting it on a
-part of the rows, beside a clone of the teacher that has seen no more (benchmarks/README.md, "Other students").
+part of the rows, beside a clone of the teacher that has seen no more (benchmarks/README.md, "Students of other kinds").
 """
 
 from __future__ import annotations

@@ -406,7 +406,7 @@ def test_inside_scikit_learn(rows):
     est = DistilledClassifier(
         RandomForestClassifier(10, random_state=0), quick(), hard_weight=0, blend=0, augment=None, random_state=0
     )
-    for scoring in ("roc_auc", "accuracy"):
+    for scoring in ("roc_auc", "average_precision", "f1_macro", "accuracy"):
         for labels in (Y, Y[:, :2]):
             assert cross_val_score(est, X, labels, scoring=scoring, cv=2).mean() > 0.2
     search = GridSearchCV(est, {"loss__temperature": [1.0, 4.0]}, cv=2)

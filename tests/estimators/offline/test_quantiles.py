@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from mapie.regression import ConformalizedQuantileRegressor, CrossConformalRegressor, SplitConformalRegressor
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.model_selection import cross_val_score
 from sklearn.utils.validation import check_is_fitted
 from xgboost import XGBRegressor
 
@@ -168,8 +170,8 @@ def mapie(way, est, X, y):
     if way == "cross":
         return CrossConformalRegressor(est, confidence_level=0.8, cv=2, random_state=0).fit_conformalize(X, y)
     if way == "quantiles":
-        forest = GradientBoostingRegressor(loss="quantile", n_estimators=30, random_state=0)
-        levels = [clone(est).set_params(teacher=clone(forest).set_params(alpha=level)) for level in (0.1, 0.9, 0.5)]
+        booster = GradientBoostingRegressor(loss="quantile", n_estimators=30, random_state=0)
+        levels = [clone(est).set_params(teacher=clone(booster).set_params(alpha=level)) for level in (0.1, 0.9, 0.5)]
         fitted = [one.fit(X[:half], y[:half]) for one in levels]
         made = ConformalizedQuantileRegressor(fitted, confidence_level=0.8, prefit=True)
     elif way == "fitted":
@@ -185,4 +187,39 @@ def test_intervals_of_mapie_cover(way):
     teacher = RandomForestRegressor(20, random_state=0)
     est = DistilledRegressor(teacher, TabularStudent("tiny", max_epochs=5), n_synthetic=300, blend=0, random_state=0)
     _, ends = mapie(way, est, X, y).predict_interval(X_test)
-    assert 0.72 < np.mean((ends[:, 0, 0] <= y_test) & (y_test <= ends[:, 1, 0])) < 0.9
+    # of 500 calibration rows coverage is 0.8 with a standard deviation of 0.018
+    assert 0.74 < np.mean((ends[:, 0, 0] <= y_test) & (y_test <= ends[:, 1, 0])) < 0.86
+
+
+class Conformal(RegressorMixin, BaseEstimator):
+    """Split conformal intervals round quantiles of any regressor (Romano, Patterson and Candès, 2019)."""
+
+    def __init__(self, estimator, alpha=0.2):
+        self.estimator, self.alpha = estimator, alpha
+
+    def fit(self, X, y):
+        half = len(X) // 2
+        self.estimator_ = clone(self.estimator).fit(X[:half], y[:half])
+        low, high = np.sort(self.estimator_.predict(X[half:]), axis=1)[:, [0, -1]].T
+        scores = np.sort(np.maximum(low - y[half:], y[half:] - high))
+        self.margin_ = scores[min(len(scores) - 1, int(np.ceil((len(scores) + 1) * (1 - self.alpha))) - 1)]
+        return self
+
+    def interval(self, X):
+        low, high = np.sort(self.estimator_.predict(X), axis=1)[:, [0, -1]].T
+        return low - self.margin_, high + self.margin_
+
+    def predict(self, X):
+        return np.mean(self.interval(X), axis=0)
+
+
+def test_a_conformal_wrapper_round_a_student_covers():
+    (X, y), (X_test, y_test) = rows(1000, 0), rows(2000, 1)
+    est = DistilledRegressor(Crossing(), TabularStudent("tiny", max_epochs=5), n_synthetic=500, random_state=0)
+    wrapped = Conformal(est).fit(X, y)
+    low, high = wrapped.interval(X_test)
+    # of 500 calibration rows coverage is 0.8 with a standard deviation of 0.018
+    assert 0.74 < np.mean((low <= y_test) & (y_test <= high)) < 0.86
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(cross_val_score(Conformal(est), X[:200], y[:200], cv=2)).all()
