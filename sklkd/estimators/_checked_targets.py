@@ -14,6 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklkd._sklearn import checked_weights
 from sklkd.students._scaling import TargetScaling
 
+FARTHEST = 100.0
+"""Standard deviations from the mean within which predictions should be finite."""
+
 
 def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray]:
     """Labels of shape (n,), and the sorted classes.
@@ -157,12 +160,19 @@ def weighted_moments(y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArr
 
 
 def check_varies(center: NDArray, scale: NDArray, n_rows: int) -> None:
-    """Raise where no target varies, or one less than float64 resolves."""
+    """Raise where no target varies, or one less than float64 resolves, or more than it holds."""
     constant = _constant(center, scale)
     if not (scale[~constant] * 1e-3 > 0).all():
         raise ValueError(
             f"y must vary by more than float64 resolves, got a standard deviation of {scale.tolist()}: give it in "
             "smaller units."
+        )
+    with np.errstate(over="ignore"):
+        farthest = np.abs(center) + FARTHEST * scale
+    if not np.isfinite(farthest).all():
+        raise ValueError(
+            f"y must leave room for predictions in float64, got a mean of {center.tolist()} and a standard deviation "
+            f"of {scale.tolist()}: give it in larger units."
         )
     if constant.all():
         raise ValueError(

@@ -39,6 +39,13 @@ def test_too_little_for_float64():
         check_scale(Y * 1e-322, None)
 
 
+@pytest.mark.parametrize("y", [Y * 1e307, np.where(Y > 0, 1.7e308, -1.7e308)])
+def test_too_much_for_float64(y):
+    """No overflow, which pytest would report."""
+    with pytest.raises(ValueError, match="y must leave room for predictions in float64"):
+        check_scale(y, None)
+
+
 @pytest.mark.parametrize("unit", [1e-200, 1e-14, 1e200, 1e300])
 def test_a_student_of_targets_in_any_unit(unit):
     X = np.random.RandomState(0).normal(size=(80, 2))
