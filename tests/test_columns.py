@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 import subprocess
 import sys
 from decimal import Decimal
+from fractions import Fraction
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -573,3 +575,14 @@ def test_identical_rows_of_any_layout():
     assert len(first) == 2 and Z.flags.f_contiguous
     assert identical_rows(np.empty((0, 3)))[0].tolist() == []
     assert [part.tolist() for part in identical_rows(np.empty((3, 0)))] == [[0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "numbers", list(itertools.permutations([Decimal("0.5"), Fraction(1, 3), np.longdouble(2), 1], 2))
+)
+def test_categories_of_numbers_that_do_not_compare(numbers):
+    X = np.array([["x"], *([one] for one in numbers)], dtype=object)
+    codec = ColumnCodec().fit(X)
+    Z = codec.transform(X)
+    assert sorted(Z[:, 0]) == [0, 1, 2]
+    np.testing.assert_array_equal(codec.inverse_transform(Z), X)

@@ -124,14 +124,15 @@ def to_numbers(cells: list[Any]) -> NDArray[np.float64]:
 
 
 def sorted_categories(cells: list[Any]) -> list[Any]:
-    """The distinct cells that are not missing: numbers first, then strings, then others by the name of their type."""
+    """The distinct cells that are not missing: numbers first, then strings and others by the name of their type."""
     values = [cell for cell in set(cells) if not is_missing(cell)]
     mixed = len({_rank(value) for value in values}) > 1
     return sorted(values, key=lambda value: (_rank(value), value)) if mixed else sorted(values)
 
 
 def _rank(value: Any) -> str:
-    if isinstance(value, (numbers.Number, np.bool_)):
+    # decimals and fractions do not compare with each other, nor with all numbers of NumPy
+    if isinstance(value, (int, float, np.number, np.bool_)):
         return ""
     return "str" if isinstance(value, str) else type(value).__name__
 
