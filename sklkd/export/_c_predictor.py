@@ -22,13 +22,16 @@ from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
 from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
-from sklkd.export._file import content_of, unreadable
+from sklkd.export._file import UNREADABLE, check_seal, content_of, unreadable
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
 
 FLAGS: tuple[str, ...] = ("-O3", "-march=native", "-funroll-loops", "-fno-math-errno", "-ffp-contract=fast")
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mprefer-vector-width=256",)  # measured 4 % faster than vectors of 512 bits
+
+SEALED_FROM = 5
+"""The first format whose files have a digest."""
 
 CHUNK = 512
 """Rows per call, where they have to be made float64 first: they are then still in the cache."""
@@ -103,7 +106,13 @@ class CPredictor(ColumnReader):
 
     def _open(self, content: str, compiler: str, flags: tuple[str, ...], where: str = "a pickled one") -> None:
         self._content, self.compiler, self.flags = content, compiler, flags
-        self._learn(_metadata(content, where))
+        about = _metadata(content, where)
+        # line ends are those of the machine
+        check_seal(content.replace("\r\n", "\n").encode("ascii"), "to_c", where, SEALED_FROM, C_FORMAT)
+        try:
+            self._learn(about)
+        except UNREADABLE as error:
+            raise unreadable("to_c", where, "which does not describe its columns as such files do") from error
         self._library = library = _compiled(content, compiler, flags)
         self._predict, self._predict_one = library.sklkd_predict, library.sklkd_predict_one
         self._predict.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
@@ -252,6 +261,8 @@ def _metadata(content: str, where: str) -> dict[str, Any]:
                 about = json.loads(line.removeprefix(mark))
             except json.JSONDecodeError as error:
                 raise unreadable("to_c", where, "which ends too early") from error
+            if not isinstance(about, dict) or not isinstance(about.get("format"), int):
+                break
             if about["format"] > C_FORMAT:
                 raise ValueError(
                     f"path was written by sklkd {about['version']}, whose files this version cannot read: update sklkd."

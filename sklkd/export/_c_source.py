@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import numbers
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sklkd._version import __version__
 from sklkd.export._c_costs import Costs, costs_of, names_size
 from sklkd.export._c_weights import Arrays, Weights, index_array, reads_some
-from sklkd.export._format import C_FORMAT, KEY
+from sklkd.export._file import SEAL, UNSEALED
+from sklkd.export._format import C_FORMAT, KEY, jsonable
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._wrapped import Unwrapped
 from sklkd.students._scaling import LEAST_LOG
@@ -184,12 +183,13 @@ def _rule_in_words(threshold: float | None) -> str:
 def metadata(est: Any, **more: Any) -> str:
     """What the file says of its columns and classes, in one line of JSON."""
     codec = est.encoder_.codec_
-    categories = [None if found is None else _plain(found, "categories") for found in codec.categories_]
+    categories = [None if found is None else jsonable(found, "categories") for found in codec.categories_]
     task = est._fitted.task
     about = {
         "format": C_FORMAT,
         "version": __version__,
-        "classes": None if task.classes is None else _plain(task.classes, "classes"),
+        SEAL: UNSEALED,
+        "classes": None if task.classes is None else jsonable(task.classes, "classes"),
         "dtype": None if task.classes is None else task.classes.dtype.str,
         "threshold": est._fitted.threshold,
         "support": None if task.scaling is None else task.scaling.support,
@@ -209,17 +209,6 @@ def metadata(est: Any, **more: Any) -> str:
 def n_outputs(est: Any) -> int:
     """Probabilities or values of a row."""
     return est._fitted.task.n_outputs
-
-
-def _plain(values: NDArray, what: str) -> list[Any]:
-    found = values.tolist()
-    for one in found:
-        if not isinstance(one, (str, numbers.Real)):
-            raise ValueError(
-                f"{what} must be strings, numbers or booleans to be written down, got {type(one).__name__}: convert "
-                "them before fit."
-            )
-    return found
 
 
 def _data(est: Any, weights: Weights) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from sklkd.export._calendar import with_calendar
-from sklkd.export._format import ALSO_MISSING, MISSING, spellings
+from sklkd.export._format import ALSO_MISSING, MISSING, jsonable, spellings
 from sklkd.export._graph import Graph
 from sklkd.students import InputEncoder
 
@@ -131,7 +131,7 @@ def _filled(graph: Graph, numbers: str) -> str:
 def _codes(graph: Graph, encoder: InputEncoder, j: int, column: str, codes: NDArray) -> str:
     categories: Any = encoder.codec_.categories_[j]
     *known, missing, unseen = codes.astype(int).tolist()
-    spelt = spellings(categories.tolist(), encoder.codec_._name(j))
+    spelt = spellings(jsonable(categories, "categories"), encoder.codec_._name(j))
     # predictors of ours never feed the others, which may be categories
     absent = [MISSING, *(one for one in ALSO_MISSING if one not in spelt)]
     return graph.op(

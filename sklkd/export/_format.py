@@ -5,15 +5,18 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 KEY = "sklkd"
 """Name of the file's metadata entry, a JSON object."""
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when files change so that older versions would misread them; older files are read. 2: thresholds, and
-several outputs of one target. 3: several labels a row."""
+several outputs of one target. 3: several labels a row. 4: a digest, and no entries for what there is none of."""
 
-C_FORMAT = 4
-"""The same of C files. 3: rows and outputs in integers. 4: several labels a row."""
+C_FORMAT = 5
+"""The same of C files. 3: rows and outputs in integers. 4: several labels a row. 5: a digest."""
 
 MISSING = "\ue000"
 """What a missing value is in a string input; a private-use character, which no real category should hold."""
@@ -23,6 +26,24 @@ ALSO_MISSING = ("None", "nan", "<NA>")
 
 UNSEEN = "\ue001"
 """What a category becomes that fit did not see, before it reaches the graph; any other unknown string does as well."""
+
+
+def jsonable(values: NDArray[Any], what: str) -> list[Any]:
+    """Labels or categories as JSON has them; scalars of NumPy become the Python numbers that they equal.
+
+    Raises
+    ------
+    ValueError
+        For dates, bytes, decimals and the like.
+    """
+    found = [one.item() if isinstance(one, np.generic) else one for one in values.tolist()]
+    for one in found:
+        if not isinstance(one, (str, int, float)):
+            raise ValueError(
+                f"{what} must be strings, numbers or booleans to be written down, got {type(one).__name__}: convert "
+                "them before fit."
+            )
+    return found
 
 
 def spellings(categories: list[Any], column: str) -> list[str]:

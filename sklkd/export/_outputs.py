@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from sklkd._decision_rule import LIKELY
+from sklkd.export._format import jsonable
 from sklkd.export._functions import FUNCTIONS
 from sklkd.export._graph import Graph
 from sklkd.export._pieces import Pieces, broken_line, write_pieces
@@ -106,7 +107,10 @@ def _of_lines(graph: Graph, logits: str, lines: list[Pieces]) -> str:
 def _declare_classes(graph: Graph, classes: NDArray, kind: int = TensorProto.FLOAT) -> tuple[str, str, NDArray]:
     """Names of label and probabilities, and the classes in a type that graphs have."""
     label, probabilities = graph.free("label"), graph.free("probabilities")
-    labels = np.array(classes.tolist())
+    found = jsonable(classes, "classes")
+    if any(isinstance(one, int) and one > np.iinfo(np.int64).max for one in found):
+        raise ValueError("classes must be below 2**63, which a graph's labels hold: number them anew before fit.")
+    labels = np.array(found)
     kinds = {"U": object, "i": np.int64, "u": np.int64}
     labels = labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
     graph.output(label, helper.np_dtype_to_tensor_dtype(labels.dtype))

@@ -15,11 +15,14 @@ from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
 from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
-from sklkd.export._file import content_of, unreadable
+from sklkd.export._file import UNREADABLE, check_seal, content_of, unreadable
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
 """Rows per run: their activations fit the cache, which makes many rows a third faster than one run."""
+
+SEALED_FROM = 4
+"""The first format whose files have a digest."""
 
 PROBED = 300
 """Columns that are at most tried with infinity, to find out whether a graph tells by itself: that takes time."""
@@ -113,23 +116,34 @@ class OnnxPredictor(ColumnReader):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.n_threads, 1
         self._content = content
+        check_seal(content, "to_onnx", where, SEALED_FROM, FORMAT)
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # those of the runtime have no base of their own
             why = f"which ONNX Runtime {onnxruntime.__version__} does not open ({error})"
             raise unreadable("to_onnx", where, why) from error
-        entries = self._session.get_modelmeta().custom_metadata_map
-        if KEY not in entries:
-            raise unreadable("to_onnx", where, "an ONNX file of another origin")
-        self.metadata_ = json.loads(entries[KEY])
+        self.metadata_ = self._metadata(where)
         if self.metadata_["format"] > FORMAT:
             raise ValueError(
                 f"path was written by sklkd {self.metadata_['versions']['sklkd']}, whose files this version cannot "
                 "read: update sklkd."
             )
-        self._learn(self.metadata_)
+        try:
+            self._learn(self.metadata_)
+        except UNREADABLE as error:
+            raise unreadable("to_onnx", where, "which does not describe its columns as such files do") from error
         self._local = threading.local()
         self._graph_tells: bool | None = None
+
+    def _metadata(self, where: str) -> dict[str, Any]:
+        try:
+            entries = self._session.get_modelmeta().custom_metadata_map
+            found = json.loads(entries[KEY]) if KEY in entries else None
+        except ValueError as error:  # text that is no UTF-8, or no JSON
+            raise unreadable("to_onnx", where, "whose metadata cannot be read") from error
+        if not isinstance(found, dict) or not isinstance(found.get("format"), int):
+            raise unreadable("to_onnx", where, "an ONNX file of another origin")
+        return found
 
     def _learn(self, metadata: dict[str, Any]) -> None:
         """Restore the columns and the classes."""
@@ -150,13 +164,13 @@ class OnnxPredictor(ColumnReader):
         self._plain_row = (1, *self._row_shape) if metadata["one_tensor"] else None
         self._allow_nan = metadata["allow_nan"]
         self.n_features_in_ = self._row_shape[0]
-        self._names = metadata["feature_names"]
+        self._names = metadata.get("feature_names")
         if self._names is not None:
             self.feature_names_in_ = np.asarray(self._names, dtype=object)
-        self._lookups = {int(j): Lookup(categories) for j, categories in metadata["categories"].items()}
-        self._text = metadata["text"]
+        self._lookups = {int(j): Lookup(categories) for j, categories in metadata.get("categories", {}).items()}
+        self._text = metadata.get("text", [])
         self._lookups |= {j: _Text() for j in self._text}
-        self._empty = np.isin(np.arange(self.n_features_in_), metadata["empty"])
+        self._empty = np.isin(np.arange(self.n_features_in_), metadata.get("empty", []))
         self.times_ = metadata.get("times") or [None] * self.n_features_in_
         self._spelt = {
             # unseen values have the code -1, which reads the end, and missing ones -2

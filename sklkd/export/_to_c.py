@@ -15,6 +15,7 @@ from sklkd.export._c_source import c_costs, source
 from sklkd.export._c_weights import Weights
 from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
 from sklkd.export._composed import composed
+from sklkd.export._file import sealed
 from sklkd.export._integer import IntegerStudent
 from sklkd.export._source import made_up_rows
 from sklkd.export._to_onnx import TOLERANCE
@@ -186,7 +187,7 @@ def to_c(
         # categories may be missing also where numbers may not
         stored = with_fitted(student, network=weights.stored(), handles_missing=True)
         got = unwrapped.of_values(outputs_of(stored, read))
-    Path(path).write_text(code, encoding="ascii")
+    Path(path).write_bytes(sealed(code.encode("ascii")))
     if header is not None:
         Path(header).write_text(interface, encoding="ascii")
     return CReport(

@@ -19,7 +19,8 @@ from sklkd.estimators._estimator_fit import LEAST_LOG
 from sklkd.export._columns import encode
 from sklkd.export._compare import about_rows_ignored
 from sklkd.export._estimator import linked, write_probabilities, write_standardized
-from sklkd.export._format import FORMAT
+from sklkd.export._file import SEAL, UNSEALED, sealed
+from sklkd.export._format import FORMAT, jsonable
 from sklkd.export._graph import DEFAULT_OPSET, OLDEST, TENSOR, Feed, Graph
 from sklkd.export._module import write_encoded, write_module
 from sklkd.export._outputs import (
@@ -91,7 +92,7 @@ def write(source: Source, options: Options) -> bytes:
         quantize(graph, options.quantize)
     # a quantized file is to be small, and one tensor of numbers explains itself
     about = "" if options.quantize is not None and source.one_tensor else _about(source, graph)
-    return graph.model(_metadata(source, graph, options), about).SerializeToString()
+    return sealed(graph.model(_metadata(source, graph, options), about).SerializeToString())
 
 
 def _about(source: Source, graph: Graph) -> str:
@@ -248,22 +249,23 @@ def _metadata(source: Source, graph: Graph, options: Options) -> dict[str, Any]:
         "multilabel": task.multilabel or None,
         "refuses_unseen": True if graph.refused else None,
         "times": codec.times_ if codec is not None and any(codec.times_) else None,
+        "feature_names": source.names,
+        "categories": {j: jsonable(one, "categories") for j, one in enumerate(learnt) if one is not None} or None,
+        "text": source.text or None,
+        "empty": (source.unread if codec is None else np.flatnonzero(codec._empty).tolist()) or None,
     }
     required = {
         "format": FORMAT,
+        SEAL: UNSEALED,
         "estimator": type(est).__name__,
-        "classes": None if classes is None else classes.tolist(),
+        "classes": None if classes is None else jsonable(classes, "classes"),
         "classes_dtype": None if classes is None else str(classes.dtype),
         "y_ndim": 1 if classes is not None else task.y_ndim,
         "n_outputs": task.n_outputs,
         "row_shape": list(source.shape),
-        "feature_names": source.names,
         "dtypes": {one.name: _dtype_name(one) for one in graph.inputs},
         "number_dtype": "float64" if options.double else "float32",
         "one_tensor": source.one_tensor,
-        "categories": {j: one.tolist() for j, one in enumerate(learnt) if one is not None},
-        "text": source.text,
-        "empty": source.unread if codec is None else np.flatnonzero(codec._empty).tolist(),
         # steps may impute, or not: then the outputs are NaN
         "allow_nan": bool(est._fitted.handles_missing) or not source.coded,
         "opset": options.opset,

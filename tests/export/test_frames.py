@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -10,8 +13,8 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 
-from sklkd import DistilledClassifier, OnnxPredictor, to_onnx
-from tests.frames import KINDS, WORDS, frame, objects, unseen
+from sklkd import CPredictor, DistilledClassifier, OnnxPredictor, to_c, to_onnx
+from tests.frames import KINDS, WORDS, ParityClassifier, frame, objects, unseen
 from tests.newer import takes_gaps_as_numbers
 
 from .conftest import PLAIN, assert_parity, quick
@@ -168,3 +171,42 @@ def test_rare_levels_and_categories_that_cannot_be_written(tmp_path):
     est.fit(X, y)
     with pytest.raises(ValueError, match=r"Column 0: categories that begin with the private-use characters"):
         to_onnx(est, tmp_path / "model.onnx")
+
+
+SCALARS = [np.float32(0.1), np.float16(2), np.int8(3), np.uint64(2**64 - 1), np.bool_(True), np.str_("word"), 2**70]
+
+
+@pytest.mark.parametrize("value", SCALARS, ids=repr)
+@pytest.mark.parametrize("write", [to_onnx, to_c])
+def test_categories_that_are_scalars_of_numpy(write, value, tmp_path):
+    """They are found as the Python values that they equal."""
+    X = pd.DataFrame({"a": pd.Series(["x", value, None] * 20, dtype=object)})
+    est = DistilledClassifier(ParityClassifier(), quick(), **PLAIN).fit(X, np.arange(60) % 2)
+    write(est, tmp_path / "file")
+    predictor = (OnnxPredictor if write is to_onnx else CPredictor)(tmp_path / "file")
+    np.testing.assert_allclose(predictor.predict_proba(X), est.predict_proba(X), atol=1e-5)
+
+
+UNWRITTEN = {
+    "categories": ["x", Decimal("0.5"), Fraction(1, 3), np.longdouble(0.5)],
+    "classes": np.array(["2024-01-01", "2025-01-01"], dtype="M8[D]"),
+}
+
+
+@pytest.mark.parametrize("write", [to_onnx, to_c])
+@pytest.mark.parametrize("where", UNWRITTEN)
+def test_values_that_no_file_can_hold_are_refused(write, where, tmp_path):
+    values = {"categories": [1.0], "classes": [0, 1]} | {where: UNWRITTEN[where]}
+    X = pd.DataFrame({"a": pd.Series([*values["categories"]] * (60 // len(values["categories"])))})
+    est = DistilledClassifier(ParityClassifier(), quick(), **PLAIN).fit(X, np.array([*values["classes"]] * 30))
+    with pytest.raises(ValueError, match=f"{where} must be strings, numbers or booleans to be written down"):
+        write(est, tmp_path / "file")
+    assert not (tmp_path / "file").exists()
+
+
+def test_labels_that_a_graph_cannot_hold_are_refused(tmp_path):
+    """They came out as negative numbers."""
+    y = np.array([1, 2**64 - 1], dtype=np.uint64)[np.arange(60) % 2]
+    est = DistilledClassifier(ParityClassifier(), quick(), **PLAIN).fit(np.arange(60.0).reshape(-1, 1), y)
+    with pytest.raises(ValueError, match=r"classes must be below 2\*\*63"):
+        to_onnx(est, tmp_path / "file")

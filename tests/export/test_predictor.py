@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -188,6 +189,46 @@ def test_damaged_files_are_named(fitted, tmp_path, predictor, damage):
         path.write_bytes({"cut off": content[:200], "text": "keine Datei für uns".encode(), "empty": b""}[damage])
     with pytest.raises(ValueError, match=r"path must be a .*file that sklkd\.to_.* has written, got .*student\.bin'"):
         predictor(path)
+
+
+@pytest.mark.parametrize("predictor", [OnnxPredictor, CPredictor])
+def test_no_byte_of_a_file_can_change_unseen(fitted, tmp_path, predictor):
+    """Weights that have changed gave other answers."""
+    path = tmp_path / "student.bin"
+    (to_onnx if predictor is OnnxPredictor else to_c)(fitted, path)
+    content = path.read_bytes()
+    for place in np.linspace(0, len(content) - 1, 60).astype(int):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"path must be a whole file that sklkd\.to_.* has written, got .*student"):
+            predictor(path)
+
+
+def test_line_ends_of_another_machine_are_no_damage(fitted, problem, tmp_path):
+    to_c(fitted, tmp_path / "student.c")
+    told = CPredictor(tmp_path / "student.c", flags=("-O0",)).predict_proba(problem[0])
+    (tmp_path / "student.c").write_bytes((tmp_path / "student.c").read_bytes().replace(b"\n", b"\r\n"))
+    again = CPredictor(tmp_path / "student.c", flags=("-O0",))
+    np.testing.assert_array_equal(again.predict_proba(problem[0]), told)
+
+
+@pytest.mark.parametrize("entry", ["format", "classes_dtype", "row_shape", "categories", "feature_names"])
+@pytest.mark.parametrize("value", [None, "x", [1], {"a": 1}], ids=repr)
+def test_metadata_of_older_files_that_are_damaged(served, entry, value):
+    """They have no digest, but entries for what there is none of."""
+    model = onnx.load_from_string(served._content)
+    about = json.loads(model.metadata_props[0].value) | {"format": 3}
+    about = {"feature_names": None, "categories": {}, "text": [], "empty": []} | about
+    del about["digest"]
+    model.metadata_props[0].value = json.dumps(about)
+    np.testing.assert_array_equal(OnnxPredictor(model.SerializeToString()).classes_, served.classes_)
+    about[entry] = value
+    model.metadata_props[0].value = json.dumps(about)
+    try:
+        OnnxPredictor(model.SerializeToString())
+    except ValueError as error:
+        assert "path must be a whole file that sklkd.to_onnx has written" in str(error)
 
 
 def test_without_onnxruntime_the_extra_is_named(served, monkeypatch):
