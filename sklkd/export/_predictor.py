@@ -118,7 +118,10 @@ class OnnxPredictor(ColumnReader):
         self._content = content
         check_seal(content, "to_onnx", where, SEALED_FROM, FORMAT)
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            # there is nothing to fall back to, which the runtime would print
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:  # those of the runtime have no base of their own
             why = f"which ONNX Runtime {onnxruntime.__version__} does not open ({error})"
             raise unreadable("to_onnx", where, why) from error

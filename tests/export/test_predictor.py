@@ -178,7 +178,7 @@ def test_files_of_another_origin_or_a_newer_version(served, tmp_path):
 
 @pytest.mark.parametrize("predictor", [OnnxPredictor, CPredictor])
 @pytest.mark.parametrize("damage", ["cut off", "text", "empty", "folder"])
-def test_damaged_files_are_named(fitted, tmp_path, predictor, damage):
+def test_damaged_files_are_named(fitted, tmp_path, predictor, damage, capfd):
     path = tmp_path / "student.bin"
     (to_onnx if predictor is OnnxPredictor else to_c)(fitted, path)
     content = path.read_bytes()
@@ -189,6 +189,7 @@ def test_damaged_files_are_named(fitted, tmp_path, predictor, damage):
         path.write_bytes({"cut off": content[:200], "text": "keine Datei für uns".encode(), "empty": b""}[damage])
     with pytest.raises(ValueError, match=r"path must be a .*file that sklkd\.to_.* has written, got .*student\.bin'"):
         predictor(path)
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("predictor", [OnnxPredictor, CPredictor])
