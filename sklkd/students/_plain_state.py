@@ -1,7 +1,8 @@
 """A default student that only predicts, or is not yet fitted, as plain values and arrays.
 
 skorch's own state holds the bytes of a pickle, which would run when a file is loaded that is read without pickle
-otherwise, as by skops.
+otherwise, as by skops. Where a net has such a state, a training or a module of the user's own, they are of a type that
+skops asks about.
 """
 
 from __future__ import annotations
@@ -19,6 +20,38 @@ from sklkd.students._tabular_net import TabularNet
 
 # By name in a state, since they are what "auto" becomes
 OPTIMIZERS = {"Muon": Muon, "AdamW": AdamW}
+
+PICKLED = "__cuda_dependent_attributes__"
+"""Where skorch's state has the bytes of a pickle."""
+
+
+class Pickle:
+    """The bytes of a pickle: whoever trusts this type in a file lets it run code."""
+
+    def __init__(self, content: bytes):
+        self.content = content
+
+
+def wrapped(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a skorch net, with its pickle known as one."""
+    return state | {PICKLED: Pickle(state[PICKLED])}
+
+
+def unwrapped(state: dict[str, Any]) -> dict[str, Any]:
+    """The state as skorch reads it.
+
+    Raises
+    ------
+    ValueError
+        Where the pickle is not known as one, so that nobody was asked about it.
+    """
+    held = state[PICKLED]
+    if not isinstance(held, Pickle):
+        raise ValueError(
+            "The state of a TabularStudent holds a pickle that does not say so, and is not read, since it may run any "
+            "code: where the file is your own and of an older version of sklkd, fit the estimator again."
+        )
+    return state | {PICKLED: held.content}
 
 
 def has_plain_state(net: Any) -> bool:

@@ -17,7 +17,7 @@ from sklkd._device import device_of
 from sklkd._torch import fuses
 from sklkd.students._encoder import MANY
 from sklkd.students._muon import Muon
-from sklkd.students._plain_state import has_plain_state, plain_state, restore
+from sklkd.students._plain_state import PICKLED, has_plain_state, plain_state, restore, unwrapped, wrapped
 from sklkd.students._sizes import SIZES, NetInputs, Plan, Size, largest_plan, preset_plan
 from sklkd.students._tabular_net import TabularNet
 
@@ -187,11 +187,11 @@ class TabularStudent(NeuralNet):
         self.max_bytes = max_bytes
 
     def __getstate__(self) -> dict[str, Any]:
-        return plain_state(self, TabularStudent()) if has_plain_state(self) else super().__getstate__()
+        return plain_state(self, TabularStudent()) if has_plain_state(self) else wrapped(super().__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if "__cuda_dependent_attributes__" in state:
-            super().__setstate__(state)
+        if PICKLED in state:
+            super().__setstate__(unwrapped(state))
         else:
             restore(self, state, TabularStudent())
 

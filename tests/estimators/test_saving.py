@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 
 import numpy as np
@@ -27,6 +28,7 @@ from sklkd import (
 )
 from sklkd.methods import DeepToShallow
 from sklkd.students import TabularStudent
+from tests.estimators.problems import Net, classes
 from tests.frames import KINDS, ParityClassifier, ParityRegressor, frame, unseen
 
 TRUSTED = [
@@ -218,3 +220,44 @@ def test_a_file_of_a_newer_version_says_so(classifier):
     state["_saved"] = {"format": state["_saved"]["format"] + 1, "sklkd": "9.0"}
     with pytest.raises(ValueError, match=r"The DistilledClassifier was saved by sklkd 9\.0, .* update sklkd\."):
         DistilledClassifier().__setstate__(state)
+
+
+class MakesFolder:
+    """Its pickle makes a folder when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def forged(state):
+    """A file that says of itself to hold a default student."""
+
+    class Forged(TabularStudent):
+        def __getstate__(self):
+            return state
+
+    Forged.__module__ = TabularStudent.__module__
+    Forged.__name__ = Forged.__qualname__ = TabularStudent.__qualname__
+    return skops.io.dumps(Forged())
+
+
+def test_no_pickle_is_read_from_a_file_whose_types_are_the_estimators_own(tmp_path):
+    """skorch would read the bytes in such a state."""
+    content = pickle.dumps(MakesFolder(tmp_path / "made"))
+    file = forged({"device": "cpu", "__cuda_dependent_attributes__": content})
+    assert set(skops.io.get_untrusted_types(data=file)) <= set(TRUSTED)
+    with pytest.raises(ValueError, match="holds a pickle that does not say so"):
+        skops.io.loads(file, trusted=TRUSTED)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_student_whose_state_is_a_pickle_says_so():
+    X, y = classes(60)
+    est = SelfDistilledClassifier(TabularStudent(module=Net, max_epochs=1), random_state=0).fit(X, y)
+    content = skops.io.dumps(est.student_)
+    assert "sklkd.students._plain_state.Pickle" in skops.io.get_untrusted_types(data=content)
+    again = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+    np.testing.assert_array_equal(again.predict_proba(X.astype(np.float32)), est.student_.predict_proba(X.astype("f4")))
