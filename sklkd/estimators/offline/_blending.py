@@ -334,7 +334,7 @@ class BlendingDecision:
     def _training(self, k: int) -> tuple[Any, Any]:
         """The encoder and the training of the k-th label-only student."""
         seen, held = self._splits()[k]
-        return self.new_training(k).labels_only(self.rows.take(seen), self.rows.take(held))
+        return self.new_training(k, "label").labels_only(self.rows.take(seen), self.rows.take(held))
 
     def label_student(self, k: int) -> AnyTrained:
         """The k-th label-only student."""
@@ -356,8 +356,8 @@ class BlendingDecision:
             parts.append((labelled, self.rows.take(held), clone))
         return parts
 
-    def new_training(self, k: int) -> Any:
-        """How the k-th label-only student is trained, and students beside it."""
+    def new_training(self, k: int, kind: str) -> Any:
+        """How the k-th label-only student is trained, and students of another kind beside it, which are kept apart."""
         student = resolve_any(self.student, self.task.kind)
         if self._encoder is None and student.encoder is None:
             # one for all; a user's own steps may look at labels, and are fitted without the held-out rows
@@ -369,7 +369,7 @@ class BlendingDecision:
             self.seed + k,
             encoder=None if student.encoder else self._encoder,
             storage=self.storage,
-            checkpoint=self.checkpoint.part(f"label-student-{k}"),
+            checkpoint=self.checkpoint.part(f"{kind}-student-{k}"),
             advance=self.progress.advances(len(self._splits())),
         )
 

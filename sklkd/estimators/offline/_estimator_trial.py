@@ -84,12 +84,12 @@ class EstimatorTrial:
             blending = replace(blending, students=(alone,))
         layers = TeacherLayers(decision.losses, self.teacher, decision.task)
 
-        def fitted(real: Rows, others: list[Rows]) -> AnyTrained:
+        def fitted(kind: str, real: Rows, others: list[Rows]) -> AnyTrained:
             others = [blending.targets(replace(part, columns=real.columns)) for part in others]
             real = blending.with_labels(real, decision.task)
-            return decision.new_training(k).fit(real, others, layers, blending.hard_weight)
+            return decision.new_training(k, kind).fit(real, others, layers, blending.hard_weight)
 
         if self.synthetic is None or self.optional:
-            yield REAL, fitted(seen, [])
+            yield REAL, fitted("real", seen, [])
         if self.synthetic is not None:
-            yield ALL, fitted(seen, [clone(self.synthetic(seen))])
+            yield ALL, fitted("synthetic", seen, [clone(self.synthetic(seen))])

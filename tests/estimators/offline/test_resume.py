@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
@@ -112,6 +114,21 @@ def test_a_fit_goes_on_in_every_student(tmp_path, at):
     Teacher.calls.clear()
     assert_same(est.fit(X, y), expected, X)
     assert Interrupt.begun == Teacher.calls.count("fit") == 0
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_what_other_students_learn_on_validation_rows_is_kept_apart(tmp_path, kind):
+    """A tree is fitted on the same rows with the teacher, with synthetic rows, and without either."""
+    make, X, y = {
+        "classifier": (DistilledClassifier(RandomForestClassifier(5), DecisionTreeClassifier(max_depth=4)), *classes()),
+        "regressor": (DistilledRegressor(RandomForestRegressor(5), DecisionTreeRegressor(max_depth=4)), *targets()),
+    }[kind]
+    expected = clone(make.set_params(random_state=0)).fit(X, y)
+    assert len(set(expected.account_.losses.values())) > 4
+    for _ in range(2):
+        found = clone(make).set_params(checkpoint=tmp_path).fit(X, y)
+        assert str(found.account_) == str(expected.account_)
+        np.testing.assert_array_equal(found.predict(X), expected.predict(X))
 
 
 def test_epochs_are_kept_as_they_come(tmp_path):
