@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sklkd import _whole_files
 from sklkd._warn import warn
 from sklkd.exceptions import CheckpointWarning
 
@@ -122,26 +121,15 @@ class NoCheckpoint(Checkpoint):
 NOTHING_KEPT = NoCheckpoint()
 
 
-def write(path: Path, fill: Callable[[Any], None]) -> None:
-    """Write a file so that a process or a machine that stops at any moment leaves the old one or the new one.
+def write(path: Path, fill: Callable[[Any], Any]) -> None:
+    """Write one whole file of a checkpoint, for the user's eyes alone.
 
     Raises
     ------
     OSError
         Where the disk is full, say; the old file is there as it was.
     """
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if not isinstance(error, OSError):
-            raise
-        raise OSError(error.errno, f"checkpoint cannot keep {path.name}: {error.strerror}", str(path)) from error
+    _whole_files.write({path: fill}, "checkpoint cannot keep", mode=0o600)
 
 
 def remove_left_over(folder: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from sklkd import _whole_files
 from sklkd.estimators._access import with_fitted
 from sklkd.export._c_costs import Costs, IntegerCosts, integer_costs_of
 from sklkd.export._c_integer_source import fixed_point, integer_source
@@ -187,9 +189,11 @@ def to_c(
         # categories may be missing also where numbers may not
         stored = with_fitted(student, network=weights.stored(), handles_missing=True)
         got = unwrapped.of_values(outputs_of(stored, read))
-    Path(path).write_bytes(sealed(code.encode("ascii")))
+    contents = {Path(path): sealed(code.encode("ascii"))}
     if header is not None:
-        Path(header).write_text(interface, encoding="ascii")
+        contents[Path(header)] = interface.encode("ascii")
+    files = {place: partial(_write_bytes, content=content) for place, content in contents.items()}
+    _whole_files.write(files, "to_c cannot write")
     return CReport(
         path=str(path),
         bytes=costs.constants,
@@ -201,6 +205,10 @@ def to_c(
         stack_bytes=costs.stack_one,
         resolution=None if in_integers is None else in_integers.resolution,
     )
+
+
+def _write_bytes(file: Any, content: bytes) -> None:
+    file.write(content)
 
 
 def _linear(calibration: Calibration | Isotonic | None) -> Calibration | None:

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from sklkd import _whole_files
 from sklkd._progress import LOGGER
 from sklkd.export._compare import agreement, largest_difference, outputs_of, rows_to_compare
 from sklkd.export._predictor import OnnxPredictor
@@ -190,7 +191,7 @@ def to_onnx(
     if quantize is not None:
         content = write(source, Options(opset, double, quantize))
     got = outputs_of(OnnxPredictor(content), rows)
-    Path(path).write_bytes(content)
+    _whole_files.write({Path(path): lambda file: file.write(content)}, "to_onnx cannot write")
     return ExportReport(
         path=str(path),
         bytes=len(content),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sklkd import _whole_files
 from sklkd.report._card import model_card
 from sklkd.report._contents import Contents
 from sklkd.report._formats import COSTS, FORMATS, HIGHER, label
@@ -184,7 +185,7 @@ class DistillationReport(Contents):
         """
         made = page(self)
         if path is not None:
-            Path(path).write_text(made, encoding="utf-8")
+            _whole_files.write({Path(path): lambda file: file.write(made.encode())}, "to_html cannot write")
         return made
 
     def to_model_card(self, model: Any = None) -> Any:

@@ -165,16 +165,18 @@ def _made(path: Path, found: Fingerprint, seeds: Sequence[int]) -> dict[str, Any
     """Make the subfolder with its fingerprint in it; that of another process which has been first is taken."""
     made = {"items": found.items, "answers": found.answers, "seeds": list(seeds)}
     new = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
-    write(new / FINGERPRINT, lambda file: file.write(json.dumps(made).encode()))
     try:
-        os.rename(new, path)
-    except OSError:
-        shutil.rmtree(new)
-        first = _read(path)
-        if first is None:
-            raise
-        return first
-    return made
+        write(new / FINGERPRINT, lambda file: file.write(json.dumps(made).encode()))
+        try:
+            os.rename(new, path)
+        except OSError:
+            first = _read(path)
+            if first is None:
+                raise
+            return first
+        return made
+    finally:
+        shutil.rmtree(new, ignore_errors=True)  # where it was not renamed
 
 
 def _read(path: Path) -> dict[str, Any] | None:

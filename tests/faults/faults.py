@@ -1,0 +1,157 @@
+"""Faults made on purpose, and what has to be as before after them; the tests and benchmarks/faults.py share them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+import sklkd
+from sklkd import (
+    DistilledClassifier,
+    DistilledRegressor,
+    OnlineDistilledClassifier,
+    OnlineDistilledRegressor,
+    SelfDistilledClassifier,
+    SelfDistilledRegressor,
+)
+from tests.estimators.problems import classes, quick, targets
+
+ROOT = Path(__file__).parents[2]
+SOURCES = str(Path(sklkd.__file__).parent)
+BOTH = {"cv": 2, "random_state": 0}
+
+ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "offline-classifier": lambda: DistilledClassifier(ExtraTreesClassifier(3), quick(2), **BOTH),
+    "offline-regressor": lambda: DistilledRegressor(ExtraTreesRegressor(3), quick(2), **BOTH),
+    "tree-classifier": lambda: DistilledClassifier(
+        ExtraTreesClassifier(3), DecisionTreeClassifier(max_depth=4), **BOTH
+    ),
+    "tree-regressor": lambda: DistilledRegressor(ExtraTreesRegressor(3), DecisionTreeRegressor(max_depth=4), **BOTH),
+    "online-classifier": lambda: OnlineDistilledClassifier([("a", quick(2)), ("b", quick(2))], random_state=0),
+    "online-regressor": lambda: OnlineDistilledRegressor([("a", quick(2)), ("b", quick(2))], random_state=0),
+    "self-classifier": lambda: SelfDistilledClassifier(quick(2), random_state=0),
+    "self-regressor": lambda: SelfDistilledRegressor(quick(2), random_state=0),
+}
+
+
+def rows_for(name: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and labels or targets for one of the estimators."""
+    return (classes if name.endswith("classifier") else targets)(n=90, seed=seed)
+
+
+def answers(est: Any, X: np.ndarray) -> np.ndarray:
+    """What an estimator or a predictor says most with."""
+    return est.predict_proba(X) if hasattr(est, "classes_") else est.predict(X)
+
+
+# What a fault must leave as it was
+
+
+def of_process() -> dict[str, Any]:
+    """What is the whole process's, and no fit's to change."""
+    return {
+        "torch's threads": torch.get_num_threads(),
+        "torch's generator": torch.get_rng_state().numpy().tobytes(),
+        "NumPy's generator": repr(np.random.get_state()),  # noqa: NPY002
+        "warnings' filters": list(warnings.filters),
+        "environment": dict(os.environ),
+        "NumPy's errors": np.geterr(),
+        "denormal numbers": bool(torch.tensor(1e-310, dtype=torch.float64) * 1 == 0),
+        "gradients": torch.is_grad_enabled(),
+        "default dtype": torch.get_default_dtype(),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "working directory": os.getcwd(),
+        "temporary files": sorted(os.listdir(tempfile.gettempdir())),
+    }
+
+
+def changed(before: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What of :func:`of_process` is no longer as it was."""
+    now = of_process()
+    return {name: (before[name], now[name]) for name in now if now[name] != before[name]}
+
+
+def state_of(est: Any) -> dict[str, Any]:
+    return dict(vars(est))
+
+
+def is_that_of(state: dict[str, Any], est: Any) -> bool:
+    """Whether an estimator holds the very objects that it held."""
+    return vars(est).keys() == state.keys() and all(vars(est)[name] is value for name, value in state.items())
+
+
+# Interruptions
+
+
+class Calls:
+    """Counts the calls of functions of the library, and raises KeyboardInterrupt at one of them.
+
+    That is where Python itself runs the handler of a signal: when a function begins. What cleans up behind a ``with``
+    is let through, since a signal that comes there cannot be told from one that comes twice.
+    """
+
+    def __init__(self, at: int | None = None):
+        self.at, self.n = at, 0
+
+    def __call__(self, frame: Any, event: str, value: Any) -> None:
+        if event != "call" or not frame.f_code.co_filename.startswith(SOURCES):
+            return
+        self.n += 1
+        if self.at is not None and self.n >= self.at and not cleans_up(frame):
+            self.at = None
+            raise KeyboardInterrupt
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        sys.setprofile(self)
+        try:
+            return call()
+        finally:
+            sys.setprofile(None)
+
+
+def cleans_up(frame: Any) -> bool:
+    while frame is not None:
+        if frame.f_code.co_name in ("__exit__", "close", "__del__"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def n_calls(call: Callable[[], Any]) -> int:
+    """How many functions of the library are called."""
+    calls = Calls()
+    calls.run(call)
+    return calls.n
+
+
+# A disk that is full
+
+
+@contextmanager
+def files_of_at_most(n_bytes: int) -> Iterator[None]:
+    """While it lasts the system refuses to let a file grow beyond so many bytes, as a full disk does."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    """The files under a folder with their contents."""
+    return {str(one.relative_to(folder)): one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file()}
