@@ -66,9 +66,9 @@ class Progress:
         """The whole fit, of which the stages are parts."""
         began, stream = perf_counter(), sys.stderr
         drawn = self.verbose == 1 and stream is not None and stream.isatty() and parent_process() is None
-        if drawn and Bar.free.acquire(blocking=False):
-            self._bar = Bar(stream)
         try:
+            if drawn and Bar.free.acquire(blocking=False):
+                self._bar = Bar(stream)
             yield
             self._say("fit", perf_counter() - began)
             if self._bar is not None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -122,12 +123,11 @@ def collect(module: nn.Module, layer: str, tap: Tap, run: Callable[[], Any]) -> 
 @contextmanager
 def hooked(module: nn.Module, note: Callable[[str, nn.Module, tuple, Any], None], root: bool = False) -> Iterator[None]:
     """Call ``note(name, part, inputs, output)`` after every part of a module has run; the root's name is ""."""
-    handles = [
-        part.register_forward_hook(lambda part, given, output, name=name: note(name, part, given, output))
-        for name, part in module.named_modules()
-        if name or root
-    ]
+    handles = []
     try:
+        for name, part in module.named_modules():
+            if name or root:
+                handles.append(part.register_forward_hook(partial(note, name)))
         yield
     finally:
         for handle in handles:
@@ -164,8 +164,8 @@ def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Evaluation mode; afterwards every submodule is back in the mode in which it was."""
     modes = [(part, part.training) for part in module.modules()]
-    module.eval()
     try:
+        module.eval()
         yield
     finally:
         for part, training in modes:
@@ -222,8 +222,8 @@ def torch_seed(seed: int | None) -> Iterator[None]:
 def torch_threads(n: int) -> Iterator[None]:
     """Run torch in n threads where this thread calls it; other threads keep what they have."""
     before = torch.get_num_threads()
-    _set_threads(n, before)
     try:
+        _set_threads(n, before)
         yield
     finally:
         _set_threads(before, before)

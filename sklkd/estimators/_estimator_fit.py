@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
+from sklkd._interrupts import interrupts_heard
 from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._student_pipeline import fit_estimator_steps
 from sklkd.estimators._task import Task, of_outputs
@@ -156,8 +157,12 @@ class EstimatorTraining:
         else:
             targets, weight = mixed_targets(parts, losses, hard_weight)
             X, y = encoded, in_own_units(targets, self.task)
-        model = self.checkpoint.kept("fitted", lambda: model.fit(X, y, sample_weight=weight))
-        return TrainedEstimator(encoder, model, self.task, losses)
+
+        def fit() -> Any:
+            with interrupts_heard():
+                return model.fit(X, y, sample_weight=weight)
+
+        return TrainedEstimator(encoder, self.checkpoint.kept("fitted", fit), self.task, losses)
 
     def _encoded(self, rows: Rows) -> tuple[Any, Any]:
         if self.encoder is not None:

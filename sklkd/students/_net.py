@@ -95,14 +95,18 @@ class TransferTraining(_Net):
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
         try:
-            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+            super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt as interrupt:
-            if not raised_by_callback(interrupt):
-                self.__dict__["_interrupt"] = interrupt
+            self.__dict__["_interrupt"] = None if raised_by_callback(interrupt) else interrupt
             raise
+        self.__dict__["_interrupt"] = None
+        return self
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Any:
         """As skorch's, which also takes an interruption by the user for the end of a training; that is raised here."""
+        # until fit_loop says how it has ended; one that comes just before it begins is lost in skorch's too
+        is_skorchs = getattr(super().partial_fit, "__func__", None) is NeuralNet.partial_fit
+        self.__dict__["_interrupt"] = KeyboardInterrupt() if is_skorchs else None
         super().partial_fit(X, y, classes=classes, **fit_params)
         interrupt = self.__dict__.pop("_interrupt", None)
         if interrupt is not None:

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_memory, has_fit_parameter
 from skorch import NeuralNet
 
 from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
+from sklkd._interrupts import interrupts_heard
 from sklkd._sklearn import _routing_enabled
 from sklkd._skorch import cast_rows, cast_target, dataset_params, initialized_module, is_net
 from sklkd._torch import seeded as alone_and_seeded
@@ -255,7 +256,8 @@ def fit_teacher(unfitted: Any, X: Any, y: NDArray, fit_params: dict[str, Any], s
             X, y = net_rows(unfitted, X, y)
         else:
             _let_nets_cast(unfitted, y)
-        unfitted.fit(X, y, **fit_params)
+        with interrupts_heard():
+            unfitted.fit(X, y, **fit_params)
     # FLAML's fit returns nothing
     return unfitted
 

@@ -235,11 +235,11 @@ class BaseOffline(BaseDistilled):
         rows = Rows(X, y, check_weight(sample_weight, X))
         with untouched_generators(self.random_state):
             student = train_further(self._fitted, rows, X_transfer, self.random_state)
+        further = self._predicting_with(student)
         losses = list(student.trained_losses())
         if losses:
-            self.loss_ = losses if isinstance(self.loss, list) else losses[0][1]
-        self._deploy(student)
-        return self
+            further.loss_ = losses if isinstance(self.loss, list) else losses[0][1]
+        return self._replace_by(further)
 
     def _check_metadata(self, X: Any, metadata: dict[str, Any]) -> dict[str, Any]:
         """What else ``fit`` was given; an error for what reaches nobody."""
