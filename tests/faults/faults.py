@@ -129,6 +129,19 @@ def cleans_up(frame: Any) -> bool:
     return False
 
 
+def harm_of(est: Any, call: Callable[[], Any], at: int) -> list[str] | None:
+    """What an interruption at one of the library's calls has changed, of an estimator and of the process.
+
+    None where the call has ended before.
+    """
+    before, state, calls = of_process(), state_of(est), Calls(at)
+    try:
+        calls.run(call)
+    except KeyboardInterrupt:
+        return [*changed(before), *([] if is_that_of(state, est) else ["the estimator"])]
+    return ["the interruption was lost"] if calls.at is None else None
+
+
 def n_calls(call: Callable[[], Any]) -> int:
     """How many functions of the library are called."""
     calls = Calls()

@@ -1,11 +1,156 @@
-"""Ctrl-C at any moment: the old state, nothing of the process changed, and the next fit as if nothing had been."""
+"""Ctrl-C at any moment: the old state, nothing of the process changed, and the next call as if nothing had been."""
 
 from __future__ import annotations
 
-import pytest
+import copy
+import signal
+import sys
+import tempfile
 
 import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from skorch.callbacks import Callback
 
-from sklkd import to_c, to_onnx
+from sklkd import DistilledClassifier, to_c, to_onnx
+from sklkd.students import TabularStudent
+from tests.estimators.problems import classes, quick, skorch_net
 
-from .faults import ESTIMATORS, Calls, answers, changed, is_that_of, n_calls, of_process, rows_for, state_of
+from .faults import ESTIMATORS, answers, everything_in, harm_of, n_calls, rows_for
+
+ACTIONS = {
+    "fit": lambda est, X, y, folder: est.fit(X, y),
+    "partial_fit": lambda est, X, y, folder: est.partial_fit(X, y),
+    "predict": lambda est, X, y, folder: est.predict(X),
+    "to_onnx": lambda est, X, y, folder: to_onnx(est, folder / "student.onnx"),
+    "to_c": lambda est, X, y, folder: to_c(est, folder / "student.c"),
+}
+ONLY = {"partial_fit": "offline", "to_onnx": "offline-c", "to_c": "offline-c"}
+EVERY = [(name, action) for name in ESTIMATORS for action in ACTIONS if name.startswith(ONLY.get(action, ""))]
+FAST = [("offline-classifier", action) for action in ("predict", "to_onnx", "to_c")] + [("self-regressor", "fit")]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Temporary files of this test alone, and two threads, which a fit shares out."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def check(name, action, n_moments, folder):
+    """Interrupt it at so many moments, spread over its calls."""
+    X, y = rows_for(name)
+    est = ESTIMATORS[name]().fit(X, y)
+    call, fresh = ACTIONS[action], copy.deepcopy(est)
+    expected, files = answers(call(fresh, X, y, folder) and fresh if action == "partial_fit" else fresh, X), None
+    if action.startswith("to_"):
+        call(est, X, y, folder)
+        files = everything_in(folder)
+    n = n_calls(lambda: call(copy.deepcopy(est) if "fit" in action else est, X, y, folder))
+    moments = np.random.default_rng(n).choice(n - 1, min(n - 1, n_moments), replace=False) + 1
+    harm = {int(at): harm_of(est, lambda: call(est, X, y, folder), at) for at in moments}
+    assert not {at: found for at, found in harm.items() if found}
+    assert sum(found is not None for found in harm.values()) > len(harm) / 2
+    assert files is None or everything_in(folder) == files
+    if action == "fit" or action == "partial_fit":
+        call(est, X, y, folder)
+    np.testing.assert_array_equal(answers(est, X), expected)
+
+
+@pytest.mark.parametrize(("name", "action"), FAST, ids=map("-".join, FAST))
+def test_an_interruption_changes_nothing(name, action, tmp_path):
+    check(name, action, 6, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "action"), EVERY, ids=map("-".join, EVERY))
+def test_no_interruption_changes_anything(name, action, tmp_path):
+    check(name, action, 12, tmp_path)
+
+
+class PressedInAnEpoch(Callback):
+    """The user presses Ctrl-C while a net is trained."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2 and EndsEarly.pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
+class EndsEarly(LogisticRegression):
+    """It takes Ctrl-C for the end of its training, as scikit-learn's MLPs do."""
+
+    pressed = True
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        try:
+            if EndsEarly.pressed:
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            self.coef_ *= 0
+        return self
+
+
+@pytest.fixture
+def heard_signals():
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+NET = {"callbacks": [PressedInAnEpoch()], "module__n_features": 5, "module__n_outputs": 3}
+MODELS = {
+    "net": lambda: DistilledClassifier(skorch_net(**NET), quick(1)),
+    "other": lambda: DistilledClassifier(EndsEarly(), quick(1)),
+    "student": lambda: DistilledClassifier(LogisticRegression(), EndsEarly()),
+}
+
+
+@pytest.mark.usefixtures("heard_signals")
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_that_takes_an_interruption_for_its_end_is_not_taken_for_whole(model, tmp_path, monkeypatch):
+    X, y = classes()
+    monkeypatch.setattr(EndsEarly, "pressed", False)
+    expected = MODELS[model]().set_params(random_state=0, hard_weight=0.1, blend=0)
+    expected.fit(X, y)
+    est = MODELS[model]().set_params(random_state=0, hard_weight=0.1, blend=0, checkpoint=tmp_path / "kept")
+    est.set_params(memory=str(tmp_path / "memory"))
+    monkeypatch.setattr(EndsEarly, "pressed", True)
+    with pytest.raises(KeyboardInterrupt):
+        est.fit(X, y)
+    assert not hasattr(est, "student_")
+    monkeypatch.setattr(EndsEarly, "pressed", False)
+    np.testing.assert_array_equal(est.fit(X, y).predict_proba(X), expected.predict_proba(X))
+
+
+@pytest.mark.usefixtures("heard_signals")
+def test_an_interruption_before_the_first_epoch_is_none_of_no_epochs():
+    """skorch takes one that comes when its loop begins for the end of the training."""
+
+    class Pressed(Callback):
+        begun = 0
+
+        def on_train_begin(self, net, **kwargs):
+            Pressed.begun += 1
+            frames = 0
+
+            def at_next_loop(frame, event, value):
+                nonlocal frames
+                if event == "call" and frame.f_code.co_name == "fit_loop" and frames == 0:
+                    frames += 1
+                    sys.setprofile(None)
+                    raise KeyboardInterrupt
+
+            sys.setprofile(at_next_loop)
+
+    X, y = classes()
+    student = TabularStudent("tiny", max_epochs=2, callbacks=[Pressed()])
+    with pytest.raises(KeyboardInterrupt):
+        DistilledClassifier(LogisticRegression(), student, hard_weight=0.1, blend=0, random_state=0).fit(X, y)
+    assert Pressed.begun == 1
