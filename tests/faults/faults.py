@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -71,6 +72,7 @@ def of_process() -> dict[str, Any]:
         "denormal numbers": bool(torch.tensor(1e-310, dtype=torch.float64) * 1 == 0),
         "gradients": torch.is_grad_enabled(),
         "default dtype": torch.get_default_dtype(),
+        "handler of SIGINT": signal.getsignal(signal.SIGINT),
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "working directory": os.getcwd(),
         "temporary files": sorted(os.listdir(tempfile.gettempdir())),

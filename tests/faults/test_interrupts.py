@@ -12,12 +12,16 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from skorch.callbacks import Callback
+from torch import nn
 
 from sklkd import DistilledClassifier, to_c, to_onnx
+from sklkd._interrupts import interrupts_heard
+from sklkd._torch import evaluating, generator_kept, hooked, seeded, torch_threads
 from sklkd.students import TabularStudent
+from sklkd.students._train import flushed
 from tests.estimators.problems import classes, quick, skorch_net
 
-from .faults import ESTIMATORS, answers, everything_in, harm_of, n_calls, rows_for
+from .faults import ESTIMATORS, SOURCES, answers, changed, everything_in, harm_of, n_calls, of_process, rows_for
 
 ACTIONS = {
     "fit": lambda est, X, y, folder: est.fit(X, y),
@@ -154,3 +158,54 @@ def test_an_interruption_before_the_first_epoch_is_none_of_no_epochs():
     with pytest.raises(KeyboardInterrupt):
         DistilledClassifier(LogisticRegression(), student, hard_weight=0.1, blend=0, random_state=0).fit(X, y)
     assert Pressed.begun == 1
+
+
+SECTIONS = {
+    "evaluating": evaluating,
+    "hooked": lambda module: hooked(module, print),
+    "torch_threads": lambda module: torch_threads(1),
+    "flushed": lambda module: flushed(),
+    "seeded": lambda module: seeded(3),
+    "generator_kept": lambda module: generator_kept(),
+    "interrupts_heard": lambda module: interrupts_heard(),
+}
+
+
+def at_line(number, section):
+    """Enter a section, and interrupt it at one of its lines; whether that one was reached."""
+    n = 0
+
+    def trace(frame, event, value):
+        nonlocal n
+        if not frame.f_code.co_filename.startswith(SOURCES):
+            return None
+        n += event == "line"
+        if n == number:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with section:
+            sys.settrace(before)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_that_is_interrupted_as_it_begins_leaves_all_as_it_was(name):
+    module = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2)))
+    module[1].eval()
+    whole, modes = of_process(), [part.training for part in module.modules()]
+    number = 1
+    while at_line(number, SECTIONS[name](module)):
+        assert [part.training for part in module.modules()] == modes
+        assert not any(part._forward_hooks for part in module.modules())
+        assert changed(whole) == {}
+        number += 1
+    assert number > 2
