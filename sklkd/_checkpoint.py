@@ -27,6 +27,10 @@ class NotPicklableError(TypeError):
     """Something that is to be kept cannot be pickled."""
 
 
+class NotKeptError(OSError):
+    """The file of something that is to be kept cannot be written: the disk is full, say."""
+
+
 class Checkpoint:
     """Keeps results under names in a folder, each in a file that is there as a whole or not at all.
 
@@ -126,10 +130,13 @@ def write(path: Path, fill: Callable[[Any], Any]) -> None:
 
     Raises
     ------
-    OSError
-        Where the disk is full, say; the old file is there as it was.
+    NotKeptError
+        The old file is there as it was.
     """
-    _whole_files.write({path: fill}, "checkpoint cannot keep", mode=0o600)
+    try:
+        _whole_files.write({path: fill}, "checkpoint cannot keep", mode=0o600)
+    except OSError as error:
+        raise NotKeptError(*error.args, error.filename) from error
 
 
 def remove_left_over(folder: Path) -> None:

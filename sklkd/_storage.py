@@ -42,15 +42,26 @@ class Storage:
         ------
         OSError
             Where it goes to a file for which the disk has no room.
+        MemoryError
+            Where the system gives less memory than ``memory_limit`` has left.
         """
         dtype = np.dtype(dtype)
         n_bytes = math.prod(shape) * dtype.itemsize
         if n_bytes == 0 or self.used + n_bytes <= self.limit:
-            made = np.empty(shape, dtype)
+            made = self._in_memory(shape, dtype, n_bytes)
             self.used += n_bytes
             weakref.finalize(made, self._release, n_bytes)
             return made
         return in_file(shape, dtype)
+
+    def _in_memory(self, shape: tuple[int, ...], dtype: np.dtype, n_bytes: int) -> NDArray[Any]:
+        try:
+            return np.empty(shape, dtype)
+        except MemoryError as error:
+            raise MemoryError(
+                f"memory_limit lets an array of {n_bytes:,} bytes be held, which the system has no memory for: set "
+                f"memory_limit below {n_bytes:,}, which sends it to a file, or lower n_synthetic."
+            ) from error
 
     def _release(self, n_bytes: int) -> None:
         self.used -= n_bytes

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklkd._checkpoint import NOTHING_KEPT, Checkpoint
+from sklkd._checkpoint import NOTHING_KEPT, Checkpoint, NotKeptError, NotPicklableError
 from sklkd._progress import SILENT, Pieces, Progress
 from sklkd._side_by_side import side_by_side, within
 from sklkd._sklearn import _safe_indexing
@@ -106,6 +106,8 @@ def gather(
         if isinstance(cv, str) and cv == "auto" and _gives_labels_again(teacher, adapter, groups):
             try:
                 found = crossed(FOLDS)
+            except (NotKeptError, NotPicklableError):
+                raise
             except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way on a part of the rows
                 warn(
                     f"cv='auto' takes the outputs of {adapter.name} for the training rows as they are, because it "

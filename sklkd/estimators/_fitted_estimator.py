@@ -70,6 +70,8 @@ def estimator_handles_missing(trained: TrainedEstimator, X: Any) -> bool:
     try:
         for row in rows_with_missing(_safe_indexing(X, [0])):
             values(trained.net, trained.encoder.transform(row))
+    except MemoryError:  # is no refusal
+        raise
     except Exception:  # noqa: BLE001 - someone else's steps, refusing in their own way
         return False
     return True

@@ -95,5 +95,7 @@ def handles_missing(encoder: Any, X: Any) -> bool:
         try:
             made = [encoder.transform(row) for row in rows_with_missing(_safe_indexing(X, [0]))]
             return all(np.isfinite(row.data if is_csr(row) else row).all() for row in made)
+        except MemoryError:  # is no refusal
+            raise
         except Exception:  # noqa: BLE001 - someone else's steps, refusing in their own way
             return False

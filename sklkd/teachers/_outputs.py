@@ -73,6 +73,8 @@ class Outputs:
         """Outputs one after the other; a part that some of them lack, such as margins, is left out."""
         if len(outputs) == 1:
             return outputs[0]
+        for one in outputs:
+            _check_alike(one, outputs[0])
         shared = set.intersection(*({name for name, _ in one._parts()} for one in outputs))
         return Outputs(**{name: np.concatenate([getattr(one, name) for one in outputs]) for name in shared})
 
@@ -84,10 +86,12 @@ class Outputs:
         for one in outputs:
             parts = dict(one._parts())
             if start == 0:
+                like = one
                 kinds = {
                     name: np.float32 if name in ("proba", "margins") else part.dtype for name, part in parts.items()
                 }
                 made = {name: empty((n, *part.shape[1:]), kinds[name]) for name, part in parts.items()}
+            _check_alike(one, like)
             made = {name: whole for name, whole in made.items() if name in parts}
             for name, whole in made.items():
                 whole[start : start + len(one)] = parts[name]
@@ -97,3 +101,14 @@ class Outputs:
     def _parts(self) -> list[tuple[str, np.ndarray]]:
         held = ((field.name, getattr(self, field.name)) for field in fields(self))
         return [(name, part) for name, part in held if part is not None]
+
+
+def _check_alike(one: Outputs, other: Outputs) -> None:
+    """Raise where a teacher has given more columns for some rows than for others."""
+    of_other = dict(other._parts())
+    for name, part in one._parts():
+        if name in of_other and part.shape[1:] != of_other[name].shape[1:]:
+            raise ValueError(
+                f"the teacher must give as many values per row for all rows, got {part.shape[1]} for some and "
+                f"{of_other[name].shape[1]} for others."
+            )

@@ -29,7 +29,7 @@ def accepts_missing(teacher: Teacher, X: Any) -> bool:
     Returns
     -------
     bool
-        True if it predicted finite numbers each time. Nothing is raised, whatever the teacher does.
+        True if it predicted finite numbers each time. Nothing is raised, whatever the teacher does, but MemoryError.
     """
     if not teacher.answers_new_rows:
         return False
@@ -37,6 +37,8 @@ def accepts_missing(teacher: Teacher, X: Any) -> bool:
         warnings.simplefilter("ignore")
         try:
             return all(len(teacher.outputs(row)) == 1 for row in rows_with_missing(take(X, [0])))
+        except MemoryError:  # is no refusal
+            raise
         except Exception:  # noqa: BLE001 - it is someone else's code, refusing in its own way
             return False
 

@@ -57,11 +57,15 @@ class TeacherClones:
         return replace(self, teacher=estimator.teacher, fitter=fitter)
 
     def attempt(self, seen: Rows, held: Rows, checkpoint: Checkpoint) -> NDArray | str | None:
-        """As :meth:`predictions`, which are kept, or the name of the error that the clone ends in."""
-        try:
-            return checkpoint.kept("outputs", lambda: self.predictions(seen, held))
-        except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way
-            return type(error).__name__
+        """As :meth:`predictions`, or the name of the error that the clone ends in; either is kept."""
+
+        def tried() -> NDArray | str | None:
+            try:
+                return self.predictions(seen, held)
+            except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way
+                return type(error).__name__
+
+        return checkpoint.kept("outputs", tried)
 
     def predictions(self, seen: Rows, held: Rows) -> NDArray | None:
         """What the teacher would predict for held rows if it had seen the others alone.
