@@ -193,29 +193,65 @@ def generator_kept() -> Iterator[None]:
     """Leave torch's global generators as they are, whatever draws from them inside.
 
     Threads run side by side in here; the lock is taken where a state is read or put back, never in the middle of
-    another thread's seeded section.
+    another thread's seeded section. What the first of them has found, the last one puts back.
     """
     with GENERATOR_LOCK:
-        cpu = torch.get_rng_state()
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        found = _KEPT.enter()
     try:
         yield
     finally:
         with GENERATOR_LOCK:
-            torch.set_rng_state(cpu)
-            if cuda:
-                torch.cuda.set_rng_state_all(cuda)
+            _KEPT.leave(found)
+
+
+class _KeptGenerators:
+    """The states of torch's generators that the sections of all threads have found."""
+
+    def __init__(self) -> None:
+        self.n, self.first = 0, _Generators(torch.get_rng_state(), [])
+
+    def enter(self) -> _Generators:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        found = _Generators(torch.get_rng_state(), cuda)
+        if self.n == 0:
+            self.first = found
+        self.n += 1
+        return found
+
+    def leave(self, found: _Generators) -> None:
+        self.n -= 1
+        cpu, cuda = found if self.n else self.first
+        torch.set_rng_state(cpu)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+class _Generators(NamedTuple):
+    cpu: Tensor
+    cuda: list[Tensor]
+
+
+_KEPT = _KeptGenerators()
 
 
 @contextmanager
 def torch_seed(seed: int | None) -> Iterator[None]:
-    """As :func:`seeded`, without the lock, for what may take long and seldom draws; None: nothing is seeded."""
+    """As :func:`seeded`, for what may take long and seldom draws; None: nothing is seeded.
+
+    The lock is taken where a state is read or put back, as in :func:`generator_kept`.
+    """
     if seed is None:
         yield
         return
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with GENERATOR_LOCK:
+        before = torch.get_rng_state()
+    try:
+        with GENERATOR_LOCK:
+            torch.manual_seed(seed)
         yield
+    finally:
+        with GENERATOR_LOCK:
+            torch.set_rng_state(before)
 
 
 @contextmanager

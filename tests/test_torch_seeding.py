@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from sklkd._torch import generator_kept, seeded
+from sklkd._torch import generator_kept, seeded, torch_seed
 
 
 def draws(seed):
@@ -33,6 +33,33 @@ def test_threads_draw_what_they_would_draw_one_after_the_other():
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(draws, range(6))) == expected
         assert list(pool.map(disturbed, range(6))) == expected
+
+
+def test_a_seeded_section_without_the_lock_disturbs_no_other_thread():
+    """A teacher of trees is fitted while another thread trains a network."""
+    expected = [draws(seed) for seed in range(6)]
+
+    def beside(seed):
+        for number in range(20):
+            with torch_seed(number):
+                time.sleep(0.001)
+
+    with ThreadPoolExecutor(4) as pool:
+        others = [pool.submit(beside, seed) for seed in range(2)]
+        assert list(pool.map(draws, range(6))) == expected
+        assert all(one.result() is None for one in others)
+
+
+def test_sections_that_overlap_leave_what_the_first_has_found():
+    state = torch.get_rng_state()
+    first, second = generator_kept(), generator_kept()
+    first.__enter__()
+    torch.manual_seed(3)
+    second.__enter__()
+    torch.manual_seed(4)
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("section", [lambda: seeded(0), generator_kept])
