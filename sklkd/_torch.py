@@ -5,6 +5,7 @@ Hooks are removed after each use, and a module is left in the mode in which it w
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -272,6 +273,12 @@ def _set_threads(n: int, of_others: int) -> None:
         other = threading.Thread(target=torch.set_num_threads, args=(of_others,))
         other.start()
         other.join()
+
+
+if hasattr(os, "register_at_fork"):
+    # the threads of GNU OpenMP, which scikit-learn uses as well, are not there in a forked child, where a loop that
+    # counts on them would wait for ever; with one thread there is none to wait for
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def float_dtype(module: nn.Module) -> torch.dtype:
