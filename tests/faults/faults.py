@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -28,6 +29,9 @@ from sklkd import (
     OnlineDistilledRegressor,
     SelfDistilledClassifier,
     SelfDistilledRegressor,
+    distillation_report,
+    to_c,
+    to_onnx,
 )
 from tests.estimators.problems import classes, quick, targets
 
@@ -170,6 +174,16 @@ def files_of_at_most(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+WRITERS: dict[str, Callable[..., Any]] = {
+    "to_onnx": lambda est, X, y, path: to_onnx(est, path),
+    "to_c": lambda est, X, y, path: to_c(est, path),
+    "to_c with a header": lambda est, X, y, path: to_c(
+        est, path, quantize="integer", X=X, header=path.with_suffix(".h")
+    ),
+    "to_html": lambda est, X, y, path: distillation_report(est, X, y, False, n_repeats=1).to_html(path),
+}
+
+
 def everything_in(folder: Path) -> dict[str, bytes]:
     """The files under a folder with their contents."""
     return {str(one.relative_to(folder)): one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file()}
@@ -232,3 +246,79 @@ class FaultyRegressor(Faulty, RegressorMixin, BaseEstimator):
 
     def predict(self, X: Any) -> Any:
         return self.changed(self.model_.predict(X))
+
+
+# Other surroundings
+
+# The folder to write to: what a student predicts, and its files, in a process that is surrounded otherwise
+ELSEWHERE = """
+import sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from sklkd import distillation_report, to_c, to_onnx
+from tests.faults.faults import ESTIMATORS, rows_for
+folder = Path(sys.argv[1])
+X, y = rows_for("offline-classifier")
+X = pd.DataFrame(X, columns=["größe", "Straße 1", "x", "日本", "\u0130"])
+est = ESTIMATORS["offline-classifier"]().fit(X, y)
+np.save(folder / "answers.npy", est.predict_proba(X))
+to_onnx(est, folder / "student.onnx")
+to_c(est, folder / "student ü.c")
+report = distillation_report(est, X, y, False, n_repeats=1)
+report.to_html(folder / "report.html")
+print(report, est, repr(est))
+"""
+SURROUNDINGS: dict[str, dict[str, str | None]] = {
+    "C locale": {"LC_ALL": "C", "LANG": "C"},
+    "C locale, ASCII output": {"LC_ALL": "C", "PYTHONIOENCODING": "ascii:backslashreplace", "PYTHONUTF8": "0"},
+    "time zone": {"TZ": "Pacific/Apia"},
+    "hash seed": {"PYTHONHASHSEED": "12345"},
+    "optimised": {"PYTHONOPTIMIZE": "2"},
+    "no home": {"HOME": None, "XDG_CACHE_HOME": None},
+    "a home that is not there": {"HOME": "/nonexistent"},
+}
+
+
+def elsewhere(folder: Path, surroundings: dict[str, str | None]) -> dict[str, bytes]:
+    """What a process with other variables in its environment writes."""
+    folder.mkdir(parents=True)
+    names = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"} | surroundings
+    environment = {name: value for name, value in names.items() if value is not None}
+    subprocess.run([sys.executable, "-c", ELSEWHERE, str(folder)], env=environment, check=True, capture_output=True)
+    return {name: content for name, content in everything_in(folder).items() if not name.endswith(".html")}
+
+
+# Files that are damaged, and files that two processes write
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda content: b"",
+    "cut to a half": lambda content: content[: len(content) // 2],
+    "cut by a byte": lambda content: content[:-1],
+    "zeroed": lambda content: bytes(len(content)),
+    "doubled": lambda content: content + content,
+    "another kind": lambda content: b"PK\x03\x04" + content,
+}
+
+
+def of_two_writers(models: list[Any], writer: str, path: Path, n_rounds: int) -> tuple[int, int]:
+    """Two processes write one file again and again, and it is read all the while: reads, and reads of a mixture."""
+    X, y = rows_for("offline-classifier")
+    wholes = []
+    for model in models:
+        WRITERS[writer](model, X, y, path)
+        wholes.append(path.read_bytes())
+    children = []
+    for model in models:
+        child = os.fork()
+        if child == 0:
+            for _ in range(n_rounds):
+                WRITERS[writer](model, X, y, path)
+            os._exit(0)
+        children.append(child)
+    n = n_mixed = 0
+    while children:
+        n += 1
+        n_mixed += path.read_bytes() not in wholes
+        children = [child for child in children if os.waitpid(child, os.WNOHANG)[0] == 0]
+    return n, n_mixed

@@ -9,21 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklkd import distillation_report, to_c, to_onnx
+from sklkd import to_onnx
 
-from .faults import ESTIMATORS, answers, everything_in, files_of_at_most, rows_for
+from .faults import ESTIMATORS, WRITERS, answers, everything_in, files_of_at_most, rows_for
 
 pytest.importorskip("resource", reason="a system without limits on files")
 pytest.importorskip("onnx")
-
-WRITERS = {
-    "to_onnx": lambda est, X, y, path: to_onnx(est, path),
-    "to_c": lambda est, X, y, path: to_c(est, path),
-    "to_c with a header": lambda est, X, y, path: to_c(
-        est, path, quantize="integer", X=X, header=path.with_suffix(".h")
-    ),
-    "to_html": lambda est, X, y, path: distillation_report(est, X, y, False, n_repeats=1).to_html(path),
-}
 
 
 @pytest.fixture(scope="module")
