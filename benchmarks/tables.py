@@ -203,9 +203,19 @@ def automl_predictor():
     return head, lines
 
 
+def faults():
+    """What faults.py has written: a line for each fault and what came of it."""
+    lines = [
+        (found["what"], f"{times:,}", came)
+        for found in read("faults").values()
+        for came, times in sorted(found["came"].items(), key=lambda one: -one[1])
+    ]
+    return ("what was tried", "times", "what came"), lines
+
+
 TABLES = {
     made.__name__: made
-    for made in (quality, chosen, latency, scale, other_students, context_teachers, automl_predictor)
+    for made in (quality, chosen, latency, scale, other_students, context_teachers, automl_predictor, faults)
 }
 
 
