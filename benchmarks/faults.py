@@ -50,6 +50,8 @@ RESULTS = Path(__file__).with_name("results")
 KIND = "offline-classifier"
 AS_BEFORE = "KeyboardInterrupt, all as before"
 SECONDS, THREADS = 60, 16
+N_MOMENTS, N_RANDOM = 6, 100
+"""Interruptions of each call, and at random moments of one fit."""
 
 
 def fitted(seed=0):
@@ -127,7 +129,7 @@ def interrupted_calls(folder):
             calls += [lambda est=est: to_onnx(est, folder / "s.onnx"), lambda est=est: to_c(est, folder / "s.c")]
         for call in calls:
             n = n_calls(call)
-            for at in rng.choice(n, min(n, 10), replace=False) + 1:
+            for at in rng.choice(n, min(n, N_MOMENTS), replace=False) + 1:
                 harm = harm_of(est, call, int(at))
                 found["ended before" if harm is None else ", ".join(harm) or AS_BEFORE] += 1
     return found
@@ -137,16 +139,16 @@ def interrupted_at_random(folder):
     """SIGINT at a random moment of a fit, and a fit after it"""
     X, y = rows_for(KIND)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     est, moments, found = fitted(), random.Random(0), Counter()
     expected = answers(est, X)
     begun = time.perf_counter()
     fitted()
     whole = time.perf_counter() - begun
-    for _ in range(100):
+    for _ in range(N_RANDOM):
         state, before = state_of(est), of_process()
         try:
             signal.setitimer(signal.ITIMER_REAL, moments.uniform(0, whole))
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
             est.fit(X, y)
             came = "ended before"
         except KeyboardInterrupt:
