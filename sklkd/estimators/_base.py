@@ -218,9 +218,10 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
         for student in self._students():
             if isinstance(student, Pipeline) and len(student.steps) > 1:
                 # what a Pipeline says of missing values is no more than a default
-                steps = student.steps[:-1]
-                tags.input_tags.sparse &= get_tags(Pipeline(steps)).input_tags.sparse
-                tags.input_tags.allow_nan &= get_tags(steps[0][1]).input_tags.allow_nan
+                steps = [step for _, step in student.steps[:-1] if step is not None and step != "passthrough"]
+                # without any the network itself gets the rows, and takes none
+                tags.input_tags.sparse &= all(get_tags(step).input_tags.sparse for step in steps)
+                tags.input_tags.allow_nan &= bool(steps) and get_tags(steps[0]).input_tags.allow_nan
         tags.non_deterministic = False
         return tags
 

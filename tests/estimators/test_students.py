@@ -10,7 +10,8 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import RobustScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
+from sklearn.utils import get_tags
 from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
@@ -73,6 +74,21 @@ def test_classifiers(kind):
     assert len(est.history_) == est.n_iter_ == len(est.student_.history)
     if isinstance(STUDENTS[kind], NeuralNetClassifier):
         np.testing.assert_array_equal(est.student_.predict(est.encoder_.transform(X)), proba.argmax(1))
+
+
+@pytest.mark.parametrize("passing", [None, "passthrough"])
+@pytest.mark.parametrize("steps", [(), (RobustScaler(),)], ids=["alone", "before another"])
+@pytest.mark.parametrize("net", [skorch_net(max_epochs=3), LogisticRegression()], ids=["network", "classifier"])
+def test_steps_that_change_nothing(passing, steps, net):
+    X, y = classes(200)
+    with_it = DistilledClassifier(LogisticRegression(), make_pipeline(passing, *steps, net), **PARAMS).fit(X, y)
+    same = make_pipeline(*(steps or (FunctionTransformer(),)), net)
+    np.testing.assert_array_equal(
+        with_it.predict_proba(X),
+        DistilledClassifier(LogisticRegression(), same, **PARAMS).fit(X, y).predict_proba(X),
+    )
+    tags = get_tags(with_it).input_tags, get_tags(DistilledClassifier(LogisticRegression(), same)).input_tags
+    assert tags[0].allow_nan == tags[1].allow_nan and tags[0].sparse == tags[1].sparse
 
 
 @pytest.mark.parametrize("kind", [kind for kind in STUDENTS if kind != "classifier net"])
