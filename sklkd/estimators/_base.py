@@ -219,9 +219,8 @@ class BaseDistilled(NamedObjects, CallbackSupportMixin, BaseEstimator):
             if isinstance(student, Pipeline) and len(student.steps) > 1:
                 # what a Pipeline says of missing values is no more than a default
                 steps = [step for _, step in student.steps[:-1] if step is not None and step != "passthrough"]
-                # without any the network itself gets the rows, and takes none
                 tags.input_tags.sparse &= all(get_tags(step).input_tags.sparse for step in steps)
-                tags.input_tags.allow_nan &= bool(steps) and get_tags(steps[0]).input_tags.allow_nan
+                tags.input_tags.allow_nan &= not steps or get_tags(steps[0]).input_tags.allow_nan
         tags.non_deterministic = False
         return tags
 

@@ -46,8 +46,7 @@ def fit_steps(steps: Pipeline, X: Any, y: Any, *, takes_sparse: bool = False) ->
     last = ("float32", FunctionTransformer(converted).set_output(transform="default").fit(encoded))
     encoder = Pipeline([*steps.steps, last])
     if np.ndim(encoded) == 2 and not has_one_dimension(X) and not handles_missing(encoder, X):
-        fill = SimpleImputer(strategy="median", keep_empty_features=True)
-        filled = fill.fit_transform(encoded)
+        fill, filled = fill_medians(encoded)
         filling = Pipeline([*steps.steps, ("fill", fill), last])
         if handles_missing(filling, X):
             return filling, converted(filled)
@@ -64,14 +63,23 @@ def fit_estimator_steps(steps: Pipeline, X: Any, y: Any, *, takes_missing: bool)
     encoded = steps.fit_transform(X, y)
     if takes_missing or np.ndim(encoded) != 2 or has_one_dimension(X) or handles_missing(steps, X):
         return steps, encoded
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    filling = Pipeline([*steps.steps, ("fill", fill)])
     try:
-        filled = fill.fit_transform(encoded)
+        fill, filled = fill_medians(encoded)
     except (TypeError, ValueError):
         # no numbers, which the estimator may take as they are
         return steps, encoded
+    filling = Pipeline([*steps.steps, ("fill", fill)])
     return (filling, filled) if handles_missing(filling, X) else (steps, encoded)
+
+
+def fill_medians(encoded: Any) -> tuple[SimpleImputer, Any]:
+    """An imputer fitted to encoded rows, and these without missing values."""
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    whole = isinstance(encoded, np.ndarray) and encoded.dtype.kind == "f" and np.isfinite(encoded).all()
+    if not whole:
+        return fill, fill.fit_transform(encoded)
+    # the imputer itself takes eight times as long for them, half of a short fit to 60,000 rows of 784 columns
+    return fill.fit(np.median(encoded, axis=0, keepdims=True)), encoded
 
 
 def as_float32(encoded: Any) -> NDArray[np.float32]:
