@@ -22,7 +22,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from mnist import RESULTS, Mlp, Runs, errors, fast_matmul, load, without_test
+from mnist import RESULTS, Mlp, Runs, errors, fast_products, load, without_test
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
@@ -209,7 +209,7 @@ def main():
     args = parser.parse_args()
     TEACHER["epochs"] = args.teacher_epochs or TEACHER["epochs"]
     STUDENT.update(epochs=args.epochs or STUDENT["epochs"], lr=args.lr or STUDENT["lr"])
-    fast_matmul()
+    fast_products()
     images, runs = load(args.data), Runs(args.out)
     teacher = kept_teacher(args.kept, images, runs)
     if args.validate:

@@ -45,9 +45,10 @@ class Mlp(nn.Module):
         return self.layers(X)
 
 
-def fast_matmul():
-    """Matrix products of float32 in bfloat16 with float32 sums, where the processor has them."""
+def fast_products():
+    """Products of matrices and convolutions of float32 in bfloat16 with float32 sums, where the processor has them."""
     torch.set_float32_matmul_precision("medium")
+    torch.backends.mkldnn.conv.fp32_precision = "bf16"
 
 
 def errors(model, X, y):
