@@ -211,11 +211,103 @@ def faults():
         for came, times in sorted(found["came"].items(), key=lambda one: -one[1])
     ]
     return ("what was tried", "times", "what came"), lines
+def median_of(runs):
+    """The median over seeds, and the least and the most."""
+    return f"{np.median(runs):,.0f} ({min(runs):,.0f} to {max(runs):,.0f})" if len(runs) > 1 else f"{runs[0]:,.0f}"
+
+
+# Errors on the 10,000 test images, or how often they are among the threes, of Hinton et al. (2015), section 3
+HINTON = {
+    "teacher, 784-1200-1200-10": ("67", "teacher", lambda run: run["errors"]),
+    "student, 784-800-800-10, labels only": ("146", "labels_only", lambda run: run["errors"]),
+    "student, soft targets": ("74", "soft_targets", lambda run: run["errors"]),
+    "the same without threes": ("206", "no_threes", lambda run: run["errors"]),
+    "its errors on the 1,010 threes": ("133", "no_threes", lambda run: run["errors_of_threes"]),
+    "its bias of class 3 raised, by test images": (
+        "109",
+        "no_threes",
+        lambda run: run["bias_of_test_images"]["errors"],
+    ),
+    "its bias of class 3 raised, by training images": (
+        "-",
+        "no_threes",
+        lambda run: run["bias_of_training_images"]["errors"],
+    ),
+    "sklkd's default student": ("-", "defaults", lambda run: run["errors"]),
+}
+
+
+def hinton_mnist():
+    """What published/hinton_mnist.py has written: a line a model, medians over seeds."""
+    head = ("model", "the paper", "here", "seeds")
+    runs, lines = read("published_hinton_mnist"), []
+    for name, (published, kind, value) in HINTON.items():
+        found = [value(run) for run in runs if run["run"] == kind]
+        if found:
+            lines.append((name, published, median_of(found), str(len(found))))
+    return head, lines
+
+
+def networks_on_mnist():
+    """What published/networks_on_mnist.py has written: a line a method, means over seeds and peers."""
+    head = ("network", "test errors", "change", "log loss", "change")
+    runs = read("published_networks_on_mnist")
+    seeds = sorted({run["seed"] for run in runs})
+    names = list(dict.fromkeys(run["name"] for run in runs))
+    names.sort(key=lambda name: name != "alone")
+    values = {
+        (name, key): np.array(
+            [np.mean([run[key] for run in runs if run["name"] == name and run["seed"] == seed]) for seed in seeds]
+        )
+        for name in names
+        for key in ("errors", "log_loss")
+    }
+    lines = []
+    for name in names:
+        line = [name]
+        for key, digits in (("errors", 1), ("log_loss", 4)):
+            found, alone = values[name, key], values["alone", key]
+            change = 100 * (found / alone - 1)
+            line.append(f"{found.mean():,.{digits}f} ± {found.std(ddof=1):.{digits}f}")
+            line.append("-" if name == "alone" else f"{change.mean():+.1f} ± {change.std(ddof=1):.1f} %")
+        lines.append(tuple(line))
+    return head, lines
+
+
+# Accuracies that the page's text expects, and those of the run that it shows
+KERAS = {
+    "teacher": ("97.6 %", "97.8 %", "teacher"),
+    "student, labels only": ("97.6 %", "97.8 %", "labels only"),
+    "student, distilled": ("98.1 %", "96.9 %", "distilled"),
+}
+
+
+def keras_page():
+    """What published/keras_page.py has written: a line a model, means over seeds."""
+    head = ("model", "the page says", "its run shows", "here", "seeds")
+    runs, lines = read("published_keras_page"), []
+    for name, (said, shown, kind) in KERAS.items():
+        found = [100 - run["errors"] / 100 for run in runs if run["run"] == kind]
+        spread = f" ± {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
+        lines.append((name, said, shown, f"{np.mean(found):.2f}{spread} %", str(len(found))))
+    return head, lines
 
 
 TABLES = {
     made.__name__: made
     for made in (quality, chosen, latency, scale, other_students, context_teachers, automl_predictor, faults)
+    for made in (
+        quality,
+        chosen,
+        latency,
+        scale,
+        other_students,
+        context_teachers,
+        automl_predictor,
+        hinton_mnist,
+        networks_on_mnist,
+        keras_page,
+    )
 }
 
 

@@ -35,7 +35,7 @@ from sklkd.losses import SoftTargetLoss
 # %%
 # Images
 # ------
-# Adam's learning rate, the batches of 64 images, the student's filters, temperature and weight are those of the page.
+# Adam's learning rate, the student's filters, temperature and weight are those of the page, batches those it defines.
 # Its epochs, 5 and 3, are too few for few images: here each network keeps its best epoch on a fifth of them, which are
 # validation rows. The teacher has a quarter of the page's filters, to be quick.
 

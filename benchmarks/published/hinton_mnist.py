@@ -205,7 +205,7 @@ def main():
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--data", help="mnist.npz, or a file like it")
     parser.add_argument("--kept", default="/tmp/sklkd_published", help="folder of the trained teacher")
-    parser.add_argument("--out", default=RESULTS / "hinton_mnist.json")
+    parser.add_argument("--out", default=RESULTS / "published_hinton_mnist.json")
     args = parser.parse_args()
     TEACHER["epochs"] = args.teacher_epochs or TEACHER["epochs"]
     STUDENT.update(epochs=args.epochs or STUDENT["epochs"], lr=args.lr or STUDENT["lr"])

@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--filters", type=int, default=TEACHER["filters"], help="of the teacher")
     parser.add_argument("--data", help="mnist.npz, or a file like it")
     parser.add_argument("--kept", default="/tmp/sklkd_published", help="folder of the trained teacher")
-    parser.add_argument("--out", default=RESULTS / "keras_page.json")
+    parser.add_argument("--out", default=RESULTS / "published_keras_page.json")
     args = parser.parse_args()
     TEACHER["filters"] = args.filters
     fast_products()

@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=TRAINING["max_epochs"])
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--data", help="mnist.npz, or a file like it")
-    parser.add_argument("--out", default=RESULTS / "networks_on_mnist.json")
+    parser.add_argument("--out", default=RESULTS / "published_networks_on_mnist.json")
     args = parser.parse_args()
     TRAINING.update(lr=args.lr, batch_size=args.batch, max_epochs=args.epochs)
     images = load(args.data)
