@@ -1,6 +1,6 @@
 """The example page of Keras on knowledge distillation (keras.io/examples/vision/knowledge_distillation), with sklkd.
 
-    SKLKD_DATA=../shared/data python benchmarks/published/keras_page.py [--rows 60000] [--seeds 5]
+    SKLKD_DATA=../shared/data python benchmarks/published/keras_page.py [--rows 60000] [--seeds 0 1 2 3 4]
     python benchmarks/tables.py keras_page
 
 Two strided convolutions and a linear layer: 256 and 512 filters in the teacher, 16 and 32 in the student. Adam at its
@@ -86,7 +86,7 @@ def kept_teacher(folder, images, runs):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=60_000)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
     parser.add_argument("--filters", type=int, default=TEACHER["filters"], help="of the teacher")
     parser.add_argument("--data", help="mnist.npz, or a file like it")
     parser.add_argument("--kept", default="/tmp/sklkd_published", help="folder of the trained teacher")
@@ -99,7 +99,7 @@ def main():
     y, runs = y[: args.rows], Runs(args.out)
     teacher = kept_teacher(args.kept, (X, y, X_test, y_test), runs)
     params = {"loss": SoftTargetLoss(temperature=10), "blend": 0, "augment": None}
-    for seed in range(args.seeds):
+    for seed in args.seeds:
         for run, hard_weight in (("distilled", 0.1), ("labels only", 1.0)):
             if runs.has(run=run, rows=args.rows, seed=seed):
                 continue
