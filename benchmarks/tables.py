@@ -305,8 +305,6 @@ TABLES = {
         context_teachers,
         automl_predictor,
         hinton_mnist,
-        networks_on_mnist,
-        keras_page,
     )
 }
 
