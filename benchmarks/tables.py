@@ -305,6 +305,7 @@ TABLES = {
         context_teachers,
         automl_predictor,
         hinton_mnist,
+        networks_on_mnist,
     )
 }
 
