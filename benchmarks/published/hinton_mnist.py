@@ -179,7 +179,7 @@ def raised_bias(est, X, y):
     """By how much the bias of class 3 is raised for the fewest errors."""
     logits = np.log(est.predict_proba(X))
     steps = np.arange(0, 10.01, 0.1)
-    return float(min(steps, key=lambda step: wrong_with_bias(logits, y, step)))
+    return round(float(min(steps, key=lambda step: wrong_with_bias(logits, y, step))), 1)
 
 
 def wrong_with_bias(logits, y, step):
