@@ -274,25 +274,6 @@ def networks_on_mnist():
     return head, lines
 
 
-# Accuracies that the page's text expects, and those of the run that it shows
-KERAS = {
-    "teacher": ("97.6 %", "97.8 %", "teacher"),
-    "student, labels only": ("97.6 %", "97.8 %", "labels only"),
-    "student, distilled": ("98.1 %", "96.9 %", "distilled"),
-}
-
-
-def keras_page():
-    """What published/keras_page.py has written: a line a model, means over seeds."""
-    head = ("model", "the page says", "its run shows", "here", "seeds")
-    runs, lines = read("published_keras_page"), []
-    for name, (said, shown, kind) in KERAS.items():
-        found = [100 - run["errors"] / 100 for run in runs if run["run"] == kind]
-        spread = f" ± {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
-        lines.append((name, said, shown, f"{np.mean(found):.2f}{spread} %", str(len(found))))
-    return head, lines
-
-
 TABLES = {
     made.__name__: made
     for made in (quality, chosen, latency, scale, other_students, context_teachers, automl_predictor, faults)

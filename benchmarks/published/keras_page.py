@@ -1,7 +1,6 @@
 """The example page of Keras on knowledge distillation (keras.io/examples/vision/knowledge_distillation), with sklkd.
 
     SKLKD_DATA=../shared/data python benchmarks/published/keras_page.py [--rows 60000] [--seeds 0 1 2 3 4]
-    python benchmarks/tables.py keras_page
 
 Two strided convolutions and a linear layer: 256 and 512 filters in the teacher, 16 and 32 in the student. Adam at its
 default rate, batches of 32 (the page defines 64, and does not use it), 5 epochs for the teacher and 3 for the student,
