@@ -8,7 +8,9 @@ the pages with them.
 
 import json
 import sys
+from functools import reduce
 from itertools import groupby
+from operator import getitem
 from pathlib import Path
 
 import numpy as np
@@ -271,6 +273,165 @@ def networks_on_mnist():
             line.append(f"{found.mean():,.{digits}f} ± {found.std(ddof=1):.{digits}f}")
             line.append("-" if name == "alone" else f"{change.mean():+.1f} ± {change.std(ddof=1):.1f} %")
         lines.append(tuple(line))
+def mean_of(runs, *keys):
+    """Mean over runs of one number in what they have found."""
+    return float(np.mean([reduce(getitem, keys, run["found"]) for run in runs]))
+
+
+def spread_of(runs, *keys):
+    """Mean and standard deviation of the same."""
+    values = [reduce(getitem, keys, run["found"]) for run in runs]
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+
+
+def by(key, runs):
+    """Runs of each value of a key, in the order in which the values come first."""
+    return {value: [run for run in runs if run[key] == value] for value in dict.fromkeys(run[key] for run in runs)}
+
+
+def step_function():
+    """What published/step_function.py has written: a line a model, means over seeds."""
+    runs = read("published_step_function")
+    teachers = list(runs[0]["found"])
+    lines = [
+        (model, *(spread_of(runs, teacher, model) for teacher in teachers)) for model in runs[0]["found"]["CatBoost"]
+    ]
+    return ("RMSE", *(f"teacher: {teacher}" for teacher in teachers)), lines
+
+
+def gain_kept(network, student, ensemble):
+    """Part of what an ensemble gains over a network trained on labels that a student keeps: all of them losses."""
+    return (network - student) / (network - ensemble)
+
+
+BUCILA = {
+    "adult": {"network": 0.328, "student": 0.325, "ensemble": 0.317, "kept": 0.29},
+    "covtype": {"network": 0.378, "student": 0.340, "ensemble": 0.334, "kept": 0.84},
+    "letter.p1": {"network": 0.092, "student": 0.075, "ensemble": 0.075, "kept": 1.01},
+    "letter.p2": {"network": 0.228, "student": 0.179, "ensemble": 0.178, "kept": 0.98},
+}
+"""RMSE in Bucila et al. (2006), and the part of the gain kept, which they have from more digits."""
+
+
+def bucila():
+    """What published/bucila.py has written: a line a set, means over seeds."""
+    head = (
+        "set",
+        "ensemble",
+        "labels only",
+        "as published",
+        "kept",
+        "default, labels only",
+        "default",
+        "kept",
+        "paper",
+    )
+    lines, kept = [], []
+    for name, runs in by("set", read("published_bucila")).items():
+        ensemble, *nets = (mean_of(runs, model, "rmse") for model in runs[0]["found"])
+        pairs = (nets[:2], nets[2:])
+        kept.append([*(gain_kept(*pair, ensemble) for pair in pairs), BUCILA[name]["kept"]])
+        cells = [f"{ensemble:.3f}"]
+        for pair, part in zip(pairs, kept[-1], strict=False):
+            cells += [*(f"{one:.3f}" for one in pair), f"{part:.2f}"]
+        lines.append((name, *cells, f"{BUCILA[name]['kept']:.2f}"))
+    published, default, paper = np.mean(kept, axis=0)
+    lines.append(("mean", "", "", "", f"{published:.2f}", "", "", f"{default:.2f}", f"{paper:.2f}"))
+    return head, lines
+
+
+DAO = {
+    "adult": {
+        "teacher": 0.9099,
+        "labels only": (0.740, 0.860, 0.882, 0.900),
+        "in-sample": (0.8885, 0.9035, 0.9076, 0.9101),
+        "cross-fitted": (0.8989, 0.9095, 0.9107, 0.9122),
+    },
+    "magic": {
+        "teacher": 0.9369,
+        "labels only": (0.787, 0.897, 0.914, 0.928),
+        "in-sample": (0.8940, 0.9155, 0.9202, 0.9240),
+        "cross-fitted": (0.9084, 0.9191, 0.9217, 0.9239),
+    },
+}
+"""AUC in Dao et al. (2021): of the teacher, and of forests of 1, 5, 10, 40 trees; magic's last is the corrected one."""
+
+
+def cross_fitting():
+    """What published/cross_fitting.py has written: a line a set and what forests learn from, means over seeds."""
+    head = ("set", "learns from", "1 tree", "5", "10", "40", "paper: 1", "5", "10", "40")
+    lines = []
+    for name, runs in by("set", read("published_cross_fitting")).items():
+        for form, found in runs[0]["found"].items():
+            if isinstance(found, list):
+                ours = [f"{mean_of(runs, form, k):.4f}" for k in range(len(found))]
+                paper = DAO.get(name, {}).get(form)
+                lines.append((name, form, *ours, *([f"{one:.4f}" for one in paper] if paper else [""] * len(found))))
+    return head, lines
+
+
+def networks_of_5000():
+    """The networks of the same, beside the best forest of 40 trees."""
+    head = (
+        "set",
+        "teacher",
+        "forest of 40, best",
+        "tiny",
+        "tiny, labels only",
+        "tiny, corrected",
+        "paper: teacher",
+        "forest of 40",
+    )
+    lines = []
+    for name, runs in by("set", read("published_cross_fitting")).items():
+        found = runs[0]["found"]
+        best = max(mean_of(runs, form, -1) for form in found if isinstance(found[form], list))
+        nets = [spread_of(runs, form) for form in ("tiny", "tiny, labels only", "tiny, corrected")]
+        paper = DAO.get(name)
+        beside = [f"{paper['teacher']:.4f}", f"{paper['cross-fitted'][-1]:.4f}"] if paper else ["", ""]
+        lines.append((name, f"{mean_of(runs, 'teacher'):.4f}", f"{best:.4f}", *nets, *beside))
+    return head, lines
+
+
+VIDAL = {
+    "Breast-Cancer-Wisconsin": (0.953, 0.946, 2279.4, 35.9),
+    "COMPAS-ProPublica": (0.660, 0.660, 119.9, 31.2),
+    "FICO": (0.697, 0.697, 71.3, 15.8),
+    "HTRU2": (0.977, 0.977, 20.2, 13.2),
+    "Pima-Diabetes": (0.746, 0.750, 460.1, 79.0),
+    "Seeds": (0.790, 0.790, 450.9, 21.5),
+}
+"""In Vidal & Schiffer (2020): accuracy of forest and exact tree, and of the pruned one; leaves of both trees."""
+
+
+def forests_of_ten():
+    """What published/forests_of_ten.py has written: a line a model, means over sets and folds."""
+    head = ("model", "accuracy", "agreement", "anywhere", "numbers", "C file", "one row")
+    runs = read("published_forests_of_ten")
+    timed = [run for run in runs if run["fold"] == 0]
+    lines = []
+    for model, found in runs[0]["found"].items():
+        cells = [f"{mean_of(runs, model, 'accuracy'):.3f}"]
+        for key in ("agreement", "agreement anywhere"):
+            cells.append(f"{100 * mean_of(runs, model, key):.1f} %" if key in found else "100.0 %")
+        size = "parameters" if "parameters" in found else "leaves"
+        cells.append(f"{mean_of(runs, model, size):,.0f}" if size == "parameters" else "")
+        cells.append(f"{mean_of(timed, model, 'bytes'):,.0f} B" if "bytes" in found else "")
+        cells.append(f"{mean_of(timed, model, 'us_one_row'):,.1f} µs")
+        lines.append((model, *cells))
+    return head, lines
+
+
+def forests_of_ten_by_set():
+    """The same by set, beside the paper: agreement anywhere of the students that see rows from there."""
+    models = ("tree, rows from anywhere", "large tree, rows from anywhere", "tiny, rows from anywhere")
+    head = ("set", "forest", *models, "paper: forest", "leaves of the exact tree", "pruned")
+    lines = []
+    for name, runs in by("set", read("published_forests_of_ten")).items():
+        cells = [f"{mean_of(runs, 'forest', 'accuracy'):.3f}"]
+        cells += [f"{100 * mean_of(runs, model, 'agreement anywhere'):.1f} %" for model in models]
+        accuracy, _, exact, pruned = VIDAL[name]
+        lines.append((name, *cells, f"{accuracy:.3f}", f"{exact:,.0f}", f"{pruned:.0f}"))
     return head, lines
 
 
@@ -287,6 +448,12 @@ TABLES = {
         automl_predictor,
         hinton_mnist,
         networks_on_mnist,
+        step_function,
+        bucila,
+        cross_fitting,
+        networks_of_5000,
+        forests_of_ten,
+        forests_of_ten_by_set,
     )
 }
 
