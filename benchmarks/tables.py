@@ -278,10 +278,11 @@ def mean_of(runs, *keys):
     return float(np.mean([reduce(getitem, keys, run["found"]) for run in runs]))
 
 
-def spread_of(runs, *keys):
+def spread_of(runs, *keys, digits=3):
     """Mean and standard deviation of the same."""
     values = [reduce(getitem, keys, run["found"]) for run in runs]
-    return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+    spread = f" ± {np.std(values, ddof=1):.{digits - 1}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{spread}"
 
 
 def by(key, runs):
@@ -290,13 +291,17 @@ def by(key, runs):
 
 
 def step_function():
-    """What published/step_function.py has written: a line a model, means over seeds."""
+    """What published/step_function.py has written: a line a model, the paper's data and all seeds."""
     runs = read("published_step_function")
     teachers = list(runs[0]["found"])
-    lines = [
-        (model, *(spread_of(runs, teacher, model) for teacher in teachers)) for model in runs[0]["found"]["CatBoost"]
-    ]
-    return ("RMSE", *(f"teacher: {teacher}" for teacher in teachers)), lines
+    head = ["RMSE"]
+    for teacher in teachers:
+        head += [f"{teacher}, paper's data", f"{len(runs)} data sets"]
+    lines = []
+    for model in runs[0]["found"][teachers[0]]:
+        cells = [(f"{runs[0]['found'][teacher][model]:.3f}", spread_of(runs, teacher, model)) for teacher in teachers]
+        lines.append((model, *(cell for pair in cells for cell in pair)))
+    return head, lines
 
 
 def gain_kept(network, student, ensemble):
@@ -386,7 +391,7 @@ def networks_of_5000():
     for name, runs in by("set", read("published_cross_fitting")).items():
         found = runs[0]["found"]
         best = max(mean_of(runs, form, -1) for form in found if isinstance(found[form], list))
-        nets = [spread_of(runs, form) for form in ("tiny", "tiny, labels only", "tiny, corrected")]
+        nets = [spread_of(runs, form, digits=4) for form in ("tiny", "tiny, labels only", "tiny, corrected")]
         paper = DAO.get(name)
         beside = [f"{paper['teacher']:.4f}", f"{paper['cross-fitted'][-1]:.4f}"] if paper else ["", ""]
         lines.append((name, f"{mean_of(runs, 'teacher'):.4f}", f"{best:.4f}", *nets, *beside))
