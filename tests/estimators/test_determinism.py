@@ -21,7 +21,7 @@ from tests.faults.faults import ESTIMATORS, answers, rows_for
 ROOT = Path(__file__).parents[2]
 SAMPLERS = {type(one).__name__: one for one in (MUNGE(), GibbsSampler(), ThresholdSampler(), Mixup(), GaussianNoise())}
 ACROSS_THREADS = 1e-4
-"""How far predictions may be apart with another number of threads, as the documentation of ``random_state`` says."""
+"""How far predictions may be apart with another number of threads, in which sums are added up in another order."""
 
 # The folder for the answers, and the names of estimators
 PROGRAM = """
