@@ -99,8 +99,8 @@ class DistilledRegressor(Regression, BaseOffline):
         1, or what the back end has. The student is the same, bit by bit, however many. Each has its share of torch's
         threads, and a teacher's own ``n_jobs`` is 1 there. A teacher that leaves its own open answers on so many cores.
     random_state : int, RandomState or None, default=None
-        An int makes fits repeatable: the same predictions, bit by bit, on one machine with one number of torch's threads,
-        in whichever process or thread. It seeds the student, synthetic rows, and those of the teacher's
+        An int makes fits repeatable: the same predictions, bit by bit, on one machine with the same number of torch's
+        threads, in whichever process or thread. It seeds the student, synthetic rows, and those of the teacher's
         ``random_state`` that are None.
     verbose : int, default=0
         1 shows one bar over the whole fit on standard error, or a line for each stage where that is no terminal. 2
