@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -246,47 +245,6 @@ class FaultyRegressor(Faulty, RegressorMixin, BaseEstimator):
 
     def predict(self, X: Any) -> Any:
         return self.changed(self.model_.predict(X))
-
-
-# Other surroundings
-
-# The folder to write to: what a student predicts, and its files, in a process that is surrounded otherwise
-ELSEWHERE = """
-import sys
-from pathlib import Path
-import numpy as np
-import pandas as pd
-from sklkd import distillation_report, to_c, to_onnx
-from tests.faults.faults import ESTIMATORS, rows_for
-folder = Path(sys.argv[1])
-X, y = rows_for("offline-classifier")
-X = pd.DataFrame(X, columns=["größe", "Straße 1", "x", "日本", "\u0130"])
-est = ESTIMATORS["offline-classifier"]().fit(X, y)
-np.save(folder / "answers.npy", est.predict_proba(X))
-to_onnx(est, folder / "student.onnx")
-to_c(est, folder / "student ü.c")
-report = distillation_report(est, X, y, False, n_repeats=1)
-report.to_html(folder / "report.html")
-print(report, est, repr(est))
-"""
-SURROUNDINGS: dict[str, dict[str, str | None]] = {
-    "C locale": {"LC_ALL": "C", "LANG": "C"},
-    "C locale, ASCII output": {"LC_ALL": "C", "PYTHONIOENCODING": "ascii:backslashreplace", "PYTHONUTF8": "0"},
-    "time zone": {"TZ": "Pacific/Apia"},
-    "hash seed": {"PYTHONHASHSEED": "12345"},
-    "optimised": {"PYTHONOPTIMIZE": "2"},
-    "no home": {"HOME": None, "XDG_CACHE_HOME": None},
-    "a home that is not there": {"HOME": "/nonexistent"},
-}
-
-
-def elsewhere(folder: Path, surroundings: dict[str, str | None]) -> dict[str, bytes]:
-    """What a process with other variables in its environment writes."""
-    folder.mkdir(parents=True)
-    names = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"} | surroundings
-    environment = {name: value for name, value in names.items() if value is not None}
-    subprocess.run([sys.executable, "-c", ELSEWHERE, str(folder)], env=environment, check=True, capture_output=True)
-    return {name: content for name, content in everything_in(folder).items() if not name.endswith(".html")}
 
 
 # Files that are damaged, and files that two processes write
