@@ -81,6 +81,8 @@ def _about(est: Any, weights: Weights) -> str:
  *
  *   cc -O3 -march=native -funroll-loops -fno-math-errno -ffp-contract=fast -c student.c
  *
+ * On x86 with AVX-512 add -mprefer-vector-width=512, which most compilers do not choose by themselves.
+ *
  * sklkd_real is double, or float with -DSKLKD_REAL=float, for processors without doubles: inputs and their scales are
  * then rounded, which matters for numbers that are large beside their spread. For two students in one program, rename
  * the functions of one: -Dsklkd_predict=other_predict, here and where they are called.
@@ -242,7 +244,10 @@ def _data(est: Any, weights: Weights) -> str:
     if not weights.eight_bits:
         kinds["weight"] = float_text
     for name, (kind, array) in _constants(est, weights).items():
-        parts.append(array_text(name, kind, [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]))
+        texts = [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]
+        # single bytes are loaded as short vectors, and flash is scarce where they are used
+        aligned = kind == "weight" and not weights.eight_bits
+        parts.append(array_text(name, f"ALIGNED {kind}" if aligned else kind, texts))
     if est._fitted.threshold is not None:
         parts.append(f"static const sklkd_real threshold = {real_text(est._fitted.threshold)};\n")
     parts.append(_layers(weights))

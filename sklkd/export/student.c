@@ -14,14 +14,21 @@
 
 /* @INTERFACE@ */
 
+/* Vectors that straddle two cache lines take longer, and C99 aligns arrays for single numbers. */
+#define LINE 64
+#define SPARE (LINE / (int)sizeof(float))
+#ifdef __GNUC__
+#define ALIGNED __attribute__((aligned(LINE)))
+#elif defined _MSC_VER
+#define ALIGNED __declspec(align(64))
+#else
+#define ALIGNED
+#endif
+
 /* @DATA@ */
 
 /* Rows at a time: what they share is read once, and what they need fits the fastest cache. A multiple of 4. */
 #define BLOCK 32
-
-/* Vectors that straddle two cache lines take longer, and C99 aligns arrays for single numbers. */
-#define LINE 64
-#define SPARE (LINE / (int)sizeof(float))
 
 /* C++ has no restrict, but its compilers have. */
 #if defined __GNUC__ || defined _MSC_VER
