@@ -247,7 +247,7 @@ def _data(est: Any, weights: Weights) -> str:
         texts = [kinds.get(kind, str)(number) for number in np.ravel(array).tolist()]
         # single bytes are loaded as short vectors, and flash is scarce where they are used
         aligned = kind == "weight" and not weights.eight_bits
-        parts.append(array_text(name, f"ALIGNED {kind}" if aligned else kind, texts))
+        parts.append(("ALIGNED " if aligned else "") + array_text(name, kind, texts))
     if est._fitted.threshold is not None:
         parts.append(f"static const sklkd_real threshold = {real_text(est._fitted.threshold)};\n")
     parts.append(_layers(weights))
