@@ -1,6 +1,6 @@
 """Compilers of trees beside students: one row and a batch, size, and what compiling takes, over trees and depth.
 
-    python benchmarks/compilers.py [--models xgboost] [--depths 4 8] [--out benchmarks/results/compilers.json]
+    python benchmarks/compilers.py [--models xgboost] [--depths 4 8] [--trees 10 50] [--out compilers.json]
 
 It runs in an environment of its own, since lleaves 1.3 needs llvmlite < 0.44: ``pip install tl2cgen treelite lleaves
 "llvmlite<0.44" timber-compiler xgboost lightgbm skl2onnx onnxmltools onnxruntime`` and sklkd.
@@ -30,8 +30,8 @@ import numpy as np
 
 TREES, DEPTHS, CLASSES, COLUMNS = (10, 50, 100, 500, 1000), (4, 8, 16), 5, 30
 TOOLS = {
-    "xgboost": ("timber", "tl2cgen", "onnx"),
-    "lightgbm": ("timber", "tl2cgen", "lleaves", "onnx"),
+    "xgboost": ("timber", "timber, optimised", "tl2cgen", "onnx"),
+    "lightgbm": ("timber", "timber, optimised", "tl2cgen", "lleaves", "onnx"),
     "forest": ("timber", "tl2cgen", "onnx"),
     "student": ("c", "onnx"),
 }
@@ -163,9 +163,11 @@ def compile_case(case, folder):
         about["leaves"] = int(leaves)
     import_tool(case)
     start = seconds()
-    if tool == "timber":
+    if tool.startswith("timber"):
         made = folder / "timber"
-        called([sys.executable, "-m", "timber.cli", "compile", "--model", path, "--out", made])
+        # what it optimises by default changes the predictions
+        options = ["--no-optimize"] if tool == "timber" else []
+        called([sys.executable, "-m", "timber.cli", "compile", "--model", path, "--out", made, *options])
         called(["make", "-s", "-C", made, "libtimber_model.so"])
     elif tool == "tl2cgen":
         import tl2cgen
@@ -239,7 +241,7 @@ def graph(kind, model):
 def opened(case, folder):
     """The file, what predicts in Python, the C function and the types of its numbers where there is one."""
     tool = case["tool"]
-    if tool == "timber":
+    if tool.startswith("timber"):
         from timber.runtime.predictor import TimberPredictor
 
         path = folder / "timber" / "libtimber_model.so"
@@ -301,6 +303,7 @@ def in_c(tool, library, rows, folder):
     """Microseconds of one row in a loop in C."""
     (folder / "loops.c").write_text(LOOPS)
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", folder / "loops.so", folder / "loops.c"], check=True)
+    tool = tool.partition(",")[0]
     loop = ctypes.CDLL(folder / "loops.so")[tool]
     loop.restype = ctypes.c_double
     if tool == "lleaves":
@@ -373,12 +376,17 @@ def measure(case, folder):
     return case | (found if "failed" in found else found | step("time", case, folder))
 
 
-def cases(models, depths):
-    """Grouped by what is fitted once."""
+def cases(models, depths, all_trees, tools):
+    """Grouped by what is fitted once, from few trees to many."""
     for model in models:
         for depth in ("tiny", "small") if model == "student" else depths:
-            trees = (None,) if model == "student" else TREES
-            group = [{"model": model, "depth": depth, "trees": n, "tool": tool} for tool in TOOLS[model] for n in trees]
+            trees = (None,) if model == "student" else all_trees
+            group = [
+                {"model": model, "depth": depth, "trees": n, "tool": tool}
+                for n in trees
+                for tool in TOOLS[model]
+                if tool in tools
+            ]
             yield {"model": model, "depth": depth}, group
 
 
@@ -386,6 +394,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", nargs="+", default=TOOLS)
     parser.add_argument("--depths", nargs="+", type=int, default=DEPTHS)
+    parser.add_argument("--trees", nargs="+", type=int, default=TREES)
+    parser.add_argument("--tools", nargs="+", default={tool for tools in TOOLS.values() for tool in tools})
     parser.add_argument("--out", type=Path)
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--case", type=json.loads, help=argparse.SUPPRESS)
@@ -396,7 +406,7 @@ def main():
         print(json.dumps(STEPS[given.step](given.case, given.folder)))
         return
     results = json.loads(given.out.read_text()) if given.out and given.out.exists() else []
-    for model, group in cases(given.models, given.depths):
+    for model, group in cases(given.models, given.depths, given.trees, given.tools):
         known = {(one["model"], one["depth"], one["trees"], one["tool"]): one for one in results}
         left = [case for case in group if tuple(case[key] for key in ("model", "depth", "trees", "tool")) not in known]
         if not left:

@@ -427,6 +427,66 @@ def forests_of_ten_by_set():
         cells += [f"{100 * mean_of(runs, model, 'agreement anywhere'):.1f} %" for model in models]
         accuracy, _, exact, pruned = VIDAL[name]
         lines.append((name, *cells, f"{accuracy:.3f}", f"{exact:,.0f}", f"{pruned:.0f}"))
+def compiled_cases():
+    """What compilers.py has written, by model, depth (of a student its size) and tool."""
+    found = {}
+    for one in read("compilers"):
+        found.setdefault((one["model"], str(one["depth"]), one["tool"]), []).append(one)
+    return found
+
+
+def compilers():
+    """Microseconds of one row, in C where there is a function to call: a line a model, depth and tool."""
+    trees = sorted({one["trees"] for one in read("compilers") if one["trees"]})
+    lines = []
+    for key, found in compiled_cases().items():
+        by_trees = {one["trees"]: one for one in found}
+        if None in by_trees:
+            continue
+        cells = []
+        for n in trees:
+            one = by_trees.get(n, {"failed": "not tried"})
+            alone = one.get("in_c_us") or one.get("one_row_us")
+            cells.append(f"{alone:#.2g}" if alone and alone < 10 else f"{alone:,.0f}" if alone else one["failed"])
+        lines.append((*key, *cells))
+    return ("model", "depth", "tool", *(f"{n:,}" for n in trees)), lines
+
+
+def compiling():
+    """What compiling the most trees took that did not fail, and what came of it: a line a model, depth and tool."""
+    head = (
+        "model",
+        "depth",
+        "tool",
+        "trees",
+        "leaves",
+        "seconds",
+        "memory",
+        "file",
+        "one row in C",
+        "in Python",
+        "a row of 1,000",
+        "difference",
+    )
+    lines = []
+    for key, found in compiled_cases().items():
+        made = [one for one in found if "failed" not in one]
+        if not made:
+            lines.append((*key, *[""] * 2, found[0]["failed"], *[""] * 6))
+            continue
+        one = max(made, key=lambda one: one["trees"] or 0)
+        times = [one[name] for name in ("in_c_us", "one_row_us", "batch_us")]
+        lines.append(
+            (
+                *key,
+                *(f"{one[name]:,}" if one.get(name) else "" for name in ("trees", "leaves")),
+                f"{one['seconds']:,.1f}",
+                f"{one['megabytes']:,.0f} MB",
+                f"{one['bytes'] / 1000:,.0f} kB",
+                *(f"{found:,.2f} µs" if found is not None else "" for found in times),
+                f"{one['difference']:.0e}",
+            )
+        )
     return head, lines
 
 
@@ -449,6 +509,8 @@ TABLES = {
         networks_of_5000,
         forests_of_ten,
         forests_of_ten_by_set,
+        compilers,
+        compiling,
     )
 }
 

@@ -20,6 +20,8 @@ MADE = run_path(str(ROOT / "benchmarks" / "tables.py"))
         ("benchmarks/README.md", "latency"),
         ("benchmarks/README.md", "hinton_mnist"),
         ("benchmarks/README.md", "networks_on_mnist"),
+        ("benchmarks/README.md", "compilers"),
+        ("benchmarks/README.md", "compiling"),
     ],
 )
 def test_a_table_on_a_page_is_that_of_the_results(page, name):
