@@ -186,6 +186,17 @@ def array_bytes(path):
     return sum(sizes[kind] * (body.count(",") + 1) for kind, body in found)
 
 
+@kinds
+def test_vectors_of_weights_straddle_no_cache_line(students, tmp_path, kind):
+    to_c(students[kind][0], tmp_path / "s.c")
+    names = re.findall(r"static const weight (\w+)\[\]", (tmp_path / "s.c").read_text())
+    sums = " + ".join(f"(uintptr_t){name} % 64" for name in names)
+    (tmp_path / "main.c").write_text(f'#include "s.c"\nint main(void) {{ return ({sums}) != 0; }}\n')
+    subprocess.run(["cc", "-O0", "-w", "-o", "main", "main.c", "-lm"], cwd=tmp_path, check=True)
+    assert names
+    subprocess.run([tmp_path / "main"], check=True)
+
+
 @files
 @kinds_with_dates
 def test_stated_bytes(students, tmp_path, kind, quantize):
