@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).with_name("peers")))
+from ranks import log_losses, mean_ranks, p_values  # noqa: E402
+
 RESULTS = Path(__file__).with_name("results")
 CHOSEN = ("phoneme", "california_housing", "kin8nm", "adult", "letter", "bike_sharing", "covertype", "mfeat_factors")
 
@@ -485,6 +488,47 @@ def compiling():
                 f"{one['bytes'] / 1000:,.0f} kB",
                 *(f"{found:,.2f} µs" if found is not None else "" for found in times),
                 f"{one['difference']:.0e}",
+def peers():
+    """What the scripts in benchmarks/peers have written: a line a student, in the order of their mean ranks."""
+    head = (
+        "student",
+        "mean rank",
+        "sets",
+        "loss over the teacher's",
+        "over sklkd's",
+        "sklkd better on",
+        "p",
+        "parameters",
+        "bytes",
+        "seconds of a core",
+    )
+    runs = read("peers")
+    names, values = log_losses(runs)
+    taught = log_losses([run | {"loss": run["teacher_loss"]} for run in runs])[1]
+    ranks, p, ours = mean_ranks(values), p_values(values), names.index("sklkd")
+
+    def over(other, j):
+        return f"{100 * np.expm1(np.nanmedian(values[:, j] - other)):+.1f} %"
+
+    lines = []
+    for j in np.lexsort((np.nanmean(values - taught, axis=0), ranks)):
+        known = ~np.isnan(values[:, j])
+        found = [run for run in runs if run["peer"] == names[j]]
+        sizes = [run["parameters"] for run in found]
+        against = ("", "", "")
+        if j != ours:
+            wins = (values[known, ours] < values[known, j]).sum()
+            against = (over(values[:, ours], j), f"{wins} of {known.sum()}", f"{p[ours, j]:.2g}")
+        lines.append(
+            (
+                names[j],
+                "" if np.isnan(ranks[j]) else f"{ranks[j]:.2f}",
+                str(known.sum()),
+                over(taught[:, j], j),
+                *against,
+                "" if None in sizes else f"{np.median(sizes):,.0f}",
+                f"{np.median([run['bytes'] for run in found]):,.0f}",
+                f"{np.median([run['fit_s'] for run in found]):,.1f}",
             )
         )
     return head, lines
@@ -512,6 +556,7 @@ TABLES = {
         compilers,
         compiling,
     )
+    for made in (quality, chosen, latency, scale, other_students, context_teachers, automl_predictor, peers)
 }
 
 

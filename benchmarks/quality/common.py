@@ -13,8 +13,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from encoders import codes, scaled
 from scipy.stats import rankdata
-from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -23,10 +24,9 @@ from sklearn.ensemble import (
     StackingClassifier,
     StackingRegressor,
 )
-from sklearn.impute import SimpleImputer
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 DATA = Path(os.environ.get("SKLKD_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 sys.path.insert(0, str(DATA.resolve().parent / "bench"))
@@ -48,21 +48,6 @@ def outputs(model, X, labels):
 def loss(y, out, labels, classes):
     """Log loss, or root mean squared error."""
     return float(quality.loss(y, out, labels, classes))
-
-
-def codes():
-    """Categories as codes, missing numbers at the median: for trees."""
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
-    return make_column_transformer(
-        (encoder, make_column_selector(dtype_exclude=np.number)), remainder=SimpleImputer(strategy="median")
-    )
-
-
-def scaled():
-    """Categories as 0/1 columns, numbers standardised: for networks."""
-    encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=10, sparse_output=False)
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    return make_column_transformer((encoder, make_column_selector(dtype_exclude=np.number)), remainder=numbers)
 
 
 def mlp(labels, seed, **params):
