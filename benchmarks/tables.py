@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).with_name("peers")))
-from ranks import log_losses, mean_ranks, p_values  # noqa: E402
+from ranks import log_losses, mean_ranks, p_values
 
 RESULTS = Path(__file__).with_name("results")
 CHOSEN = ("phoneme", "california_housing", "kin8nm", "adult", "letter", "bike_sharing", "covertype", "mfeat_factors")
@@ -515,18 +515,18 @@ def peers():
         known = ~np.isnan(values[:, j])
         found = [run for run in runs if run["peer"] == names[j]]
         sizes = [run["parameters"] for run in found]
-        against = ("", "", "")
+        against = ("-", "-", "-")
         if j != ours:
             wins = (values[known, ours] < values[known, j]).sum()
             against = (over(values[:, ours], j), f"{wins} of {known.sum()}", f"{p[ours, j]:.2g}")
         lines.append(
             (
                 names[j],
-                "" if np.isnan(ranks[j]) else f"{ranks[j]:.2f}",
+                "-" if np.isnan(ranks[j]) else f"{ranks[j]:.2f}",
                 str(known.sum()),
                 over(taught[:, j], j),
                 *against,
-                "" if None in sizes else f"{np.median(sizes):,.0f}",
+                "-" if None in sizes else f"{np.median(sizes):,.0f}",
                 f"{np.median([run['bytes'] for run in found]):,.0f}",
                 f"{np.median([run['fit_s'] for run in found]):,.1f}",
             )

@@ -46,7 +46,7 @@ def critical_differences(names: list[str], ranks: Any, p: Any) -> Any:
         ax.hlines(0.35 * (number + 1), first - 0.04, last + 0.04, color="#D55E00", linewidth=4)
     span = high - low
     ax.set(xlim=(low - 0.6 * span, high + 0.6 * span), ylim=(depth, -1.1))
-    ax.text((low + high) / 2, -0.95, "mean rank (lower is better)", ha="center")
+    ax.text((low + high) / 2, -0.95, "mean rank (lower is better); bars: no test tells these apart", ha="center")
     ax.axis("off")
     return figure
 
