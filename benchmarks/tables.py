@@ -499,7 +499,6 @@ def peers():
         "sklkd better on",
         "p",
         "parameters",
-        "bytes",
         "seconds of a core",
     )
     runs = read("peers")
@@ -518,7 +517,11 @@ def peers():
         against = ("-", "-", "-")
         if j != ours:
             wins = (values[known, ours] < values[known, j]).sum()
-            against = (over(values[:, ours], j), f"{wins} of {known.sum()}", f"{p[ours, j]:.2g}")
+            against = (
+                over(values[:, ours], j),
+                f"{wins} of {known.sum()}",
+                "-" if np.isnan(p[ours, j]) else f"{p[ours, j]:.2g}",
+            )
         lines.append(
             (
                 names[j],
@@ -527,7 +530,6 @@ def peers():
                 over(taught[:, j], j),
                 *against,
                 "-" if None in sizes else f"{np.median(sizes):,.0f}",
-                f"{np.median([run['bytes'] for run in found]):,.0f}",
                 f"{np.median([run['fit_s'] for run in found]):,.1f}",
             )
         )

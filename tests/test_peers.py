@@ -73,6 +73,14 @@ def test_pairs_are_tested_on_common_sets_and_corrected_for_all_of_them():
     np.testing.assert_array_equal(found, found.T)
 
 
+def test_pairs_with_too_few_sets_in_common_are_neither_tested_nor_counted():
+    values = np.random.default_rng(0).normal(size=(12, 3))
+    values[5:, 2] = np.nan
+    found = p_values(values)
+    assert found[0, 1] == wilcoxon(values[:, 0], values[:, 1]).pvalue
+    assert np.isnan(found[:2, 2]).all()
+
+
 @pytest.mark.parametrize(
     ("differ", "expected"),
     [

@@ -3,7 +3,8 @@
     python benchmarks/tables.py peers
 
 prints them. Losses of several seeds are averaged within a set (their logarithms, so that a set counts the same whatever
-its unit). A peer that was not measured on every set is tested on those on which it was, and has no rank.
+its unit). A peer that was not measured on every set has no rank; it is tested on those on which it was, if they are six
+or more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from scipy.stats import rankdata, wilcoxon
 
 LEVEL = 0.05
+FEWEST = 6  # sets for a test: with five, Wilcoxon's p is at least 0.0625
 
 
 def log_losses(lines):
@@ -51,12 +53,18 @@ def holm(p):
 
 
 def p_values(values):
-    """p of every two columns, by Wilcoxon's signed-rank test on the rows that both have, corrected for all pairs."""
-    pairs = [*combinations(range(values.shape[1]), 2)]
-    both = [values[:, i] - values[:, j] for i, j in pairs]
-    p = holm([wilcoxon(one[~np.isnan(one)]).pvalue for one in both])
-    found = np.ones((values.shape[1],) * 2)
-    for (i, j), one in zip(pairs, p, strict=True):
+    """p of every two columns, by Wilcoxon's signed-rank test on the rows that both have, corrected for all pairs.
+
+    NaN for those that have too few rows in common; they are no pairs.
+    """
+    pairs = {}
+    for i, j in combinations(range(values.shape[1]), 2):
+        both = values[:, i] - values[:, j]
+        both = both[~np.isnan(both)]
+        if len(both) >= FEWEST:
+            pairs[i, j] = wilcoxon(both).pvalue
+    found = np.full((values.shape[1],) * 2, np.nan)
+    for (i, j), one in zip(pairs, holm([*pairs.values()]), strict=True):
         found[i, j] = found[j, i] = one
     return found
 
