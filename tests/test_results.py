@@ -22,6 +22,7 @@ MADE = run_path(str(ROOT / "benchmarks" / "tables.py"))
         ("benchmarks/README.md", "networks_on_mnist"),
         ("benchmarks/README.md", "compilers"),
         ("benchmarks/README.md", "compiling"),
+        ("benchmarks/README.md", "peers"),
     ],
 )
 def test_a_table_on_a_page_is_that_of_the_results(page, name):
