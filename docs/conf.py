@@ -50,7 +50,7 @@ html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
 html_title = "sklkd"
 html_show_sourcelink = False
 # pages of their own have no section to navigate in, and tables that need the room
-ALONE = ("install", "quickstart", "coming_from", "troubleshooting", "glossary", "benchmarks")
+ALONE = ("install", "quickstart", "coming_from", "troubleshooting", "glossary", "benchmarks", "reliability")
 html_sidebars: dict[str, list[str]] = {page: [] for page in ALONE}
 
 

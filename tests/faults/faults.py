@@ -106,7 +106,8 @@ class Calls:
     """Counts the calls of functions of the library, and raises KeyboardInterrupt at one of them.
 
     That is where Python itself runs the handler of a signal: when a function begins. What cleans up behind a ``with``
-    is let through, since a signal that comes there cannot be told from one that comes twice.
+    is let through, since a signal that comes there cannot be told from one that comes twice; so are generators,
+    in which Python ignores what is raised when they are collected.
     """
 
     def __init__(self, at: int | None = None):
@@ -131,7 +132,7 @@ class Calls:
 def cleans_up(frame: Any) -> bool:
     """Whether a frame is part of the end of a ``with``, or of an object, in which Python itself drops exceptions."""
     while frame is not None:
-        if frame.f_code.co_name in ("__exit__", "__del__") or frame.f_code.co_filename == weakref.__file__:
+        if frame.f_code.co_name in ("__exit__", "__del__", "<genexpr>") or frame.f_code.co_filename == weakref.__file__:
             return True
         frame = frame.f_back
     return False

@@ -50,9 +50,13 @@ class EstimatorTrial:
     def better(self) -> Blending:
         """The blending, or what is better than it on validation rows; as it is where nothing can be tried."""
         losses = self.decision.checkpoint.kept("trial", self._losses)
-        if not losses:
-            return self.blending
         account = self.blending.account
+        if isinstance(losses, str):
+            reason = (
+                f"{account.reason}; the student was not tried in other ways, because a clone of the teacher could not "
+                f"be fitted on a part of the rows ({losses})"
+            )
+            return replace(self.blending, account=replace(account, reason=reason))
         best = min(losses, key=lambda name: losses[name])
         account = replace(account, losses={**account.losses, **losses})
         if best == LABELS:
@@ -60,16 +64,16 @@ class EstimatorTrial:
             return Blending(replace(account, blend=0.0, hard_weight=1.0, reason=reason))
         return replace(self.blending, account=account, synthetic=best == ALL or self.synthetic is None)
 
-    def _losses(self) -> dict[str, float]:
-        """Losses on validation rows, by what the student was fitted on; none without a clone of the teacher."""
+    def _losses(self) -> dict[str, float] | str:
+        """Losses on validation rows, by what the student was fitted on, or the name of the error of a clone."""
         decision, losses = self.decision, defaultdict[str, list[float]](list)
         with warnings.catch_warnings():
             # a clone's complaints are those of the teacher, which has made them already
             warnings.simplefilter("ignore")
             try:
                 parts = decision.trials()
-            except Exception:  # noqa: BLE001 - teachers of any kind fail in any way
-                return {}
+            except Exception as error:  # noqa: BLE001 - teachers of any kind fail in any way
+                return type(error).__name__
         for k, (seen, held, clone) in enumerate(parts):
             for name, trained in self._students(k, seen, clone):
                 losses[name].append(validation_loss(trained.predictions(held), held, decision.task))
