@@ -220,7 +220,7 @@ def compilers():
             continue
         cells = []
         for n in trees:
-            one = by_trees.get(n, {"failed": "not tried"})
+            one = by_trees.get(n, {"failed": "not run"})
             alone = one.get("in_c_us") or one.get("one_row_us")
             cells.append(f"{alone:#.2g}" if alone and alone < 10 else f"{alone:,.0f}" if alone else one["failed"])
         lines.append((*key, *cells))
