@@ -41,7 +41,8 @@ def panel(ax: Any, model: str, measured: list[dict[str, Any]]) -> None:
     for (size, tool), label in STUDENTS.items():
         (found,) = (one for one in measured if (one["model"], one["depth"], one["tool"]) == ("student", size, tool))
         ax.axhline(one_row(found), color="#0072B2", linewidth=1.5)
-        ax.text(10, 1.08 * one_row(found), label, color="#0072B2", fontsize="small")
+        right = ax.get_yaxis_transform()
+        ax.text(0.98, 1.08 * one_row(found), label, color="#0072B2", fontsize="small", ha="right", transform=right)
     ax.set(xscale="log", yscale="log", title=TITLES[model], xlabel="trees")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
@@ -57,7 +58,8 @@ def main(file: str | None = None) -> None:
     keys = [Line2D([], [], color=color, label=label) for label, color in TOOLS.values()]
     keys += [
         Line2D([], [], color="black", marker=marker, linestyle=style, label=label, markersize=4)
-        for label, marker, style in DEPTHS.values()
+        for depth, (label, marker, style) in DEPTHS.items()
+        if any(one["depth"] == depth for one in measured)
     ]
     figure.legend(
         handles=[*keys, Line2D([], [], color="#0072B2", label="students")], loc="outside upper center", ncols=8
