@@ -586,3 +586,16 @@ def test_categories_of_numbers_that_do_not_compare(numbers):
     Z = codec.transform(X)
     assert sorted(Z[:, 0]) == [0, 1, 2]
     np.testing.assert_array_equal(codec.inverse_transform(Z), X)
+
+
+@pytest.mark.parametrize("others", [[1, None], [0.5, pd.NA], [Decimal(1)], [True]], ids=repr)
+@pytest.mark.parametrize(
+    ("value", "says"), [(10**400, "too large for dtype"), (Decimal("sNaN"), "no signalling NaN")], ids=["long", "sNaN"]
+)
+def test_numbers_that_are_none_for_float64(others, value, says):
+    X = np.array([[cell] for cell in [*others, value]], dtype=object)
+    with pytest.raises(ValueError, match=says):
+        ColumnCodec().fit(X)
+    codec = ColumnCodec().fit(X[:-1])
+    with pytest.raises(ValueError, match=says):
+        codec.transform(X)

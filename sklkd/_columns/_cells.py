@@ -68,6 +68,9 @@ def cell_types(cells: list[Any], name: str) -> tuple[set[type], Any]:
             raise ValueError(f"Complex data not supported: column {name} holds {kind.__name__}.")
         if not issubclass(kind, (str, numbers.Number, np.bool_, *_TIMES)):
             raise TypeError(f"Column {name}: argument must be a string or a number, not {kind.__name__!r}.")
+        if hasattr(kind, "is_snan") and any(cell.is_snan() for cell in cells if isinstance(cell, kind)):
+            # it cannot even be compared
+            raise ValueError(f"Column {name} must hold no signalling NaN of {kind.__name__}: put NaN in its place.")
     missing_cell = None
     if any(map(_may_be_nan, types)):
         missing = missing_cells(cells, missing_types)
@@ -120,7 +123,11 @@ def to_numbers(cells: list[Any]) -> NDArray[np.float64]:
     try:
         return np.array(cells, dtype=np.float64)  # None becomes NaN
     except TypeError:  # pandas' NA does not
-        return np.array([np.nan if is_missing(cell) else cell for cell in cells], dtype=np.float64)
+        return to_numbers([np.nan if is_missing(cell) else cell for cell in cells])
+    except OverflowError as error:  # of a whole number; other numbers become infinity, which is found later
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float64'); replace it first."
+        ) from error
 
 
 def sorted_categories(cells: list[Any]) -> list[Any]:
