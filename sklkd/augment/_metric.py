@@ -13,6 +13,12 @@ take about half a second, 100,000 rows 5 s."""
 MAX_ONE_HOT = 32
 """Categories up to which a column is one-hot; beyond, every category gets this many random signs."""
 
+FARTHEST = 1e300
+"""Numbers are clipped there, so that none of their differences overflows."""
+
+FAR = 1e100
+"""Interquartile ranges from the median beyond which all rows are alike: their squares do not overflow."""
+
 
 class Metric:
     """Squared distance between rows: a sum over columns of about 1 for two unlike values.
@@ -41,7 +47,9 @@ class Metric:
         if self.n_categories[j]:
             points = _signs(self.n_categories[j])
             return points[np.where(missing, self.n_categories[j], values).astype(np.intp)]
-        scaled = np.where(missing, 0.0, (values - self.center[j]) / self.unit[j])
+        with np.errstate(over="ignore"):
+            scaled = np.where(missing, 0.0, (np.clip(values, -FARTHEST, FARTHEST) - self.center[j]) / self.unit[j])
+        scaled = np.clip(scaled, -FAR, FAR)
         bent = scaled / np.sqrt(1 + (scaled / 3) ** 2)
         return np.column_stack([bent, missing] if self.missing[j] else [bent]).astype(np.float32)
 
@@ -71,7 +79,7 @@ def reference_rows(n: int) -> NDArray[np.intp]:
 
 def center_and_unit(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median and interquartile range of every column (d,); where that is 0, half the range, or 1 for a constant."""
-    present = np.where(np.isnan(rows).all(axis=0), 0.0, rows)
+    present = np.clip(np.where(np.isnan(rows).all(axis=0), 0.0, rows), -FARTHEST, FARTHEST)
     low, first, center, third, high = np.nanquantile(present, [0.0, 0.25, 0.5, 0.75, 1.0], axis=0)
     unit = np.where(third > first, third - first, (high - low) / 2)
     return center, np.where(unit > 0, unit, 1.0)

@@ -17,6 +17,7 @@ from sklkd._sklearn import _safe_indexing
 from sklkd.estimators._student_pipeline import fit_estimator_steps
 from sklkd.estimators._task import Task, of_outputs
 from sklkd.estimators._teacher_layers import TeacherLayers
+from sklkd.exceptions import DivergedError
 from sklkd.losses import Loss
 from sklkd.rows import Rows, total_weights
 from sklkd.students._estimator_student import EstimatorStudent, probabilities, values, weighted_copies
@@ -56,6 +57,14 @@ class TrainedEstimator:
         scaling = self.task.target_scaling
         return scaling.standardize(scaling.limited(values(self.net, encoded)))
 
+    def check_finite(self, encoded: Any) -> None:
+        """Raise where values for rows are not finite, as of solvers that overflow."""
+        if not np.isfinite(values(self.net, encoded)).all():
+            raise DivergedError(
+                f"student must predict finite values, and {type(self.net).__name__} does not after its fit: give y in "
+                "other units, scale the columns, or take another solver."
+            )
+
     def train_further(self, rows: Rows, unlabelled: Sequence[Rows], hard_weight: float) -> None:
         """Fit the model further, in place, by its own ``partial_fit``."""
         parts = [rows, *unlabelled]
@@ -92,6 +101,10 @@ class LabelsOnlyFit:
     def put_together(self, encoder: Any, made: TrainedEstimator) -> TrainedEstimator:
         """The student, of what :meth:`run_elsewhere` has made, and its encoder."""
         return replace(made, encoder=encoder)
+
+
+LOOKED_AT = 100
+"""Rows of which it is seen whether a fitted regressor predicts finite values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +175,10 @@ class EstimatorTraining:
             with interrupts_heard():
                 return model.fit(X, y, sample_weight=weight)
 
-        return TrainedEstimator(encoder, self.checkpoint.kept("fitted", fit), self.task, losses)
+        trained = TrainedEstimator(encoder, self.checkpoint.kept("fitted", fit), self.task, losses)
+        if not self.task.classification:
+            trained.check_finite(_safe_indexing(X, np.arange(min(LOOKED_AT, X.shape[0]))))
+        return trained
 
     def _encoded(self, rows: Rows) -> tuple[Any, Any]:
         if self.encoder is not None:

@@ -182,6 +182,8 @@ def bootstrap_interval(
     below = np.mean(drawn < value) + np.mean(drawn == value) / 2
     bias = float(ndtri(np.clip(below, least, 1 - least)))
     influence = without_one.mean() - without_one
+    # in units of a power of two, which loses no digits, so that their cubes are in range
+    influence = np.ldexp(influence, -np.frexp(np.abs(influence).max())[1])
     scale = float((influence**2).sum()) ** 1.5
     acceleration = float((influence**3).sum()) / (6 * scale) if scale > 0 else 0.0
     half = np.sqrt(n / (n - 1)) * float(student_t.ppf((1 + confidence) / 2, n - 1))

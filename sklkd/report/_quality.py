@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,10 +137,13 @@ def quality_of_values(
         ``coverage 0.1`` and so on, and ``inside 0.1 to 0.9``, the share from the least quantile to the largest.
     """
     targets = np.broadcast_to(y.reshape(len(y), -1), values.shape).astype(np.float64)
-    squares, centered = (targets - values) ** 2, targets - targets.mean(axis=0)
+    # in units of a power of two, which loses no digits, so that the squares of huge or tiny targets are in range
+    _, exponent = np.frexp(np.maximum(np.abs(targets).max(axis=0), np.abs(values).max(axis=0)))
+    scaled = np.ldexp(targets, -exponent)
+    squares, centered = (scaled - np.ldexp(values, -exponent)) ** 2, scaled - scaled.mean(axis=0)
     found = {
         "score": Measure(np.hstack([squares, centered, centered**2]), _r2),
-        "rmse": Measure(squares, _rmse),
+        "rmse": Measure(squares, partial(_rmse, exponent)),
     }
     if levels is None:
         return found
@@ -155,8 +159,21 @@ def quality_of_values(
     return found | {"coverage": share_of(below[:, 0]) if below.shape[1] == 1 else mean_of(below.mean(axis=1))}
 
 
-def _rmse(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.sqrt(means).mean(axis=-1)
+def _rmse(exponent: NDArray[np.intc], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of mean squares in units of powers of two."""
+    return np.ldexp(np.sqrt(means), exponent).mean(axis=-1)
+
+
+def _distance(differences: NDArray[np.float64]) -> Measure:
+    """The root mean square of differences (n, n_outputs)."""
+    scaled, exponent = _in_range(differences)
+    return Measure(scaled**2, partial(_rmse, exponent))
+
+
+def _in_range(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intc]]:
+    """Columns in units of powers of two, which loses no digits, so that squares are in range, and the exponents."""
+    _, exponent = np.frexp(np.abs(columns).max(axis=0))
+    return np.ldexp(columns, -exponent), exponent
 
 
 def _r2(means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -230,9 +247,9 @@ def closeness_of_labels(proba: NDArray[np.float64], teacher: NDArray[np.float64]
 
 def closeness_of_values(values: NDArray[np.float64], teacher: NDArray[np.float64]) -> dict[str, Measure]:
     """Distance from the teacher's values, and correlation with them."""
-    a, b = (part - part.mean(axis=0) for part in (teacher, values))
+    a, b = (_in_range(part - part.mean(axis=0))[0] for part in (teacher, values))
     return {
-        "rmse_to_teacher": Measure((teacher - values) ** 2, _rmse),
+        "rmse_to_teacher": _distance(teacher - values),
         "correlation_to_teacher": Measure(np.hstack([a * b, a, a * a, b, b * b]), _correlation),
     }
 

@@ -219,6 +219,8 @@ def _shift_of_target(value: NDArray[np.float64], y: NDArray[np.float64], weight:
     if len(y) < MIN_ROWS:
         return None
     residual = y - value
+    # in units of a power of two, which loses no digits, so that the squares of huge ones are in range
+    residual = np.ldexp(residual, -np.frexp(np.abs(residual).max())[1])
     bias = np.abs(np.average(residual, weights=weight))
     if bias <= Z * _standard_error(np.average((residual - residual.mean()) ** 2, weights=weight), weight):
         return None

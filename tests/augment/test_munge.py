@@ -165,3 +165,12 @@ def test_rows_are_drawn_as_often_as_they_weigh():
     X = np.arange(4.0)[:, None]
     rows = MUNGE(swap_probability=0).fit(X, sample_weight=[0.5, 1.0, 0.0, 2.5]).sample(4000, random_state=0)
     np.testing.assert_allclose(np.bincount(rows[:, 0].astype(int), minlength=4), [500, 1000, 0, 2500], atol=1)
+
+
+@pytest.mark.parametrize("far", [1e200, 1e308, np.finfo(float).max])
+@pytest.mark.parametrize("unit", [1.0, 5e-324])
+def test_numbers_at_the_ends_of_float64_are_far_apart(far, unit):
+    """No overflow, which pytest would report."""
+    rows = np.array([[0.0], [unit], [2 * unit], [3 * unit], [far], [-far]])
+    (points,) = metric.Metric(rows, [None]).blocks(rows)
+    assert np.isfinite(points).all() and points[5] < points[:4].min() <= points[:4].max() < points[4]

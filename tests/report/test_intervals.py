@@ -212,3 +212,13 @@ def test_measures_are_means_or_shares():
     holds = np.array([True, False, True])
     assert share_of(holds).is_share and not mean_of(holds).is_share
     assert share_of(holds).take(np.array([0, 2])).columns.tolist() == [[1.0], [1.0]]
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e-120, 1e120, 1e250])
+def test_an_interval_does_not_depend_on_the_unit(unit):
+    """Cubes of such values are no numbers of float64."""
+    rng = np.random.RandomState(0)
+    drawn, without_one = rng.gamma(2, size=400), rng.gamma(2, size=50)
+    expected = bootstrap_interval(2.0, drawn, without_one, 0.95)
+    found = bootstrap_interval(2.0 * unit, drawn * unit, without_one * unit, 0.95)
+    np.testing.assert_allclose([found.low / unit, found.high / unit], [expected.low, expected.high], rtol=1e-9)

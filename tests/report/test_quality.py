@@ -245,3 +245,16 @@ def test_measures_of_several_labels_are_those_of_scikit_learn(constant):
 def test_r2_of_a_constant_target_is_that_of_scikit_learn(exact):
     y, values = np.full(20, 3.5), np.full(20, 3.5 if exact else 2.0)
     assert quality_of_values(values[:, None], y)["score"] == r2_score(y, values)
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e-160, 1e160, 1e250])
+def test_measures_of_values_do_not_depend_on_their_unit(unit):
+    """Squares of such values are no numbers of float64."""
+    rng = np.random.RandomState(0)
+    y, values, teacher = (rng.standard_normal((50, 2)) for _ in range(3))
+    found, expected = quality_of_values(values * unit, y * unit), quality_of_values(values, y)
+    found |= closeness_of_values(values * unit, teacher * unit)
+    expected |= closeness_of_values(values, teacher)
+    for name, one in expected.items():
+        in_units = found[name] / unit if name.startswith("rmse") else found[name]
+        np.testing.assert_allclose(in_units, one, rtol=1e-9, err_msg=name)

@@ -302,3 +302,12 @@ def test_models_with_a_purpose_are_found_on_rows_that_they_have_not_seen():
         model = GradientBoostingRegressor(loss="quantile", alpha=level, n_estimators=30, random_state=0)
         outputs = Outputs(values=model.fit(X[:1_500], target[:1_500]).predict(X[1_500:])[:, None])
         assert confirm_estimand(MEAN, outputs, target[1_500:]).kind == "location"
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e160, 1e250])
+def test_a_shift_is_found_in_any_unit(unit):
+    """Squares of such values are no numbers of float64."""
+    expected, y = targets(np.random.default_rng(0), 3_000)
+    values = expected * gamma(2, scale=0.5).ppf(0.75)
+    of_units = [confirm_estimand(MEAN, Outputs(values=values[:, None] * one), y * one) for one in (1.0, unit)]
+    assert of_units[0].kind == "location" and of_units[0] == of_units[1]

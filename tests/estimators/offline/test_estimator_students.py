@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
@@ -22,6 +23,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRe
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -29,6 +31,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from sklkd import CompressionCurveDisplay, DistilledClassifier, DistilledRegressor, distillation_report
 from sklkd.augment import GaussianNoise
+from sklkd.exceptions import DivergedError
 from sklkd.losses import DKDLoss, SoftTargetLoss, TargetLoss
 
 from ..problems import LABELS, classes, targets
@@ -312,3 +315,15 @@ def test_report_and_compression_curve():
     np.testing.assert_array_equal(display.parameters, [2 + 2 * 3, 2 * 7 + 8 * 3])
     with pytest.raises(ValueError, match="sizes must be given"):
         CompressionCurveDisplay.from_estimator(est, X, y)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in dot:RuntimeWarning")
+def test_values_that_are_not_finite_are_an_error_of_the_fit():
+    """scikit-learn's solver for sparse rows gives NaN for such targets."""
+    X = sparse.random_array((20, 600), density=0.3, rng=np.random.default_rng(0), format="csr")
+    y = np.arange(20.0)
+    est = DistilledRegressor(KNeighborsRegressor(3), Ridge(), hard_weight=0.1, blend=0, augment=None).fit(X, y)
+    told = est.predict(X)
+    with pytest.raises(DivergedError, match="student must predict finite values, and Ridge does not"):
+        est.fit(X, y * 1e200)
+    np.testing.assert_array_equal(est.predict(X), told)
