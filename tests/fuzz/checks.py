@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import collections
 import linecache
 import os
 import pickle
@@ -25,8 +24,6 @@ LIBRARIES = ("sklearn", "catboost", "lightgbm", "xgboost")
 CLEAR = (ValueError, TypeError, NotFittedError)
 LONG = 1500
 """Characters beyond which a message surely holds somebody's data."""
-
-CASES: collections.Counter = collections.Counter()
 
 
 def home_of(filename):
@@ -93,9 +90,10 @@ def accidents(message, category):
     return [f"{category.__name__}: {message} ({Path(spoken[-1].filename).name}:{spoken[-1].lineno})"]
 
 
-def count(kind):
-    """Count a case, and where SKLKD_FUZZ_COUNT names a file also write it there."""
-    CASES[kind] += 1
+def count(kind, found=None):
+    """Where SKLKD_FUZZ_COUNT names a file, write a case there, and whether it was answered."""
+    if found is not None:
+        kind += ", refused" if "error" in found else ", answered"
     path = os.environ.get("SKLKD_FUZZ_COUNT")
     if path:
         with open(path, "a") as file:

@@ -28,9 +28,9 @@ def check_fit(data, kind, mode):
     # the estimator of before with other parameters: scikit-learn's way to fit again
     tried = copy.copy(old).set_params(**est.get_params(deep=False))
     before = dict(vars(tried))
-    count(f"fit, {mode} {kind}")
     with no_accident() as found:
         tried.fit(X, y, **{} if weight is None else {"sample_weight": weight})
+    count(f"fit, {mode} {kind}", found)
     if "error" not in found:
         with no_accident() as then:
             check_fitted(tried, X, n)

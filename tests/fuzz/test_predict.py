@@ -21,7 +21,7 @@ from tests.frames import FEW
 
 from .checks import answers, check_alone, check_answers, close, count, no_accident
 from .models import PLAIN, STUDENTS, TEACHERS, AnyClassifier, AnyRegressor, cases
-from .tables import EVERY, NUMBERS, frame_of, rows_of, seeds, tables, to_polars
+from .tables import EVERY, NUMBERS, SOUND, frame_of, rows_of, seeds, tables, to_polars
 
 MIXED = [*FEW, "categories", "categories of numbers", "bools", "ints", "missing", "all kinds"]
 TIMES = ["when", "took", "normal", "zone", "month"]
@@ -86,12 +86,12 @@ CONTAINERS = {
 @st.composite
 def altered(draw, shape):
     """The table of the fit, drawn again and with some columns of another kind, in another container."""
-    kinds, n = list(SHAPES[shape]), draw(st.sampled_from([0, 1, 2, 20]))
-    pool = sorted(NUMBERS if draw(st.booleans()) else EVERY)
-    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2]))):
+    kinds, n = list(SHAPES[shape]), draw(st.sampled_from([20, 20, 20, 2, 1, 0]))
+    pool = sorted(draw(st.sampled_from([NUMBERS, SOUND, EVERY])))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
         kinds[draw(st.integers(0, len(kinds) - 1))] = draw(st.sampled_from(pool))
     names = list(map(str, range(len(kinds))))
-    change = draw(st.sampled_from([*["as it was"] * 8, "order", "fewer", "more", "renamed", "twice"]))
+    change = draw(st.sampled_from([*["as it was"] * 24, "order", "fewer", "more", "renamed", "twice"]))
     if change == "renamed":
         names[0] = draw(st.sampled_from(["x", 0, "", None]))
     elif change == "twice":
@@ -103,7 +103,7 @@ def altered(draw, shape):
         X = X.iloc[:, 1:]
     elif change == "more":
         X = pd.concat([X, pd.DataFrame({"more": np.zeros(n)}, index=X.index)], axis=1)
-    container = draw(st.sampled_from(["pandas", "pandas", "polars", *CONTAINERS]))
+    container = draw(st.sampled_from([*["pandas", "polars", "objects", "array"] * 3, *CONTAINERS]))
     try:
         made = CONTAINERS[container](X)
     except (TypeError, ValueError, OverflowError):
@@ -116,17 +116,19 @@ def altered(draw, shape):
 def check_prediction(data, kind, shape, student, table):
     est, _, predictors = fitted(kind, shape, student)
     X, n = data.draw(table, label="X, n")
-    count(f"predict, {kind}, {shape}, {student}")
     with no_accident() as found:
         told = check_answers(est, X, n)
         check_alone(est, X, n, told)
+    count(f"predict, {kind}, {shape}, {student}", found)
     for predictor in predictors:
         with no_accident() as then:
             other = answers(predictor, X)
         if "error" in found or "error" in then:
-            # files find columns by name, and take frames in which there are more
-            by_name = hasattr(X, "columns") and "names" in str(found.get("error", ""))
-            assert by_name or n == 0 or ("error" in found) == ("error" in then), (found, then, type(predictor).__name__)
+            # files find columns by name, and take frames in which there are more; trees of scikit-learn refuse numbers
+            # beyond float32, which files clip
+            why = str(found.get("error", ""))
+            more = (hasattr(X, "columns") and "names" in why) or "too large for dtype('float32')" in why
+            assert more or n == 0 or ("error" in found) == ("error" in then), (found, then, type(predictor).__name__)
             continue
         close(other, told, rtol=1e-4, atol=1e-4)
         if n:

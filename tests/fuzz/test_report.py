@@ -19,9 +19,9 @@ KINDS = {"Classifier": labels, "Regressor": targets}
 @st.composite
 def rows_like(draw, X):
     """Rows as the estimator takes them, some with something odd in them."""
-    n = draw(st.sampled_from([1, 2, 3, 20, 40]))
+    n = draw(st.sampled_from([40, 20, 3, 2, 1]))
     made = np.random.RandomState(draw(st.integers(0, 99))).standard_normal((n, X.shape[1]))
-    odd = draw(st.sampled_from([None, None, 1e308, np.nan, np.inf, 0.0, "same"]))
+    odd = draw(st.sampled_from([None, None, None, 1e30, np.nan, np.inf, 0.0, "same"]))
     if odd == "same":
         made[:] = made[0]
     elif odd is not None:
@@ -35,9 +35,9 @@ def check_report(data, kind, mode):
     y = data.draw(KINDS[kind](n), label="y")
     weight = data.draw(weights(n), label="sample_weight")
     baseline = data.draw(st.sampled_from([False, False, False, True]), label="baseline")
-    count(f"report, {mode} {kind}")
     with no_accident() as found:
-        report = distillation_report(est, X, y, baseline, sample_weight=weight, n_repeats=1, n_bootstrap=20)
+        report = distillation_report(est, X, y, baseline, sample_weight=weight, n_repeats=1, n_bootstrap=100)
+    count(f"report, {mode} {kind}", found)
     if "error" in found:
         return
     with no_accident() as then:
