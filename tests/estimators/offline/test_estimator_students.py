@@ -317,7 +317,7 @@ def test_report_and_compression_curve():
         CompressionCurveDisplay.from_estimator(est, X, y)
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered in dot:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of its solver
 def test_values_that_are_not_finite_are_an_error_of_the_fit():
     """scikit-learn's solver for sparse rows gives NaN for such targets."""
     X = sparse.random_array((20, 600), density=0.3, rng=np.random.default_rng(0), format="csr")
