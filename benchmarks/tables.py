@@ -362,7 +362,9 @@ def markdown(head, lines):
 def rst(head, lines):
     cells = [".. list-table::", "   :header-rows: 1", ""]
     for line in (head, *lines):
-        cells += [f"   {'* -' if j == 0 else '  -'} {cell}".rstrip() for j, cell in enumerate(line)]
+        # a hyphen alone would begin a list
+        texts = ["\\-" if cell == "-" else cell for cell in line]
+        cells += [f"   {'* -' if j == 0 else '  -'} {cell}".rstrip() for j, cell in enumerate(texts)]
     return "\n".join(cells) + "\n"
 
 
