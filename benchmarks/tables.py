@@ -7,6 +7,7 @@ the pages with them.
 """
 
 import sys
+from collections import Counter, defaultdict
 from itertools import groupby
 from pathlib import Path
 
@@ -323,6 +324,24 @@ def faults():
     return ("what was tried", "times", "what came"), lines
 
 
+def fuzzing():
+    """What fuzzing.py has written: a line for each kind of call or file."""
+    head = ("what was drawn", "cases", "right answers", "refused", "other answers")
+    found, counted = read("fuzzing"), defaultdict(Counter)
+    for name, times in found["tables"].items():
+        counted[f"tables for {name.partition(',')[0]}"][name.rpartition(", ")[2]] += times
+    for kind, came in found["files"].items():
+        right, other = came.get("right", 0), came.get("other", 0)
+        counted[f"changed files: {kind}"].update(
+            answered=right, refused=sum(came.values()) - right - other, other=other
+        )
+    lines = [
+        (kind, f"{sum(came.values()):,}", *(f"{came[what]:,}" for what in ("answered", "refused", "other")))
+        for kind, came in counted.items()
+    ]
+    return head, lines
+
+
 TABLES = {
     made.__name__: made
     for made in (
@@ -337,6 +356,7 @@ TABLES = {
         compiling,
         peers,
         faults,
+        fuzzing,
         hinton_mnist,
         networks_on_mnist,
         step_function,

@@ -18,6 +18,7 @@ MADE = run_path(str(ROOT / "benchmarks" / "tables.py"))
         ("benchmarks/README.md", "quality"),
         ("benchmarks/README.md", "scale"),
         ("benchmarks/README.md", "latency"),
+        ("benchmarks/README.md", "fuzzing"),
         ("benchmarks/README.md", "hinton_mnist"),
         ("benchmarks/README.md", "networks_on_mnist"),
         ("benchmarks/README.md", "compilers"),
