@@ -108,9 +108,11 @@ OFFLINE = [name for name in ESTIMATORS if not name.startswith(("online", "self")
 @pytest.mark.parametrize("cv", [2, "auto", None])
 @pytest.mark.parametrize("name", OFFLINE)
 def test_jobs_side_by_side(name, cv, backend):
-    expected = predicted(ESTIMATORS[name]().set_params(cv=cv), name)
+    """Forests that leave their own ``n_jobs`` open add up their trees in the order in which their threads end."""
+    params = {"cv": cv, "teacher__n_jobs": 1}
+    expected = predicted(ESTIMATORS[name]().set_params(**params), name)
     with parallel_config(backend):
-        found = predicted(ESTIMATORS[name]().set_params(cv=cv, n_jobs=2), name)
+        found = predicted(ESTIMATORS[name]().set_params(**params, n_jobs=2), name)
     np.testing.assert_array_equal(found, expected)
 
 

@@ -105,7 +105,8 @@ class DistilledClassifier(Classification, BaseOffline):
         Folds of ``cv``, clones of the teacher, and students trained on labels only at once, by joblib's back end:
         processes, or a cluster by ``joblib.parallel_config("dask")``; threads train nets one after the other. None is
         1, or what the back end has. The student is the same, bit by bit, however many. Each has its share of torch's
-        threads, and a teacher's own ``n_jobs`` is 1 there. A teacher that leaves its own open answers on so many cores.
+        threads, and a teacher's own ``n_jobs`` is 1 there. A teacher that leaves its own open answers on so many cores,
+        of which scikit-learn's forests differ in the last digit.
     random_state : int, RandomState or None, default=None
         An int makes fits repeatable: the same predictions, bit by bit, on one machine with the same number of torch's
         threads, in whichever process or thread. It seeds the student, synthetic rows, and those of the teacher's
