@@ -16,6 +16,8 @@ sys.path.insert(0, str(BENCHMARKS))
 
 from published.tables import gain_kept  # noqa: E402
 
+sys.path.pop(0)  # files in that folder have names of libraries
+
 
 def script(name):
     return run_path(str(BENCHMARKS / "published" / f"{name}.py"))
