@@ -18,7 +18,6 @@ three, that is best on the validation rows; "default" is the default student.
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import warnings
@@ -40,7 +39,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, codes, scaled
+from common import DATA, add_result, codes, scaled
 
 from sklkd import DistilledClassifier
 from sklkd.augment import MUNGE
@@ -131,10 +130,7 @@ def main():
     results = []
     for seed in range(given.seeds):
         for name in given.names:
-            results.append({"set": name, "seed": seed, "found": measure(name, seed)})
-            print(json.dumps(results[-1]), flush=True)
-            if given.out:
-                given.out.write_text(json.dumps(results, indent=1) + "\n")
+            add_result(results, {"set": name, "seed": seed, "found": measure(name, seed)}, given.out)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ finds the same splits as one of classes, and looks at as many columns for each.
 """
 
 import argparse
-import json
 import os
 import sys
 import warnings
@@ -32,7 +31,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, codes
+from common import DATA, add_result, codes
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.losses import CorrectedTargetLoss
@@ -108,10 +107,11 @@ def main():
     results = []
     for seed in range(given.seeds):
         for name in names:
-            results.append({"set": name, "seed": seed, "found": measure(name, given.magic, given.outputs, seed)})
-            print(json.dumps(results[-1]), flush=True)
-            if given.out:
-                given.out.write_text(json.dumps(results, indent=1) + "\n")
+            add_result(
+                results,
+                {"set": name, "seed": seed, "found": measure(name, given.magic, given.outputs, seed)},
+                given.out,
+            )
 
 
 if __name__ == "__main__":

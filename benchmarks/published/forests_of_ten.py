@@ -17,7 +17,6 @@ ctypes.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -34,7 +33,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA
+from common import DATA, add_result
 
 from sklkd import CPredictor, DistilledClassifier, to_c
 from sklkd.augment import ThresholdSampler
@@ -139,10 +138,7 @@ def main():
     for name in given.names if given.sets else ["breast_w"]:
         folds = published_folds(given.sets, name) if given.sets else own_folds()
         for seed, (train, test) in zip(range(given.folds), folds, strict=False):
-            results.append({"set": name, "fold": seed, "found": fold(train, test, seed)})
-            print(json.dumps(results[-1]), flush=True)
-            if given.out:
-                given.out.write_text(json.dumps(results, indent=1) + "\n")
+            add_result(results, {"set": name, "fold": seed, "found": fold(train, test, seed)}, given.out)
 
 
 if __name__ == "__main__":

@@ -148,3 +148,11 @@ def line(head, cells):
 def column(results, key):
     """Of what ``sweep`` gives, one number of each contestant: an array, a row for each set and seed."""
     return np.array([[one[key] for one in each["found"].values()] for each in results])
+
+
+def add_result(results, result, out):
+    """Add a run's result to those before it, print it, and write them all to a file where one is named."""
+    results.append(result)
+    print(json.dumps(result), flush=True)
+    if out:
+        out.write_text(json.dumps(results, indent=1) + "\n")
