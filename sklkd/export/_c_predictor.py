@@ -22,7 +22,7 @@ from sklkd._columns import ColumnReader
 from sklkd._columns._cells import Lookup
 from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
-from sklkd.export._file import UNREADABLE, check_seal, content_of, unreadable
+from sklkd.export._file import check_seal, content_of, describing, unreadable
 from sklkd.export._fixed_point import FixedPoint
 from sklkd.export._format import C_FORMAT, KEY
 
@@ -109,10 +109,8 @@ class CPredictor(ColumnReader):
         about = _metadata(content, where)
         # line ends are those of the machine
         check_seal(content.replace("\r\n", "\n").encode("ascii"), "to_c", where, SEALED_FROM, C_FORMAT)
-        try:
+        with describing("to_c", where):
             self._learn(about)
-        except UNREADABLE as error:
-            raise unreadable("to_c", where, "which does not describe its columns as such files do") from error
         self._library = library = _compiled(content, compiler, flags)
         self._predict, self._predict_one = library.sklkd_predict, library.sklkd_predict_one
         self._predict.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
 SEAL = "digest"
 """The entry of a file's metadata that holds the digest of all the rest."""
-
-UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-"""What metadata raise that are not as they are written; files without a digest can be so damaged."""
 
 UNSEALED = "0" * 32
 
@@ -100,3 +99,12 @@ def unreadable(writer: str, where: str, why: str) -> ValueError:
         f"path must be a whole file that sklkd.{writer} has written, got {where}, {why}: copy it again in binary mode, "
         f"or export the estimator again."
     )
+
+
+@contextmanager
+def describing(writer: str, where: str) -> Iterator[None]:
+    """Raise the error of :func:`unreadable` where metadata are not as written; without a digest they may be."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise unreadable(writer, where, "which does not describe its columns as such files do") from error

@@ -15,7 +15,7 @@ from sklkd._columns._cells import Coded, Lookup, is_missing
 from sklkd._columns._reader import ColumnReader
 from sklkd._dask import NoRows, takes_dask
 from sklkd._decision_rule import predicted_codes, predicted_labels
-from sklkd.export._file import UNREADABLE, check_seal, content_of, unreadable
+from sklkd.export._file import check_seal, content_of, describing, unreadable
 from sklkd.export._format import FORMAT, KEY, MISSING, UNSEEN, spellings
 
 CHUNK = 512
@@ -131,10 +131,8 @@ class OnnxPredictor(ColumnReader):
                 f"path was written by sklkd {self.metadata_['versions']['sklkd']}, whose files this version cannot "
                 "read: update sklkd."
             )
-        try:
+        with describing("to_onnx", where):
             self._learn(self.metadata_)
-        except UNREADABLE as error:
-            raise unreadable("to_onnx", where, "which does not describe its columns as such files do") from error
         self._local = threading.local()
         self._graph_tells: bool | None = None
 
