@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -196,35 +197,34 @@ def generator_kept() -> Iterator[None]:
     Threads run side by side in here; the lock is taken where a state is read or put back, never in the middle of
     another thread's seeded section. What the first of them has found, the last one puts back.
     """
-    with GENERATOR_LOCK:
-        found = _KEPT.enter()
+    section = _Section()
     try:
+        with GENERATOR_LOCK:
+            section.enter()
         yield
     finally:
         with GENERATOR_LOCK:
-            _KEPT.leave(found)
+            section.leave()
 
 
-class _KeptGenerators:
-    """The states of torch's generators that the sections of all threads have found."""
+class _Section:
+    """One section that keeps torch's generators. One that an interruption has cut off is forgotten with its frame."""
 
-    def __init__(self) -> None:
-        self.n, self.first = 0, _Generators(torch.get_rng_state(), [])
-
-    def enter(self) -> _Generators:
+    def enter(self) -> None:
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        found = _Generators(torch.get_rng_state(), cuda)
-        if self.n == 0:
-            self.first = found
-        self.n += 1
-        return found
+        _FOUND[self] = _Generators(torch.get_rng_state(), cuda)
 
-    def leave(self, found: _Generators) -> None:
-        self.n -= 1
-        cpu, cuda = found if self.n else self.first
-        torch.set_rng_state(cpu)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
+    def leave(self) -> None:
+        if self not in _FOUND:
+            return
+        first = next(iter(_FOUND)) is self
+        found = _FOUND.pop(self)
+        after = next(iter(_FOUND), None)
+        if first and after is not None:
+            _FOUND[after] = found
+        torch.set_rng_state(found.cpu)
+        if found.cuda:
+            torch.cuda.set_rng_state_all(found.cuda)
 
 
 class _Generators(NamedTuple):
@@ -232,7 +232,8 @@ class _Generators(NamedTuple):
     cuda: list[Tensor]
 
 
-_KEPT = _KeptGenerators()
+_FOUND: WeakKeyDictionary[_Section, _Generators] = WeakKeyDictionary()
+"""The states that the open sections of all threads put back, in the order in which they began."""
 
 
 @contextmanager

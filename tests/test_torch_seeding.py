@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sklkd._torch import generator_kept, seeded, torch_seed
+from tests.faults.faults import overlap
 
 
 def draws(seed):
@@ -52,13 +53,7 @@ def test_a_seeded_section_without_the_lock_disturbs_no_other_thread():
 
 def test_sections_that_overlap_leave_what_the_first_has_found():
     state = torch.get_rng_state()
-    first, second = generator_kept(), generator_kept()
-    first.__enter__()
-    torch.manual_seed(3)
-    second.__enter__()
-    torch.manual_seed(4)
-    first.__exit__(None, None, None)
-    second.__exit__(None, None, None)
+    overlap()
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -32,6 +32,7 @@ from sklkd import (
     to_c,
     to_onnx,
 )
+from sklkd._torch import generator_kept
 from tests.estimators.problems import classes, quick, targets
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,17 @@ def of_process() -> dict[str, Any]:
         "working directory": os.getcwd(),
         "temporary files": sorted(os.listdir(tempfile.gettempdir())),
     }
+
+
+def overlap() -> None:
+    """Two sections that keep torch's generator and draw; the one that began first ends first."""
+    first, second = generator_kept(), generator_kept()
+    first.__enter__()
+    torch.manual_seed(3)
+    second.__enter__()
+    torch.manual_seed(4)
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
 
 
 def changed(before: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

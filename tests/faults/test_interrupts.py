@@ -31,6 +31,7 @@ from .faults import (
     harm_of,
     n_calls,
     of_process,
+    overlap,
     rows_for,
 )
 
@@ -217,6 +218,8 @@ def test_a_section_that_is_interrupted_as_it_begins_leaves_all_as_it_was(name):
     while at_line(number, SECTIONS[name](module)):
         assert [part.training for part in module.modules()] == modes
         assert not any(part._forward_hooks for part in module.modules())
+        assert changed(whole) == {}
+        overlap()  # an open section that was left behind would show here
         assert changed(whole) == {}
         number += 1
     assert number > 2
