@@ -87,9 +87,22 @@ QUANTILE_MARGIN: float = _data.BOUNDS_THRESHOLD
 """How near to the ends a ``QuantileTransformer`` with normal outputs takes a number for one of them."""
 
 
+def check_no_text(values: Any, name: str) -> None:
+    """Raise for text that is no number, without showing it, as NumPy's error would."""
+    values = np.asarray(values)
+    texts = [value for value in values.ravel() if isinstance(value, (str, bytes))] if values.dtype.kind == "O" else []
+    try:
+        np.array(texts, dtype=object).astype(np.float64)
+    except ValueError:
+        raise ValueError(
+            f"{name} must hold numbers, got text in {len(texts)} of {values.size} places: convert it first."
+        ) from None
+
+
 def checked_weights(sample_weight: Any, X: Any, dtype: Any = None) -> NDArray:
     """One weight per row, none negative and not all of them 0, which scikit-learn before 1.9 takes."""
     weight = np.asarray(sample_weight)
+    check_no_text(weight, "sample_weight")
     if weight.size and not weight.any():
         raise ValueError("sample_weight must have a weight > 0, got only zeros.")
     return _check_sample_weight(weight, X, dtype=dtype, ensure_non_negative=True)

@@ -150,8 +150,10 @@ def as_tensor(X: Any, module: nn.Module, device: Any = None) -> Tensor:
         if array.dtype.kind not in "biuf":
             try:
                 array = array.astype(np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"a torch teacher takes numbers: {error}; encode other columns first.") from error
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"a torch teacher takes numbers, got cells of dtype {array.dtype} that are none: encode them first."
+                ) from None
         values = torch.as_tensor(np.require(array, requirements=["C", "W"]))
     dtype = float_dtype(module)
     if not values.is_floating_point() and any(isinstance(part, nn.Embedding) for part in module.modules()):

@@ -85,11 +85,11 @@ class ColumnReader:
         if times is not None:
             return self._code_times(j, times)
         if any(issubclass(kind, str) for kind in types):
-            example = next(cell for cell in column if isinstance(cell, str))
+            n_texts = sum(isinstance(cell, str) for cell in column)
             if not self._empty[j]:
                 raise ValueError(
-                    f"Column {self._name(j)} was numeric at fit and must be numeric, got the string {example!r}; "
-                    "convert it to numbers, or fit with the column as strings."
+                    f"Column {self._name(j)} was numeric at fit and must be numeric, got text in {n_texts} of "
+                    f"{len(column)} rows; convert it to numbers, or fit with the column as strings."
                 )
             column = [None if isinstance(cell, str) else cell for cell in column]
         return to_numbers(column)

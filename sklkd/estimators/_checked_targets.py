@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklkd._sklearn import checked_weights
+from sklkd._sklearn import check_no_text, checked_weights
 from sklkd.students._scaling import TargetScaling
 
 FARTHEST = 100.0
@@ -35,7 +35,7 @@ def check_classes(X: Any, y: Any, classes: Any = None) -> tuple[NDArray, NDArray
     known = found if classes is None else np.unique(classes)
     unknown = found[~np.isin(found, known)]
     if len(unknown):
-        raise ValueError(f"y has classes that are not among classes={known.tolist()}: {unknown.tolist()}.")
+        raise ValueError(f"y must have classes={known.tolist()}, got {len(unknown)} that are not among them.")
     if len(known) < 2:
         raise ValueError(
             "y must have at least 2 classes, got 1 class. There is nothing to distil; sklearn.dummy.DummyClassifier "
@@ -49,8 +49,8 @@ def _check_labels(y: NDArray) -> None:
     for label in y.tolist() if y.dtype.kind == "O" else []:
         if not isinstance(label, (str, Number, np.generic)) or label != label:
             raise ValueError(
-                f"Input y contains NaN, None or other objects than strings and numbers: {label!r}. Rows without a "
-                "label can be passed as X_transfer."
+                "Input y contains NaN, None or other objects than strings and numbers, such as one of "
+                f"{type(label).__name__}. Rows without a label can be passed as X_transfer."
             )
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
@@ -120,6 +120,7 @@ def check_targets(X: Any, y: Any, like: tuple[int, int] | None = None) -> NDArra
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
+    check_no_text(y, "y")
     y = np.asarray(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), dtype=np.float64)
     check_consistent_length(X, y)
     if len(y) < 2 and like is None:
@@ -176,7 +177,7 @@ def check_varies(center: NDArray, scale: NDArray, n_rows: int) -> None:
         )
     if constant.all():
         raise ValueError(
-            f"y must vary, got {n_rows} rows that are all {center.tolist()}. There is nothing to distil; "
+            f"y must vary, got {n_rows} rows that are all the same. There is nothing to distil; "
             "sklearn.dummy.DummyRegressor predicts a constant."
         )
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.exceptions import DivergedError, SampleWeightWarning, SklkdWarning, TeacherWarning
 from sklkd.losses import DKDLoss, FitNetLoss, RKDDistanceLoss, SoftTargetLoss, TargetLoss
-from sklkd.teachers import Precomputed
+from sklkd.teachers import Precomputed, adapt
 
 from .problems import classes, quick, targets
 
@@ -232,7 +235,7 @@ def test_rows_of_classifiers(rows, labels, error, message):
 @pytest.mark.parametrize(
     ("rows", "values", "message"),
     [
-        (XR, np.full(120, 3.0), "y must vary, got 120 rows that are all .*DummyRegressor predicts a constant"),
+        (XR, np.full(120, 3.0), "y must vary, got 120 rows that are all the same.*DummyRegressor predicts a constant"),
         (XR[:1], YR[:1], "at least 2 rows, got 1 sample"),
         (XR, np.where(YR > 1000, np.nan, YR), "Input y contains NaN"),
         (XR, np.where(YR > 1000, np.inf, YR), "Input y contains infinity"),
@@ -315,3 +318,63 @@ def test_a_folder_of_other_things_is_no_checkpoint(tmp_path, n, what):
         (tmp_path / f"{i}.txt").write_text("notes")
     with pytest.raises(ValueError, match=f"^checkpoint must be a folder .*, which holds {what}: name another one"):
         DistilledClassifier(ExtraTreesClassifier(), checkpoint=tmp_path).fit(X, Y)
+
+
+SECRET = "Ada Byron 1815"
+"""What a row might hold that no log should have."""
+AS_CELL = {
+    "text": SECRET,
+    "bytes": SECRET.encode(),
+    "list": [SECRET],
+    "dict": {"name": SECRET},
+    "tuple": (SECRET, 1815),
+    "set": {SECRET},
+    "date": pd.Timestamp("1815-12-10").to_pydatetime(),
+    "complex": 1815j,
+    "number": 1815**90,
+}
+
+
+def with_cell(values, cell):
+    changed = np.array(values, dtype=object)
+    changed[(3,) + (0,) * (changed.ndim - 1)] = cell
+    return changed
+
+
+GIVEN = {
+    "predict": lambda classifier, regressor, cell: classifier.predict(with_cell(X, cell)),
+    "predicted values": lambda classifier, regressor, cell: regressor.predict(with_cell(XR, cell)),
+    "rows": lambda classifier, regressor, cell: clone(classifier).fit(X, Y, X_transfer=with_cell(X, cell)),
+    "rows of a net": lambda classifier, regressor, cell: adapt(nn.Linear(X.shape[1], 3), (0, 1, 2)).outputs(
+        with_cell(X, cell)
+    ),
+    "labels": lambda classifier, regressor, cell: clone(classifier).fit(X, with_cell(Y, cell)),
+    "more labels": lambda classifier, regressor, cell: classifier.partial_fit(X, with_cell(Y, cell)),
+    "values": lambda classifier, regressor, cell: clone(regressor).fit(XR, with_cell(YR, cell)),
+    "more values": lambda classifier, regressor, cell: regressor.partial_fit(XR, with_cell(YR, cell)),
+    "equal values": lambda classifier, regressor, cell: clone(regressor).fit(XR, np.full(120, 1815.0)),
+    "weights": lambda classifier, regressor, cell: clone(classifier).fit(
+        X, Y, sample_weight=with_cell(np.ones(len(X)), cell)
+    ),
+    "negative weights": lambda classifier, regressor, cell: clone(classifier).fit(
+        X, Y, sample_weight=np.full(len(X), -1815.0)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def both_fitted():
+    classifier = DistilledClassifier(ExtraTreesClassifier(3), quick(1), cv=2, random_state=0).fit(X, Y)
+    return classifier, DistilledRegressor(ExtraTreesRegressor(3), quick(1), cv=2, random_state=0).fit(XR, YR)
+
+
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("cell", AS_CELL)
+def test_no_message_shows_what_a_row_holds(given, cell, both_fitted):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            GIVEN[given](*both_fitted, AS_CELL[cell])
+        except (TypeError, ValueError, OverflowError) as error:
+            assert not any(part in "".join(traceback.format_exception_only(error)) for part in ("Byron", "1815"))
+            assert error.__cause__ is None or "Byron" not in str(error.__cause__)

@@ -114,9 +114,7 @@ def test_errors():
     est = DistilledClassifier(LogisticRegression(), quick(), hard_weight=0.1, blend=0).fit(X, y)
     with pytest.raises(ValueError, match=r"classes=\['ant', 'bee'\] differs from the first call's"):
         est.partial_fit(X, y, classes=["ant", "bee"])
-    with pytest.raises(
-        ValueError, match=r"y has classes that are not among classes=\['ant', 'bee', 'cat'\]: \['dog'\]"
-    ):
+    with pytest.raises(ValueError, match=r"y must have classes=\['ant', 'bee', 'cat'\], got 1 that are not among them"):
         est.partial_fit(X, np.where(y == "ant", "dog", y))
     with pytest.raises(ValueError, match="X has 4 features, but DistilledClassifier is expecting 5"):
         est.partial_fit(X[:, :4], y)

@@ -113,7 +113,7 @@ def test_most_graphs_tell_of_infinity_themselves(served):
         (np.zeros((1, 5)), ValueError, "X has 5 features"),
         (np.zeros(6), ValueError, "Expected 2D array, got 1D array instead"),
         (np.zeros((0, 6)), ValueError, r"0 sample\(s\)"),
-        ([["a"] * 6], ValueError, "was numeric at fit and must be numeric, got the string 'a'"),
+        ([["a"] * 6], ValueError, "was numeric at fit and must be numeric, got text in 1 of 1 rows"),
         (np.zeros((2, 6), complex), ValueError, "Complex data not supported"),
         (np.zeros((2, 6), "datetime64[s]"), ValueError, "dates or durations"),
     ],
