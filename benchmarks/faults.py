@@ -45,6 +45,7 @@ from tests.faults.faults import (
     rows_for,
     state_of,
 )
+from tests.faults.little_memory import came_of
 
 RESULTS = Path(__file__).with_name("results")
 KIND = "offline-classifier"
@@ -195,6 +196,11 @@ def threads(folder):
     return found
 
 
+def little_memory(folder):
+    """Fits of eight estimators on 30,000 rows with too little memory, each time a little more, until it is enough"""
+    return sum((came_of(name, step=0.5) for name in ESTIMATORS), Counter())
+
+
 FAULTS = {
     made.__name__: made
     for made in (
@@ -205,6 +211,7 @@ FAULTS = {
         full_disk_of_a_checkpoint,
         two_writers,
         interrupted_at_random,
+        little_memory,
     )
 }
 

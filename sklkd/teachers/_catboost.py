@@ -55,7 +55,7 @@ class CatBoostTeacher(BoosterTeacher):
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model.json"
             self.estimator.save_model(str(path), format="json")
-            model = json.loads(path.read_text())
+            model = json.loads(path.read_text(encoding="utf-8"))
         found: list[tuple[int, float, float]] = []
         for tree in model.get("oblivious_trees", []):
             found += _symmetric_splits(tree)

@@ -201,6 +201,23 @@ def everything_in(folder: Path) -> dict[str, bytes]:
     return {str(one.relative_to(folder)): one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file()}
 
 
+# A machine that has too little memory
+
+
+@contextmanager
+def memory_left(n_bytes: int) -> Iterator[None]:
+    """While it lasts the system gives this process so many bytes more, and then no more."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 # Teachers that fail
 
 ANSWERS: dict[str, Callable[[np.ndarray], Any]] = {
