@@ -5,7 +5,7 @@
 
 The fitted teacher is wrapped as the one model of AutoGluon's predictor; columns are left as they are, so that it can
 predict the rows which ``distill`` makes. The student is its NN_TORCH with every default of ``distill``, but for a limit
-of 60 seconds.
+of 300 seconds.
 """
 
 import tempfile
@@ -16,7 +16,7 @@ from autogluon.features.generators import IdentityFeatureGenerator
 from autogluon.tabular import TabularPredictor
 from problem import Problem, Student, compete
 
-SECONDS = 60
+SECONDS = 300
 
 
 class Teacher(AbstractModel):
@@ -37,7 +37,8 @@ def distil(problem):
     predictor = TabularPredictor("target", problem_type=kind, eval_metric=metric, path=folder.name, verbosity=0)
     predictor.fit(
         frame,
-        hyperparameters={Teacher: {"folder": str(problem.folder)}},
+        # the teacher is given columns of a single value, too
+        hyperparameters={Teacher: {"folder": str(problem.folder), "ag_args_fit": {"drop_unique": False}}},
         fit_weighted_ensemble=False,
         feature_generator=IdentityFeatureGenerator(),
     )
