@@ -21,6 +21,7 @@ import itertools
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,7 +40,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, add_result, codes, scaled
+from common import DATA, add_result, codes, results_of, scaled
 
 from sklkd import DistilledClassifier
 from sklkd.augment import MUNGE
@@ -127,10 +128,10 @@ def main():
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = []
+    results = results_of(given.out)
     for seed in range(given.seeds):
         for name in given.names:
-            add_result(results, {"set": name, "seed": seed, "found": measure(name, seed)}, given.out)
+            add_result(results, {"set": name, "seed": seed}, partial(measure, name, seed), given.out)
 
 
 if __name__ == "__main__":

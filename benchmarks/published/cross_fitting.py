@@ -19,6 +19,7 @@ import argparse
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,7 +32,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, add_result, codes
+from common import DATA, add_result, codes, results_of
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.losses import CorrectedTargetLoss
@@ -104,14 +105,11 @@ def main():
     names = [name for name in given.names if name != "magic" or given.magic]
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = []
+    results = results_of(given.out)
     for seed in range(given.seeds):
         for name in names:
-            add_result(
-                results,
-                {"set": name, "seed": seed, "found": measure(name, given.magic, given.outputs, seed)},
-                given.out,
-            )
+            found = partial(measure, name, given.magic, given.outputs, seed)
+            add_result(results, {"set": name, "seed": seed}, found, given.out)
 
 
 if __name__ == "__main__":

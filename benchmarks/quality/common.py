@@ -150,9 +150,16 @@ def column(results, key):
     return np.array([[one[key] for one in each["found"].values()] for each in results])
 
 
-def add_result(results, result, out):
-    """Add a run's result to those before it, print it, and write them all to a file where one is named."""
-    results.append(result)
-    print(json.dumps(result), flush=True)
+def results_of(out):
+    """The runs that a file has; none where no file is named, or there is none yet."""
+    return json.loads(out.read_text()) if out and out.exists() else []
+
+
+def add_result(results, run, measure, out):
+    """Measure a run that is not there yet, print it, and write all to a file where one is named."""
+    if any(run.items() <= found.items() for found in results):
+        return
+    results.append(run | {"found": measure()})
+    print(json.dumps(results[-1]), flush=True)
     if out:
         out.write_text(json.dumps(results, indent=1) + "\n")
