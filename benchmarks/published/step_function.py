@@ -12,10 +12,11 @@ network trained on labels only.
 """
 
 import argparse
-import json
 import math
 import os
+import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +25,9 @@ import torch
 from catboost import CatBoostRegressor
 from sklearn.base import BaseEstimator, RegressorMixin
 from xgboost import XGBRegressor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
+from common import add_result, results_of
 
 from sklkd import DistilledRegressor
 
@@ -127,12 +131,9 @@ def main():
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = []
+    results = results_of(given.out)
     for seed in range(given.seeds):
-        results.append({"seed": seed, "found": measure(seed)})
-        print(json.dumps(results[-1]), flush=True)
-        if given.out:
-            given.out.write_text(json.dumps(results, indent=1) + "\n")
+        add_result(results, {"seed": seed}, partial(measure, seed), given.out)
 
 
 if __name__ == "__main__":
