@@ -21,13 +21,13 @@ import itertools
 import os
 import sys
 import warnings
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
+from runs import DATA, Runs
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -40,7 +40,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, add_result, codes, results_of, scaled
+from encoders import codes, scaled
 
 from sklkd import DistilledClassifier
 from sklkd.augment import MUNGE
@@ -128,10 +128,11 @@ def main():
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = results_of(given.out)
+    runs = Runs(given.out)
     for seed in range(given.seeds):
         for name in given.names:
-            add_result(results, {"set": name, "seed": seed}, partial(measure, name, seed), given.out)
+            if not runs.has(set=name, seed=seed):
+                runs.add(set=name, seed=seed, found=measure(name, seed))
 
 
 if __name__ == "__main__":

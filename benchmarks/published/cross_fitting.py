@@ -19,20 +19,20 @@ import argparse
 import os
 import sys
 import warnings
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
+from runs import DATA, Runs
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, add_result, codes, results_of
+from encoders import codes
 
 from sklkd import DistilledClassifier, DistilledRegressor
 from sklkd.losses import CorrectedTargetLoss
@@ -105,11 +105,11 @@ def main():
     names = [name for name in given.names if name != "magic" or given.magic]
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = results_of(given.out)
+    runs = Runs(given.out)
     for seed in range(given.seeds):
         for name in names:
-            found = partial(measure, name, given.magic, given.outputs, seed)
-            add_result(results, {"set": name, "seed": seed}, found, given.out)
+            if not runs.has(set=name, seed=seed):
+                runs.add(set=name, seed=seed, found=measure(name, given.magic, given.outputs, seed))
 
 
 if __name__ == "__main__":

@@ -18,23 +18,19 @@ ctypes.
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 import warnings
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
+from runs import DATA, Runs
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import DATA, add_result, results_of
 
 from sklkd import CPredictor, DistilledClassifier, to_c
 from sklkd.augment import ThresholdSampler
@@ -135,11 +131,12 @@ def main():
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = results_of(given.out)
+    runs = Runs(given.out)
     for name in given.names if given.sets else ["breast_w"]:
         folds = published_folds(given.sets, name) if given.sets else own_folds()
         for seed, (train, test) in zip(range(given.folds), folds, strict=False):
-            add_result(results, {"set": name, "fold": seed}, partial(fold, train, test, seed), given.out)
+            if not runs.has(set=name, fold=seed):
+                runs.add(set=name, fold=seed, found=fold(train, test, seed))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from mnist import RESULTS, Mlp, Runs, errors, fast_products, load, without_test
+from mnist import Mlp, errors, fast_products, load, without_test
+from runs import RESULTS, Runs
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch import NeuralNetClassifier

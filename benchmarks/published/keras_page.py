@@ -16,7 +16,8 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from mnist import RESULTS, Runs, errors, fast_products, load
+from mnist import errors, fast_products, load
+from runs import RESULTS, Runs
 from skorch import NeuralNetClassifier
 from torch import nn
 

@@ -1,18 +1,13 @@
-"""What the published tables on MNIST share: images, networks, and a file of runs that is written as they come.
+"""What the published tables on MNIST share: images and networks.
 
 The images are read from ``mnist.npz`` in the folder SKLKD_DATA, by default ../shared/data beside the repository.
 """
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import torch
+from runs import DATA
 from torch import nn
 
-DATA = Path(os.environ.get("SKLKD_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 VALIDATION = 10_000  # the last of the 60,000 training images, on which hyperparameters were chosen
 
 
@@ -54,21 +49,3 @@ def fast_products():
 def errors(model, X, y):
     """How many labels are wrong."""
     return int((model.predict(X) != y).sum())
-
-
-class Runs:
-    """Runs in a file, each a dict; one that is there already is not made again."""
-
-    def __init__(self, file):
-        self.file = Path(file)
-        self.all = json.loads(self.file.read_text()) if self.file.exists() else []
-
-    def has(self, **names):
-        return any(names.items() <= run.items() for run in self.all)
-
-    def add(self, **run):
-        print(run, flush=True)
-        # others may have written meanwhile
-        self.all = json.loads(self.file.read_text()) if self.file.exists() else []
-        self.all.append(run)
-        self.file.write_text(json.dumps(self.all, indent=1) + "\n")

@@ -19,7 +19,8 @@ import argparse
 from time import perf_counter
 
 import torch
-from mnist import RESULTS, Mlp, Runs, fast_products, load, without_test
+from mnist import Mlp, fast_products, load, without_test
+from runs import RESULTS, Runs
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier

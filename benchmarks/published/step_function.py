@@ -14,20 +14,16 @@ network trained on labels only.
 import argparse
 import math
 import os
-import sys
 import warnings
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from catboost import CatBoostRegressor
+from runs import Runs
 from sklearn.base import BaseEstimator, RegressorMixin
 from xgboost import XGBRegressor
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
-from common import add_result, results_of
 
 from sklkd import DistilledRegressor
 
@@ -131,9 +127,10 @@ def main():
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = results_of(given.out)
+    runs = Runs(given.out)
     for seed in range(given.seeds):
-        add_result(results, {"seed": seed}, partial(measure, seed), given.out)
+        if not runs.has(seed=seed):
+            runs.add(seed=seed, found=measure(seed))
 
 
 if __name__ == "__main__":

@@ -148,18 +148,3 @@ def line(head, cells):
 def column(results, key):
     """Of what ``sweep`` gives, one number of each contestant: an array, a row for each set and seed."""
     return np.array([[one[key] for one in each["found"].values()] for each in results])
-
-
-def results_of(out):
-    """The runs that a file has; none where no file is named, or there is none yet."""
-    return json.loads(out.read_text()) if out and out.exists() else []
-
-
-def add_result(results, run, measure, out):
-    """Measure a run that is not there yet, print it, and write all to a file where one is named."""
-    if any(run.items() <= found.items() for found in results):
-        return
-    results.append(run | {"found": measure()})
-    print(json.dumps(results[-1]), flush=True)
-    if out:
-        out.write_text(json.dumps(results, indent=1) + "\n")
