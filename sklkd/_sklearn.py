@@ -90,7 +90,9 @@ QUANTILE_MARGIN: float = _data.BOUNDS_THRESHOLD
 def check_no_text(values: Any, name: str) -> None:
     """Raise for text that is no number, without showing it, as NumPy's error would."""
     values = np.asarray(values)
-    texts = [value for value in values.ravel() if isinstance(value, (str, bytes))] if values.dtype.kind == "O" else []
+    if values.dtype.kind != "O":
+        return
+    texts = [value for value in values.ravel() if isinstance(value, (str, bytes))]
     try:
         np.array(texts, dtype=object).astype(np.float64)
     except ValueError:

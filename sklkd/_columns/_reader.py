@@ -85,8 +85,8 @@ class ColumnReader:
         if times is not None:
             return self._code_times(j, times)
         if any(issubclass(kind, str) for kind in types):
-            n_texts = sum(isinstance(cell, str) for cell in column)
             if not self._empty[j]:
+                n_texts = sum(isinstance(cell, str) for cell in column)
                 raise ValueError(
                     f"Column {self._name(j)} was numeric at fit and must be numeric, got text in {n_texts} of "
                     f"{len(column)} rows; convert it to numbers, or fit with the column as strings."
