@@ -127,8 +127,11 @@ def answers_of(content, X):
 
 
 @pytest.mark.slow
-def test_pools_of_processes_predict_the_same(tmp_path):
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_pools_of_processes_predict_the_same(method, tmp_path):
     pytest.importorskip("onnx")
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip("a system without it")
     models = {}
     for name in ("offline-classifier", "tree-regressor"):
         X, y = rows_for(name)
@@ -136,7 +139,7 @@ def test_pools_of_processes_predict_the_same(tmp_path):
         to_onnx(est, tmp_path / f"{name}.onnx")
         models[name] = est, X
         models[f"{name} in ONNX"] = OnnxPredictor(tmp_path / f"{name}.onnx"), X
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
         found = {name: pool.submit(answers_of, pickle.dumps(model), X) for name, (model, X) in models.items()}
         for name, (model, X) in models.items():
             np.testing.assert_array_equal(found[name].result(timeout=120), answers(model, X), name)
