@@ -255,7 +255,7 @@ def test_an_unfitted_estimator_is_refused(flowers):
 
 
 def test_a_class_that_was_never_seen_is_refused(classifier, flowers):
-    with pytest.raises(ValueError, match=r"y has classes that are not among .*tulip"):
+    with pytest.raises(ValueError, match=r"y must have classes=\[.*'virginica'\], got 1 that are not among them"):
         distillation_report(classifier, flowers[2], np.r_[["tulip"], flowers[3][1:]])
 
 
